@@ -1,0 +1,92 @@
+#include "base/random.h"
+
+#include <math.h>
+
+/* splitmix64's finalizer (Steele et al. 2014): every input bit moves every output bit. */
+static uint64_t mix(uint64_t x)
+{
+    x ^= x >> 30;
+    x *= 0xbf58476d1ce4e5b9u;
+    x ^= x >> 27;
+    x *= 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+uint64_t random_key(uint64_t key, uint64_t name)
+{
+    return mix(mix(key + 0x9e3779b97f4a7c15u) ^ mix(name + 0xd1b54a32d192ed03u));
+}
+
+struct random random_of(uint64_t key, uint64_t stream)
+{
+    return (struct random){.key = key, .high = stream};
+}
+
+static void philox(const struct random *r, uint32_t out[4])
+{
+    uint32_t c[4] = {(uint32_t)r->counter, (uint32_t)(r->counter >> 32), (uint32_t)r->high, (uint32_t)(r->high >> 32)};
+    uint32_t k0 = (uint32_t)r->key, k1 = (uint32_t)(r->key >> 32);
+    for (int round = 0; round < 10; round++) {
+        uint64_t p0 = (uint64_t)0xD2511F53u * c[0], p1 = (uint64_t)0xCD9E8D57u * c[2];
+        uint32_t next[4] = {(uint32_t)(p1 >> 32) ^ c[1] ^ k0, (uint32_t)p1, (uint32_t)(p0 >> 32) ^ c[3] ^ k1, (uint32_t)p0};
+        for (int i = 0; i < 4; i++)
+            c[i] = next[i];
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    for (int i = 0; i < 4; i++)
+        out[i] = c[i];
+}
+
+uint32_t random_u32(struct random *r)
+{
+    if (r->left == 0) {
+        philox(r, r->block);
+        r->counter++;
+        r->left = 4;
+    }
+    return r->block[4 - r->left--];
+}
+
+uint64_t random_u64(struct random *r)
+{
+    uint64_t high = random_u32(r);
+    return high << 32 | random_u32(r);
+}
+
+float random_float(struct random *r)
+{
+    return (float)(random_u32(r) >> 8) * 0x1p-24f;
+}
+
+double random_double(struct random *r)
+{
+    return (double)(random_u64(r) >> 11) * 0x1p-53;
+}
+
+uint32_t random_below(struct random *r, uint32_t n)
+{
+    uint64_t product = (uint64_t)random_u32(r) * n;
+    if ((uint32_t)product < n) {
+        uint32_t threshold = -n % n;
+        while ((uint32_t)product < threshold)
+            product = (uint64_t)random_u32(r) * n;
+    }
+    return (uint32_t)(product >> 32);
+}
+
+double random_normal(struct random *r)
+{
+    double u = 1.0 - random_double(r), v = random_double(r);
+    return sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
+}
+
+void random_shuffle(struct random *r, int32_t *x, size_t n)
+{
+    for (size_t i = n; i > 1; i--) {
+        size_t j = random_below(r, (uint32_t)i);
+        int32_t t = x[i - 1];
+        x[i - 1] = x[j];
+        x[j] = t;
+    }
+}

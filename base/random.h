@@ -1,0 +1,38 @@
+/* Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011).
+ *
+ * A stream is named by what it is for, never by when or where it is drawn: random_of(key, a, b) gives
+ * the same numbers on any rank, in any order. Keys are made by mixing: random_key(random_key(seed, trial), epoch).
+ * No global state. */
+#ifndef BASE_RANDOM_H
+#define BASE_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct random {
+    uint64_t key;
+    uint64_t high;    /* names the stream under its key */
+    uint64_t counter; /* blocks of four words drawn so far */
+    uint32_t block[4];
+    int left;
+};
+
+/* A new key out of a key and a name. */
+uint64_t random_key(uint64_t key, uint64_t name);
+/* The stream of a key and a name. */
+struct random random_of(uint64_t key, uint64_t stream);
+
+uint32_t random_u32(struct random *r);
+uint64_t random_u64(struct random *r);
+/* Uniform in [0,1), 24 bits. */
+float random_float(struct random *r);
+/* Uniform in [0,1), 53 bits. */
+double random_double(struct random *r);
+/* Uniform in [0,n), without bias (Lemire 2019); n > 0. */
+uint32_t random_below(struct random *r, uint32_t n);
+/* Standard normal (Box and Muller 1958). */
+double random_normal(struct random *r);
+/* Puts n indices in random order (Fisher and Yates). */
+void random_shuffle(struct random *r, int32_t *x, size_t n);
+
+#endif

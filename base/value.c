@@ -1,0 +1,232 @@
+#include "base/value.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+struct value value_none(void)
+{
+    return (struct value){.kind = VALUE_NONE};
+}
+
+struct value value_bool(bool x)
+{
+    return (struct value){.kind = VALUE_BOOL, .truth = x};
+}
+
+struct value value_int(int64_t x)
+{
+    return (struct value){.kind = VALUE_INT, .integer = x};
+}
+
+struct value value_real(double x)
+{
+    return (struct value){.kind = VALUE_REAL, .real = x};
+}
+
+struct value value_text(const char *x)
+{
+    return (struct value){.kind = VALUE_TEXT, .text = memory_text(x)};
+}
+
+struct value value_list(int n, const struct value *items)
+{
+    struct value v = {.kind = VALUE_LIST, .n = n, .items = memory_new((size_t)n * sizeof *items)};
+    for (int i = 0; i < n; i++)
+        v.items[i] = value_copy(&items[i]);
+    return v;
+}
+
+struct value value_copy(const struct value *v)
+{
+    if (v->kind == VALUE_TEXT)
+        return value_text(v->text);
+    return v->kind == VALUE_LIST ? value_list(v->n, v->items) : *v;
+}
+
+void value_fini(struct value *v)
+{
+    if (v->kind == VALUE_TEXT)
+        free(v->text);
+    if (v->kind == VALUE_LIST) {
+        for (int i = 0; i < v->n; i++)
+            value_fini(&v->items[i]);
+        free(v->items);
+    }
+    *v = value_none();
+}
+
+double value_number(const struct value *v)
+{
+    return v->kind == VALUE_INT ? (double)v->integer : v->real;
+}
+
+static bool value_is_number(const struct value *v)
+{
+    return v->kind == VALUE_INT || v->kind == VALUE_REAL;
+}
+
+int value_compare(const struct value *a, const struct value *b)
+{
+    if (value_is_number(a) && value_is_number(b)) {
+        double x = value_number(a), y = value_number(b);
+        return (x > y) - (x < y);
+    }
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    if (a->kind == VALUE_BOOL)
+        return a->truth - b->truth;
+    if (a->kind == VALUE_TEXT)
+        return strcmp(a->text, b->text);
+    if (a->kind != VALUE_LIST)
+        return 0;
+    for (int i = 0; i < a->n && i < b->n; i++) {
+        int order = value_compare(&a->items[i], &b->items[i]);
+        if (order)
+            return order;
+    }
+    return (a->n > b->n) - (a->n < b->n);
+}
+
+bool value_equal(const struct value *a, const struct value *b)
+{
+    return value_compare(a, b) == 0;
+}
+
+void value_print_real(double x, struct buffer *out)
+{
+    char text[40];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if (strtod(text, NULL) == x)
+            break;
+    }
+    buffer_puts(out, text);
+    if (!strpbrk(text, ".einf"))
+        buffer_puts(out, ".0");
+}
+
+static void json_text(const char *text, struct buffer *out)
+{
+    buffer_puts(out, "\"");
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            buffer_printf(out, "\\%c", *c);
+        else if (*c < 0x20)
+            buffer_printf(out, "\\u%04x", *c);
+        else
+            buffer_put_u8(out, *c);
+    }
+    buffer_puts(out, "\"");
+}
+
+void value_to_json(const struct value *v, struct buffer *out)
+{
+    switch (v->kind) {
+    case VALUE_NONE:
+        buffer_puts(out, "null");
+        break;
+    case VALUE_BOOL:
+        buffer_puts(out, v->truth ? "true" : "false");
+        break;
+    case VALUE_INT:
+        buffer_printf(out, "%lld", (long long)v->integer);
+        break;
+    case VALUE_REAL:
+        if (isfinite(v->real))
+            value_print_real(v->real, out);
+        else
+            buffer_puts(out, "null");
+        break;
+    case VALUE_TEXT:
+        json_text(v->text, out);
+        break;
+    case VALUE_LIST:
+        buffer_puts(out, "[");
+        for (int i = 0; i < v->n; i++) {
+            if (i)
+                buffer_puts(out, ",");
+            value_to_json(&v->items[i], out);
+        }
+        buffer_puts(out, "]");
+    }
+}
+
+void value_print(const struct value *v, struct buffer *out)
+{
+    if (v->kind == VALUE_NONE) {
+        buffer_puts(out, "none");
+    } else if (v->kind == VALUE_TEXT) {
+        buffer_puts(out, v->text);
+    } else if (v->kind == VALUE_REAL) {
+        buffer_printf(out, "%.6g", v->real);
+    } else if (v->kind == VALUE_LIST) {
+        buffer_puts(out, "[");
+        for (int i = 0; i < v->n; i++) {
+            if (i)
+                buffer_puts(out, ", ");
+            value_print(&v->items[i], out);
+        }
+        buffer_puts(out, "]");
+    } else {
+        value_to_json(v, out);
+    }
+}
+
+/* cJSON keeps every number as a double; whole ones within 2^53 are exact. */
+static struct value from_cjson(const cJSON *j)
+{
+    if (cJSON_IsBool(j))
+        return value_bool(cJSON_IsTrue(j));
+    if (cJSON_IsNumber(j))
+        return value_real(j->valuedouble);
+    if (cJSON_IsString(j))
+        return value_text(j->valuestring);
+    if (!cJSON_IsArray(j))
+        return value_none();
+    struct value v = {.kind = VALUE_LIST, .n = cJSON_GetArraySize(j)};
+    v.items = memory_new((size_t)v.n * sizeof *v.items);
+    int i = 0;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, j) v.items[i++] = from_cjson(item);
+    return v;
+}
+
+/* Whole numbers are told from others by their text, which cJSON does not keep: walk it beside the values. */
+static const char *mark_integers(struct value *v, const char *at)
+{
+    at += strspn(at, " \t\r\n,:[");
+    if (v->kind == VALUE_LIST) {
+        for (int i = 0; i < v->n; i++)
+            at = mark_integers(&v->items[i], at);
+        return at + strspn(at, " \t\r\n]");
+    }
+    if (v->kind == VALUE_TEXT) {
+        for (at++; *at && *at != '"'; at++)
+            if (*at == '\\' && at[1])
+                at++;
+        return *at ? at + 1 : at;
+    }
+    size_t n = strcspn(at, " \t\r\n,]}");
+    if (v->kind == VALUE_REAL && strcspn(at, ".eE") >= n && fabs(v->real) < 9.2e18)
+        *v = value_int(strtoll(at, NULL, 10));
+    return at + n;
+}
+
+enum status value_from_json(const char *text, struct value *out, struct error *e)
+{
+    *out = value_none();
+    cJSON *j = cJSON_ParseWithOpts(text, NULL, 1);
+    if (!j || cJSON_IsObject(j)) {
+        cJSON_Delete(j);
+        return error_set(e, STATUS_CONFIG, "\"%.80s\" is no value", text);
+    }
+    *out = from_cjson(j);
+    cJSON_Delete(j);
+    mark_integers(out, text);
+    return STATUS_OK;
+}

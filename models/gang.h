@@ -1,0 +1,49 @@
+/* The ranks that train one trial together, as models see them: a rank, a size, and two collective operations.
+ *
+ * Models know no MPI. What they need is passed in: sums up a fixed tree, and everyone's piece for everyone. Alone, a gang has
+ * size 1 (gang_alone). All calls marked collective must be made by every member in the same order; on failure every member gets an error.
+ *
+ * The fixed tree over n leaves: at stride 1, 2, 4, .. leaf i (a multiple of 2*stride) takes in leaf i+stride where there is one.
+ * Its shape depends on n alone, so sums have the same bits whatever the number of ranks:
+ *
+ *     0   1   2   3   4          leaves (32 rows of a batch each, the last one may be short)
+ *     +---+   +---+   |
+ *     +-------+       |
+ *     +---------------+ */
+#ifndef MODELS_GANG_H
+#define MODELS_GANG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+enum { LEAF_ROWS = 32 };
+
+struct gang {
+    int rank, size; /* MPI's meaning */
+    void *context;
+    /* Collective. Leaves are dealt in runs: rank r holds leaves [gang_first(n_leaves, r, size), gang_first(n_leaves, r + 1, size)).
+     * mine (own leaves, width) row-major, overwritten; total (width) on every rank, must not overlap mine. */
+    enum status (*sum)(struct gang *g, float *mine, float *total, size_t width, int n_leaves, struct error *e);
+    /* Collective. data holds size pieces, piece r in bytes [offset[r], offset[r+1]); each rank has filled its own, all get all. */
+    enum status (*share)(struct gang *g, void *data, const size_t *offset, struct error *e);
+    /* Not collective: has this rank been told to stop? Models sum the answers (with a gradient, or by gang_any) and leave together. */
+    bool (*stop)(struct gang *g);
+};
+
+/* First of n items that rank takes when they are dealt in runs: floor(n * rank / size). */
+int gang_first(int n, int rank, int size);
+int gang_leaves(int rows); /* ceil(rows / LEAF_ROWS) */
+
+/* Folds the leaves that lie within [first, first + count) up the tree as far as they alone go; used by every transport.
+ * x (count, width). After it, what other ranks need is in the leaves listed by the same tree. */
+void gang_fold(float *x, size_t width, int first, int count, int n_leaves);
+
+/* A gang of one; stop may be NULL (never). */
+struct gang gang_alone(bool (*stop)(struct gang *), void *context);
+
+/* Collective: true on every rank where mine is true on any. */
+enum status gang_any(struct gang *g, bool mine, bool *any, struct error *e);
+
+#endif

@@ -1,0 +1,82 @@
+/* What every model is: one file, one struct model_kind, one line in models/registry.c.
+ *
+ * A model is fitted in steps (an epoch of a network, a block of trees of a forest; one step where there is nothing to divide), so that
+ * whoever drives it (models/training.h) can record curves, take checkpoints and stop between them. It is a function of its
+ * specification alone: random numbers come from spec->key, sums over rows go through the gang. Models do not print, read files, or look at a clock.
+ * struct model is the head of each kind's own struct, which is private to its file. */
+#ifndef MODELS_MODEL_H
+#define MODELS_MODEL_H
+
+#include "base/buffer.h"
+#include "base/param.h"
+#include "flows/features.h"
+#include "models/gang.h"
+
+struct model_kind;
+
+struct model {
+    const struct model_kind *kind;
+};
+
+struct model_shape { /* what can be known before the data is touched: for validity, memory and cost */
+    int steps, n_channels, n_classes, clip;
+    bool has_signed_size;
+    int64_t train_rows;
+};
+
+struct model_spec {
+    const struct model_kind *kind;
+    const struct params *params;     /* active parameters, complete: "dnn.dropout", "train.epochs", .. */
+    const struct features *features; /* fitted, bound to the flows */
+    const struct rows *train, *stop; /* stop: rows that early stopping watches */
+    int n_classes;
+    const char *metric;              /* study.metric: what early stopping watches unless train.monitor says otherwise */
+    uint64_t key;                    /* names all random numbers of this trial */
+};
+
+struct model_progress { /* what one step did; equal on every rank */
+    int epoch;         /* finished so far (1 after the first); blocks of trees for a forest */
+    bool epoch_ended;  /* false: stopped in the middle of one */
+    bool stopped;      /* told to stop: save the state and leave */
+    bool done;         /* nothing more to fit */
+    bool has_loss, has_stop;
+    double train_loss, train_accuracy, stop_loss, stop_metric;
+};
+
+struct model_kind {
+    const char *name, *help;
+    const struct param *params; /* its group, named as it is; ends with a NULL name */
+    bool by_epochs;             /* the group `train` is active for it */
+    bool baseline;              /* runs once in every task without being asked for */
+    const char *extension;      /* of its file in a bundle: "safetensors", "forest", .. */
+    /* STATUS_CONFIG, in words, where the parameters cannot work with this shape: an invalid point. */
+    enum status (*check)(const struct params *p, const struct model_shape *shape, struct error *e);
+    uint64_t (*bytes)(const struct params *p, const struct model_shape *shape); /* memory a rank needs while fitting, about */
+    double (*flops)(const struct params *p, const struct model_shape *shape);   /* work of a whole fit, about */
+    /* Allocates and initializes; not collective. *out = NULL on error. */
+    enum status (*fit_new)(struct model **out, const struct model_spec *spec, struct error *e);
+    /* Collective over the gang: one step. */
+    enum status (*fit_step)(struct model *m, const struct model_spec *spec, struct gang *g, struct model_progress *progress, struct error *e);
+    /* Everything fit_step needs to go on to the same bits; equal on every rank. state_read: into a model fresh from fit_new. */
+    void (*state_write)(const struct model *m, struct buffer *out);
+    enum status (*state_read)(struct model *m, const void *bytes, size_t n, struct error *e);
+    /* Collective: probabilities (n, n_classes) of rows, on every rank; rows of a leaf are computed whole by one rank. */
+    enum status (*predict)(const struct model *m, const struct features *x, const int32_t *rows, int n, struct gang *g, float *proba,
+                           struct error *e);
+    /* The finished model as a file's bytes (self-contained but for its params), and back; hostile bytes give STATUS_DATA. */
+    void (*write)(const struct model *m, struct buffer *out);
+    enum status (*read)(struct model **out, const struct params *p, const struct model_shape *shape, const void *bytes, size_t n,
+                        struct error *e);
+    /* MDI importances (steps * n_channels) summing to 1, or NULL where a model has none. */
+    void (*importances)(const struct model *m, double *out);
+    void (*free)(struct model *m); /* NULL is fine */
+};
+
+/* models/registry.c */
+extern const struct model_kind *const model_kinds[]; /* ends with NULL */
+const struct model_kind *model_find(const char *name);
+
+/* The group `train`, shared by models that train by epochs (models/train.c). */
+extern const struct param train_params[];
+
+#endif

@@ -1,0 +1,32 @@
+/* One attempt at one trial, on one rank of its gang: fit step by step, then predict the parts.
+ *
+ * The caller says where things go (struct training_sink); it is also who knows the time. Only the gang's rank 0 is asked and told.
+ * Collective over the gang. */
+#ifndef MODELS_TRAINING_H
+#define MODELS_TRAINING_H
+
+#include "models/metrics.h"
+#include "models/model.h"
+
+struct training_result { /* valid on every rank; owned by the caller after training_run */
+    int epochs;
+    struct buffer model;              /* the model's file */
+    float *proba[PART_COUNT];         /* (rows, n_classes) for stop, validation and test; NULL for train */
+};
+
+struct training_sink {
+    void *context;
+    /* A finished epoch or block. */
+    enum status (*epoch)(void *context, const struct model_progress *p, struct error *e);
+    /* Asked after each epoch, by rank 0 alone, its answer is shared: is a checkpoint due? */
+    bool (*due)(void *context);
+    enum status (*checkpoint)(void *context, int epoch, const struct buffer *state, struct error *e);
+};
+
+/* state: a checkpoint to go on from, or NULL with n = 0. STATUS_STOPPED: told to stop; the last checkpoint call holds the state.
+ * parts: the task's; test probabilities are computed too (they are stored sealed). */
+enum status training_run(const struct model_spec *spec, const struct rows *parts, struct gang *g, const struct training_sink *sink,
+                         const void *state, size_t n, struct training_result *out, struct error *e);
+void training_result_fini(struct training_result *r);
+
+#endif

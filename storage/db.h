@@ -1,0 +1,86 @@
+/* The results database, the coordinator's side: one writer, every transition committed before it is acted on.
+ *
+ * schema.sql documents the tables. Open with db_open for writing (takes the lock and the holder row) or db_open_read for queries. All functions that
+ * change things must stand between db_begin and db_commit; db_begin checks that the holder row is still ours. */
+#ifndef STORAGE_DB_H
+#define STORAGE_DB_H
+
+#include "flows/flows.h"
+#include "models/training.h"
+#include "storage/config.h"
+#include "sweep/plan.h"
+#include "sweep/trial.h"
+
+struct db;
+
+/* Opens (making it where `create`) for writing. STATUS_IO: no database, another program's, newer, damaged, held by another run (host, pid, since when).
+ * Waits up to 15 s for a dying holder. */
+enum status db_open(struct db **out, const char *path, bool create, bool take_over, struct error *e);
+/* Read-only. STATUS_NO_INPUT where there is no such file. */
+enum status db_open_read(struct db **out, const char *path, struct error *e);
+void db_close(struct db *d);
+/* --fresh: renames an existing database to NAME.1.db, .. *renamed (or NULL) is owned by the caller. */
+enum status db_set_aside(const char *path, char **renamed, struct error *e);
+
+enum status db_begin(struct db *d, struct error *e);
+enum status db_commit(struct db *d, struct error *e);
+void db_rollback(struct db *d);
+
+/* Makes the study, or checks that it is the same one (STATUS_CONFIG names what differs). */
+enum status db_study(struct db *d, const struct config *c, const char *data_hash, struct error *e);
+/* One launch. *job is its id. n_ranks counts the coordinator; 1 for -n 0. */
+enum status db_job_start(struct db *d, const struct config *c, int n_ranks, double now, int64_t *job, struct error *e);
+enum status db_job_end(struct db *d, int64_t job, double now, const char *why, struct error *e);
+/* Tasks, configurations, trials of the plan: new ones queued, running ones of earlier jobs queued again, those outside the plan cancelled, cancelled ones
+ * inside it queued again, failed ones queued where retry_failed. tasks: (n_tasks of the config) labels, counts and parts. */
+enum status db_plan(struct db *d, const struct config *c, const struct plan *p, struct task *const *tasks, bool retry_failed, struct error *e);
+/* State and database id of every trial of the plan. */
+struct db_trial {
+    int64_t id;
+    enum trial_state state;
+    bool has_checkpoint;
+};
+enum status db_trials(struct db *d, const struct plan *p, struct db_trial *out, struct error *e);
+/* The checkpoint to go on from; *epoch 0 and an empty state where there is none. */
+enum status db_checkpoint_read(struct db *d, int64_t trial, struct buffer *state, int *epoch, struct error *e);
+
+/* Transitions. now: seconds since 1970. */
+enum status db_trial_start(struct db *d, int64_t trial, int64_t job, int gang, int epoch, double now, int64_t *attempt, struct error *e);
+struct db_curve {
+    int epoch;
+    char *name; /* "train_loss", .. */
+    double value;
+};
+/* Curve rows up to an epoch and, where state is not NULL, the checkpoint, one transaction's worth. */
+enum status db_trial_curves(struct db *d, int64_t trial, const struct model_progress *rows, int n, struct error *e);
+enum status db_checkpoint_write(struct db *d, int64_t trial, int64_t attempt, int epoch, const void *state, size_t n, struct error *e);
+struct db_result {
+    const struct task *task;
+    int epochs;
+    const void *model;
+    size_t model_size;
+    const float *proba[PART_COUNT];
+    double seconds;       /* of this attempt */
+};
+/* Metrics of stop and validation, per class and confusion, predictions of stop, validation and test, model, digests; state done; checkpoint dropped;
+ * keep.probabilities applied. */
+enum status db_trial_done(struct db *d, const struct config *c, int64_t trial, int64_t attempt, const struct db_result *r, double now, struct error *e);
+enum status db_trial_failed(struct db *d, int64_t trial, int64_t attempt, const char *message, double seconds, double now, struct error *e);
+/* Stopped with a checkpoint, or without: queued again; the attempt's outcome is "stopped". */
+enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, int epoch, double seconds, double now, struct error *e);
+enum status db_event(struct db *d, int64_t job, const char *what, const char *text, double now, struct error *e);
+/* Counts by state, and the best validation metric so far with its model: for progress lines. */
+struct db_progress {
+    int count[TRIAL_STATE_COUNT];
+};
+enum status db_progress(struct db *d, struct db_progress *out, struct error *e);
+
+/* Maintenance verbs. */
+enum status db_check(const char *path, struct table *out, struct error *e);
+enum status db_digest(const char *path, char hex[HASH_HEX], struct error *e);
+enum status db_snapshot(const char *path, const char *out, struct error *e);
+
+/* The handle (struct sqlite3 *), for the other files of storage/. */
+void *db_handle(struct db *d);
+
+#endif

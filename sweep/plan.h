@@ -1,0 +1,50 @@
+/* The plan: every trial that a configuration asks for, in a fixed order, with its identity. Pure. */
+#ifndef SWEEP_PLAN_H
+#define SWEEP_PLAN_H
+
+#include "base/hash.h"
+#include "flows/task.h"
+#include "sweep/space.h"
+
+struct plan_configuration {
+    struct params params;   /* active and complete */
+    const struct model_kind *kind;
+    char hash[HASH_HEX];    /* of the canonical JSON of params */
+};
+
+struct plan_trial {
+    int configuration, task; /* indices */
+    int fold, repeat;
+    char identity[HASH_HEX]; /* active parameters, top_n or min_flows, steps, fold, repeat; never data, layout or path */
+    uint64_t key;            /* names its random numbers: study seed and identity without PARAM_UNKEYED parameters */
+    int split_repeat;        /* the dealing of rows: 0 unless repeat_over is "split" or "both" */
+    double flops;            /* of the whole fit, about: for order = "longest" and the time left */
+};
+
+struct plan_invalid {
+    char *params, *message; /* canonical JSON; why it cannot work */
+    int task;
+};
+
+struct plan_request { /* what a plan is made of */
+    const struct space *space;
+    const struct params *search;
+    const struct task_spec *tasks;
+    const struct model_shape *shapes; /* (n_tasks) n_channels is filled in per point */
+    int n_tasks;
+    uint64_t seed;
+    bool has_channel[CHANNEL_COUNT]; /* what the flows can give */
+};
+
+struct plan {
+    struct plan_configuration *configurations;
+    struct plan_trial *trials; /* baselines of a task first, then tasks crossed with points and repeats */
+    struct plan_invalid *invalid;
+    int n_configurations, n_trials, n_invalid;
+};
+
+/* STATUS_CONFIG where nothing valid is left, or as the sampler says. */
+enum status plan_new(struct plan **out, const struct plan_request *request, struct error *e);
+void plan_free(struct plan *p);
+
+#endif
