@@ -36,7 +36,15 @@ struct gang {
 int gang_first(int n, int rank, int size);
 int gang_leaves(int rows); /* ceil(rows / LEAF_ROWS) */
 
-/* Folds the leaves that lie within [first, first + count) up the tree as far as they alone go; used by every transport.
+/* Is the step "leaf i takes in leaf i + stride" (i a multiple of 2 * stride, i + stride < n_leaves) one that the run of leaves
+ * [first, first + count) can do alone? Only where all leaves below both lie in the run: with 4 leaves the run [0, 3) must not add leaf 2 to
+ * leaf 0, since leaf 2 still lacks leaf 3. A transport does exactly the steps for which this is false, between ranks. */
+static inline bool gang_step_inside(int i, int stride, int first, int count, int n_leaves)
+{
+    int end = n_leaves - i < 2 * stride ? n_leaves : i + 2 * stride;
+    return i >= first && end <= first + count;
+}
+/* Folds the leaves that lie within [first, first + count) up the tree as far as they alone go (gang_step_inside); used by every transport.
  * x (count, width). After it, what other ranks need is in the leaves listed by the same tree. */
 void gang_fold(float *x, size_t width, int first, int count, int n_leaves);
 

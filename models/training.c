@@ -1,0 +1,139 @@
+#include "models/training.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What one attempt carries along. */
+struct attempt {
+    const struct model_spec *spec;
+    struct gang *gang;
+    const struct training_sink *sink;
+    struct model *model;
+};
+
+/* Collective: leaves together. mine is this rank's outcome; where another rank failed, this one gets an error too. */
+static enum status agree(struct gang *g, enum status mine, struct error *e)
+{
+    bool failed;
+    struct error other = {0};
+    enum status told = gang_any(g, mine != STATUS_OK, &failed, &other);
+    if (mine != STATUS_OK)
+        return mine;
+    if (told != STATUS_OK)
+        return error_set(e, told, "%s", other.message);
+    return failed ? error_set(e, STATUS_IO, "another rank of the gang could not go on") : STATUS_OK;
+}
+
+static enum status checkpoint(struct attempt *a, int epoch, struct error *e)
+{
+    enum status status = STATUS_OK;
+    if (a->gang->rank == 0 && a->sink->checkpoint) {
+        struct buffer state = {0};
+        a->model->kind->state_write(a->model, &state);
+        status = a->sink->checkpoint(a->sink->context, epoch, &state, e);
+        buffer_fini(&state);
+    }
+    return agree(a->gang, status, e);
+}
+
+/* Tells the sink of an epoch and takes a checkpoint where one is due. */
+static enum status epoch_end(struct attempt *a, const struct model_progress *p, struct error *e)
+{
+    enum status status = STATUS_OK;
+    bool due = false;
+    if (a->gang->rank == 0) {
+        status = a->sink->epoch ? a->sink->epoch(a->sink->context, p, e) : STATUS_OK;
+        due =
+            status == STATUS_OK && a->sink->due && !p->done && !p->stopped && a->sink->due(a->sink->context);
+    }
+    TRY(agree(a->gang, status, e));
+    TRY(gang_any(a->gang, due, &due, e));
+    return due ? checkpoint(a, p->epoch, e) : STATUS_OK;
+}
+
+static enum status fit(struct attempt *a, int *epochs, struct error *e)
+{
+    for (;;) {
+        struct model_progress p = {0};
+        TRY(a->model->kind->fit_step(a->model, a->spec, a->gang, &p, e));
+        *epochs = p.epoch;
+        if (p.epoch_ended)
+            TRY(epoch_end(a, &p, e));
+        if (p.done)
+            return STATUS_OK;
+        if (p.stopped) {
+            TRY(checkpoint(a, p.epoch, e));
+            return error_set(e, STATUS_STOPPED, "told to stop after epoch %d", p.epoch);
+        }
+    }
+}
+
+static bool rows_equal(const struct rows *a, const struct rows *b)
+{
+    return a->n == b->n && (a->n == 0 || memcmp(a->row, b->row, (size_t)a->n * sizeof *a->row) == 0);
+}
+
+static enum status predict(struct attempt *a, const struct rows *rows, float **out, struct error *e)
+{
+    size_t bytes = (size_t)rows->n * (size_t)a->spec->n_classes * sizeof **out;
+    *out = malloc(bytes ? bytes : 1);
+    enum status status =
+        *out ? STATUS_OK : error_set(e, STATUS_MEMORY, "no memory for %d predictions", rows->n);
+    TRY(agree(a->gang, status, e));
+    if (rows->n == 0)
+        return STATUS_OK;
+    return a->model->kind->predict(a->model, a->spec->features, rows->row, rows->n, a->gang, *out, e);
+}
+
+static enum status predict_parts(struct attempt *a, const struct rows *parts, struct training_result *out,
+                                 struct error *e)
+{
+    TRY(predict(a, &parts[PART_STOP], &out->proba[PART_STOP], e));
+    if (rows_equal(&parts[PART_STOP], &parts[PART_VALIDATION])) {
+        size_t bytes = (size_t)parts[PART_STOP].n * (size_t)a->spec->n_classes * sizeof(float);
+        out->proba[PART_VALIDATION] = malloc(bytes ? bytes : 1);
+        bool taken = out->proba[PART_VALIDATION] != NULL;
+        if (taken)
+            memcpy(out->proba[PART_VALIDATION], out->proba[PART_STOP], bytes);
+        TRY(agree(a->gang, taken ? STATUS_OK : error_set(e, STATUS_MEMORY, "no memory for predictions"), e));
+    } else {
+        TRY(predict(a, &parts[PART_VALIDATION], &out->proba[PART_VALIDATION], e));
+    }
+    return predict(a, &parts[PART_TEST], &out->proba[PART_TEST], e);
+}
+
+static enum status start(struct attempt *a, const void *state, size_t n, struct error *e)
+{
+    const struct model_kind *kind = a->spec->kind;
+    enum status status = kind->fit_new(&a->model, a->spec, e);
+    if (status == STATUS_OK && state)
+        status = kind->state_read(a->model, state, n, e);
+    return agree(a->gang, status, e);
+}
+
+enum status training_run(const struct model_spec *spec, const struct rows *parts, struct gang *g,
+                         const struct training_sink *sink, const void *state, size_t n,
+                         struct training_result *out, struct error *e)
+{
+    struct attempt a = {.spec = spec, .gang = g, .sink = sink};
+    *out = (struct training_result){0};
+    enum status status = start(&a, state, n, e);
+    if (status == STATUS_OK)
+        status = fit(&a, &out->epochs, e);
+    if (status == STATUS_OK)
+        status = predict_parts(&a, parts, out, e);
+    if (status == STATUS_OK)
+        spec->kind->write(a.model, &out->model);
+    else
+        training_result_fini(out);
+    spec->kind->free(a.model);
+    return status;
+}
+
+void training_result_fini(struct training_result *r)
+{
+    buffer_fini(&r->model);
+    for (int part = 0; part < PART_COUNT; part++)
+        free(r->proba[part]);
+    *r = (struct training_result){0};
+}
