@@ -1,38 +1,56 @@
-/* A verb: one file in cli/, one line in cli/verbs.c. Its options are a table; help, completion and the man page are made from it. */
+/* A verb: one file in cli/, one line in cli/verbs.c. Its options are a table; parsing, help, completion and the man page
+ * are made from it, once for all verbs (cli/arguments.c, cli/help.c). Verbs return a status and never exit. */
 #ifndef CLI_VERB_H
 #define CLI_VERB_H
 
-#include "base/param.h"
-#include "base/table.h"
+#include <stdbool.h>
 
-struct option_value { /* what was given: repeated options give several */
-    const char *name;
-    const char *text; /* "" for a flag */
+#include "base/status.h"
+
+struct option_given { /* one occurrence: repeated options give several */
+    const char *name; /* as in the table */
+    const char *text; /* NULL for a flag */
 };
 
 struct arguments {
-    const char *const *positional;
+    char **positional; /* points into argv */
     int n_positional;
-    struct option_value *options;
-    int n_options;
+    struct option_given *given; /* owned */
+    int n_given;
 };
 
 struct verb_option {
-    const char *name; /* long name without --; NULL ends the table */
-    char letter;      /* or 0 */
-    const char *argument; /* "N", or NULL for a flag */
+    const char *name;     /* long name without --; NULL ends the table */
+    char letter;          /* short name, or 0 */
+    const char *argument; /* what it takes ("WORKERS"), or NULL for a flag */
     const char *help;
 };
 
 struct verb {
-    const char *name;      /* "db check" for two words */
-    const char *arguments; /* "DB TRIAL" */
+    const char *name;      /* two words where a verb has parts: "db check" */
+    const char *arguments; /* positional ones, as shown: "DB TRIAL" */
     const char *help;      /* one line */
-    const struct verb_option *options; /* or NULL */
+    const struct verb_option *options; /* or NULL; --format is added where `tables` is set */
     int min_positional, max_positional;
-    bool tables; /* takes --format table|csv|json */
+    bool tables; /* prints tables: takes --format table|csv|json */
     enum status (*run)(const struct arguments *a, struct error *e);
 };
-extern const struct verb *const verbs[]; /* ends with NULL */
+
+extern const struct verb *const verbs[]; /* cli/verbs.c; ends with NULL */
+extern const struct verb_option format_option;
+
+/* Parses what follows the verb (argv[0] is the program's name). *help: -h was given. STATUS_USAGE in words. */
+enum status arguments_parse(const struct verb *v, int argc, char **argv, struct arguments *out, bool *help, struct error *e);
+void arguments_fini(struct arguments *a);
+
+bool argument_given(const struct arguments *a, const char *name);
+/* The last one given, or fallback. */
+const char *argument_text(const struct arguments *a, const char *name, const char *fallback);
+/* All occurrences; returns how many, at most max. */
+int argument_texts(const struct arguments *a, const char *name, const char **out, int max);
+/* A whole number within [low, high]; STATUS_USAGE names the option. *out is left alone where it was not given. */
+enum status argument_int(const struct arguments *a, const char *name, long low, long high, long *out, struct error *e);
+/* The same for a positional argument; `what` names it in the error. */
+enum status positional_int(const char *text, const char *what, long low, long high, long *out, struct error *e);
 
 #endif

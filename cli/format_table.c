@@ -1,0 +1,97 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "cli/format.h"
+
+enum { CELL_MAX = 60 }; /* longer texts are cut, but in the last column */
+
+static int width_of(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80; /* UTF-8 continuation bytes take no room */
+    return n;
+}
+
+static void cell_text(const struct table *t, int row, int column, struct buffer *out)
+{
+    const struct value *v = table_cell(t, row, column);
+    int decimals = t->columns[column].decimals;
+    buffer_clear(out);
+    if (v->kind == VALUE_NONE)
+        return;
+    if (v->kind == VALUE_REAL && decimals >= 0)
+        buffer_printf(out, "%.*f", decimals, v->real);
+    else
+        value_print(v, out);
+    if (column < t->n_columns - 1 && width_of(out->data) > CELL_MAX) {
+        size_t at = CELL_MAX - 2;
+        while (at > 0 && ((unsigned char)out->data[at] & 0xC0) == 0x80)
+            at--;
+        out->size = at;
+        buffer_puts(out, "..");
+    }
+}
+
+static bool is_number(const struct table *t, int column)
+{
+    bool any = false;
+    for (int r = 0; r < table_rows(t); r++) {
+        enum value_kind kind = table_cell(t, r, column)->kind;
+        if (kind != VALUE_NONE && kind != VALUE_INT && kind != VALUE_REAL)
+            return false;
+        any |= kind != VALUE_NONE;
+    }
+    return any;
+}
+
+static void put_cell(struct buffer *out, const char *text, int width, bool right, bool last)
+{
+    int pad = width - width_of(text);
+    buffer_printf(out, "%*s", right ? pad : 0, "");
+    buffer_puts(out, text);
+    if (!last)
+        buffer_printf(out, "%*s  ", right ? 0 : pad, "");
+}
+
+static void measure(const struct table *t, int *width, bool *right, struct buffer *cell)
+{
+    for (int c = 0; c < t->n_columns; c++) {
+        right[c] = is_number(t, c);
+        width[c] = width_of(t->columns[c].name);
+        for (int r = 0; r < table_rows(t); r++) {
+            cell_text(t, r, c, cell);
+            int w = cell->data ? width_of(cell->data) : 0;
+            width[c] = w > width[c] ? w : width[c];
+        }
+    }
+}
+
+void format_table(const struct table *t, struct buffer *out)
+{
+    int *width = memory_new((size_t)t->n_columns * sizeof *width);
+    bool *right = memory_new((size_t)t->n_columns * sizeof *right);
+    struct buffer cell = {0};
+    buffer_puts(&cell, "");
+    measure(t, width, right, &cell);
+    if (t->title)
+        buffer_printf(out, "%s\n", t->title);
+    for (int c = 0; c < t->n_columns; c++)
+        put_cell(out, t->columns[c].name, width[c], right[c], c == t->n_columns - 1);
+    buffer_puts(out, "\n");
+    for (int r = 0; r < table_rows(t); r++) {
+        for (int c = 0; c < t->n_columns; c++) {
+            cell_text(t, r, c, &cell);
+            put_cell(out, cell.data, width[c], right[c], c == t->n_columns - 1);
+        }
+        while (out->size && out->data[out->size - 1] == ' ')
+            out->data[--out->size] = '\0';
+        buffer_puts(out, "\n");
+    }
+    if (t->note)
+        buffer_printf(out, "%s\n", t->note);
+    buffer_fini(&cell);
+    free(width);
+    free(right);
+}
