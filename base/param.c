@@ -172,6 +172,11 @@ enum status param_check(const struct param *p, struct value *v, struct error *e)
 {
     bool good = true;
     struct value *culprit = v;
+    if (p->accepts & PARAM_LONE && v->kind != VALUE_LIST) {
+        struct value one = value_list(1, v);
+        value_fini(v);
+        *v = one;
+    }
     if (p->accepts & PARAM_LIST) {
         good = v->kind == VALUE_LIST && v->n > 0;
         for (int i = 0; good && i < v->n; i++) {

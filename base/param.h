@@ -22,6 +22,7 @@ enum {
     PARAM_TEXT = 32,  /* any text: paths, names */
     PARAM_LIST = 64,  /* a list of what the other bits say, with at least one item */
     PARAM_OPEN = 128, /* low itself is excluded (numbers above zero) */
+    PARAM_LONE = 512, /* with PARAM_LIST: a single item may stand without brackets, and becomes a list of one */
     PARAM_UNKEYED = 256 /* random numbers do not depend on it (a forest's n_estimators) */
 };
 

@@ -1,7 +1,7 @@
 /* A task: which labels are kept and how many packets a model may see; and its four parts.
  *
  * Pure functions of flows, parameters and seed: every rank computes the same by itself.
- * split_params is the table of `data.split` (names "split.method", ..: already with the prefix, as in struct params of data). */
+ * split_params is the table of `data.split`; in struct params of data its names are "split.method", "split.stop", .. */
 #ifndef FLOWS_TASK_H
 #define FLOWS_TASK_H
 
