@@ -1,0 +1,150 @@
+/* Which layout has this file? By the number of columns and the values of its first rows. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "flows/csv_rows.h"
+#include "flows/number.h"
+
+enum { ROWS_LOOKED_AT = 500 };
+
+struct sample {
+    int columns, n;  /* fields of a row, the label's too; rows taken */
+    double *cells;   /* (n, columns); NaN for what is no number */
+    int label_words; /* rows whose first field is no number */
+};
+
+static void take(struct sample *s, struct record *r)
+{
+    double *row = s->cells + (size_t)s->n * (size_t)s->columns;
+    int c = 0;
+    for (char *at = r->text; at && c < s->columns; c++) {
+        size_t n;
+        const char *text = record_field(&at, &n), *end = text;
+        if (!text || !number_scan(&end, &row[c]) || *end)
+            row[c] = NAN;
+    }
+    for (; c < s->columns; c++)
+        row[c] = NAN;
+    s->label_words += isnan(row[0]);
+    s->n++;
+}
+
+static enum status take_rows(struct sample *s, struct source *in, struct error *e)
+{
+    struct record r;
+    TRY(source_next(in, &r, e));
+    if (!r.text)
+        return error_set(e, STATUS_DATA, "%s: no rows: the file is empty", in->path);
+    char *first = memory_text(r.text);
+    struct record kept = {first, r.n, r.line};
+    enum status status = source_next(in, &r, e);
+    bool alone = status == STATUS_OK && !r.text;
+    if (status == STATUS_OK) {
+        s->columns = record_fields(alone ? &kept : &r);
+        s->cells = memory_new((size_t)s->columns * ROWS_LOOKED_AT * sizeof *s->cells);
+        if (alone || !csv_is_header(&kept, s->columns))
+            take(s, &kept);
+    }
+    while (status == STATUS_OK && r.text && s->n < ROWS_LOOKED_AT) {
+        take(s, &r);
+        status = source_next(in, &r, e);
+    }
+    free(first);
+    return status;
+}
+
+/* Do the columns [first, last) of all rows hold only what test allows? NaN is allowed: bad rows are the reader's to report. */
+static bool columns_hold(const struct sample *s, int first, int last, bool (*test)(double))
+{
+    for (int i = 0; i < s->n; i++)
+        for (int c = first; c < last; c++) {
+            double x = s->cells[(size_t)i * (size_t)s->columns + (size_t)c];
+            if (!isnan(x) && !test(x))
+                return false;
+        }
+    return true;
+}
+
+static bool is_direction(double x)
+{
+    return x == 0 || x == 1 || x == -1;
+}
+
+static bool is_positive(double x)
+{
+    return x >= 0;
+}
+
+static bool is_whole(double x)
+{
+    return x == floor(x);
+}
+
+static bool is_zero(double x)
+{
+    return x == 0;
+}
+
+/* n blocks, the last of them directions, from column `first` on? */
+static bool blocks_fit(const struct sample *s, int first, int n)
+{
+    int width = s->columns - first, steps = width / n;
+    if (width % n || steps < 1)
+        return false;
+    int directions = s->columns - steps;
+    return columns_hold(s, directions, s->columns, is_direction) && !columns_hold(s, directions, s->columns, is_zero) &&
+           columns_hold(s, first, first + steps, is_positive);
+}
+
+static void set_form(struct params *data, const char *layout, const char *blocks, int steps)
+{
+    struct value v = value_text(layout), w;
+    params_set(data, "layout", &v);
+    value_fini(&v);
+    v = value_int(steps);
+    params_set(data, "steps", &v);
+    if (blocks && value_from_json(blocks, &w, NULL) == STATUS_OK) {
+        params_set(data, "blocks", &w);
+        value_fini(&w);
+    }
+}
+
+static void decide(const struct sample *s, struct params *data)
+{
+    int first = s->label_words || s->n == 0 || s->columns % 2 ? 1 : 0;
+    int width = s->columns - first;
+    if (blocks_fit(s, first, 4))
+        set_form(data, "blocks", "[\"size\",\"payload\",\"iat\",\"direction\"]", width / 4);
+    else if (blocks_fit(s, first, 3))
+        set_form(data, "blocks",
+                 columns_hold(s, first + width / 3, first + 2 * (width / 3), is_whole) ? "[\"size\",\"payload\",\"direction\"]"
+                                                                                       : "[\"size\",\"iat\",\"direction\"]",
+                 width / 3);
+    else if (blocks_fit(s, first, 2))
+        set_form(data, "blocks", "[\"size\",\"direction\"]", width / 2);
+    else
+        set_form(data, "signed", NULL, width);
+}
+
+enum status flows_detect(const char *path, struct params *data, struct error *e)
+{
+    struct source in;
+    struct sample s = {0};
+    TRY(source_open(&in, path, e));
+    enum status status = take_rows(&s, &in, e);
+    if (status == STATUS_OK && (s.columns < 2 || s.columns > FLOWS_STEPS_MAX))
+        status = error_set(e, STATUS_DATA, "%s:%d: %d column%s: a label and sizes of packets, separated by commas, were expected", path, 1,
+                           s.columns, s.columns == 1 ? "" : "s");
+    if (status == STATUS_OK) {
+        struct value v = value_text(path);
+        params_set(data, "path", &v);
+        value_fini(&v);
+        decide(&s, data);
+        params_complete(data, NULL, data_params);
+    }
+    free(s.cells);
+    source_close(&in);
+    return status;
+}

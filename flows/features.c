@@ -1,0 +1,247 @@
+#include "flows/features.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+int features_vocabulary(const struct features *x)
+{
+    return 2 * x->clip + 2;
+}
+
+int features_find(const struct features *x, enum channel c)
+{
+    for (int i = 0; i < x->n_channels; i++)
+        if (x->channel[i] == c)
+            return i;
+    return -1;
+}
+
+/* Where the packets of a row lie among the steps: [first, last); the rest is padding. */
+static void span(const struct features *x, int row, int *first, int *last)
+{
+    int n = x->flows->length[row] < x->steps ? x->flows->length[row] : x->steps;
+    *first = x->align_end ? x->steps - n : 0;
+    *last = *first + n;
+}
+
+static float clipped(float size, int clip)
+{
+    if (clip == 0)
+        return size;
+    return size > (float)clip ? (float)clip : size < (float)-clip ? (float)-clip : size;
+}
+
+/* Times that captures out of order make negative count as none. */
+static float time_value(const struct features *x, float iat)
+{
+    if (!(iat > 0))
+        return 0;
+    return (float)(x->iat_log_nonzero ? log((double)iat) : log1p((double)iat * 1e6));
+}
+
+static float packet_value(const struct features *x, enum channel channel, size_t packet)
+{
+    const struct flows *f = x->flows;
+    switch (channel) {
+    case CHANNEL_SIGNED_SIZE:
+        return clipped(f->size[packet], x->clip);
+    case CHANNEL_SIZE:
+        return fabsf(clipped(f->size[packet], x->clip));
+    case CHANNEL_PAYLOAD:
+        return clipped(f->payload[packet], x->clip);
+    case CHANNEL_IAT:
+        return time_value(x, f->iat[packet]);
+    case CHANNEL_DIRECTION:
+        return (float)f->direction[packet];
+    default:
+        assert(false);
+        return 0;
+    }
+}
+
+static void raw_row(const struct features *x, int row, float *out)
+{
+    int first, last;
+    span(x, row, &first, &last);
+    memset(out, 0, (size_t)x->steps * (size_t)x->n_channels * sizeof *out);
+    for (int c = 0; c < x->n_channels; c++)
+        for (int t = first; t < last; t++)
+            out[t * x->n_channels + c] =
+                packet_value(x, x->channel[c], (size_t)row * (size_t)x->flows->steps + (size_t)(t - first));
+}
+
+void features_gather_raw(const struct features *x, const int32_t *rows, int n, float *out)
+{
+    size_t width = (size_t)x->steps * (size_t)x->n_channels;
+    for (int i = 0; i < n; i++)
+        raw_row(x, rows[i], out + (size_t)i * width);
+}
+
+void features_gather(const struct features *x, const int32_t *rows, int n, float *out)
+{
+    int width = x->steps * x->n_channels;
+    features_gather_raw(x, rows, n, out);
+    for (int i = 0; i < n; i++, out += width) {
+        int first = 0, last = x->steps;
+        if (!x->scale_padding)
+            span(x, rows[i], &first, &last);
+        for (int j = first * x->n_channels; j < last * x->n_channels; j++)
+            out[j] = (out[j] - x->offset[j]) * x->factor[j];
+    }
+}
+
+void features_tokens(const struct features *x, const int32_t *rows, int n, int32_t *out)
+{
+    assert(x->clip > 0);
+    for (int i = 0; i < n; i++, out += x->steps) {
+        int first, last;
+        span(x, rows[i], &first, &last);
+        memset(out, 0, (size_t)x->steps * sizeof *out);
+        const float *size = x->flows->size + (size_t)rows[i] * (size_t)x->flows->steps;
+        for (int t = first; t < last; t++)
+            out[t] = (int32_t)lroundf(clipped(size[t - first], x->clip)) + x->clip + 1;
+    }
+}
+
+/* Sums of one channel or column over the rows that scaling is fitted on. */
+struct moments {
+    double n, sum, squares, least, most;
+};
+
+enum pass { PASS_RANGE, PASS_SPREAD }; /* the second goes over squared differences from the first's mean */
+
+static void moments_add(struct moments *m, double v, enum pass pass)
+{
+    if (pass == PASS_SPREAD) {
+        double d = v - m->sum / m->n;
+        m->squares += d * d;
+        return;
+    }
+    m->least = m->n == 0 || v < m->least ? v : m->least;
+    m->most = m->n == 0 || v > m->most ? v : m->most;
+    m->sum += v;
+    m->n++;
+}
+
+/* m: one a column, or one a channel where by_channel; rows in order, so the sums have one order. */
+static void measure(const struct features *x, const int32_t *rows, int n, bool by_channel, enum pass pass,
+                    float *row, struct moments *m)
+{
+    for (int i = 0; i < n; i++) {
+        int first = 0, last = x->steps;
+        raw_row(x, rows[i], row);
+        if (!x->scale_padding)
+            span(x, rows[i], &first, &last);
+        for (int j = first * x->n_channels; j < last * x->n_channels; j++)
+            moments_add(&m[by_channel ? j % x->n_channels : j], row[j], pass);
+    }
+}
+
+static float inverse(double x)
+{
+    float r = x > 0 ? (float)(1.0 / x) : 1.0f;
+    return isfinite(r) ? r : 1.0f;
+}
+
+static void set_column(struct features *x, int j, const struct moments *m, const char *scaling)
+{
+    x->offset[j] = 0;
+    x->factor[j] = 1;
+    if (m->n == 0 || strcmp(scaling, "none") == 0)
+        return;
+    if (strcmp(scaling, "symmetric") == 0) {
+        x->factor[j] = inverse(fmax(fabs(m->least), fabs(m->most)));
+    } else if (strcmp(scaling, "standard") == 0) {
+        x->offset[j] = (float)(m->sum / m->n);
+        x->factor[j] = inverse(sqrt(m->squares / m->n));
+    } else {
+        x->offset[j] = (float)m->least;
+        x->factor[j] = inverse(m->most - m->least);
+    }
+}
+
+static void fit_scaling(struct features *x, const char *scaling, const int32_t *rows, int n)
+{
+    int width = x->steps * x->n_channels;
+    bool by_channel = strcmp(scaling, "minmax") != 0;
+    struct moments *m = memory_new((size_t)width * sizeof *m);
+    float *row = memory_new((size_t)width * sizeof *row);
+    measure(x, rows, n, by_channel, PASS_RANGE, row, m);
+    if (strcmp(scaling, "standard") == 0)
+        measure(x, rows, n, by_channel, PASS_SPREAD, row, m);
+    for (int j = 0; j < width; j++)
+        set_column(x, j, &m[by_channel ? j % x->n_channels : j], scaling);
+    free(row);
+    free(m);
+}
+
+/* Every row of the labels that occur in fit, whatever part it is in: the seed's leak. */
+static int32_t *rows_of_task(const struct flows *f, const struct rows *fit, int *n)
+{
+    bool *kept = memory_new((size_t)f->n_labels);
+    int32_t *rows = memory_new((size_t)f->n * sizeof *rows);
+    *n = 0;
+    for (int i = 0; i < fit->n; i++)
+        if (f->label[fit->row[i]] >= 0)
+            kept[f->label[fit->row[i]]] = true;
+    for (int i = 0; i < f->n; i++)
+        if (f->label[i] >= 0 && kept[f->label[i]])
+            rows[(*n)++] = i;
+    free(kept);
+    return rows;
+}
+
+static enum status set_channels(struct features *x, const struct value *channels, struct error *e)
+{
+    if (channels->kind != VALUE_LIST || channels->n < 1 || channels->n > CHANNEL_COUNT)
+        return error_set(e, STATUS_CONFIG, "channels: must be a list of 1 to %d channels", CHANNEL_COUNT);
+    for (int i = 0; i < channels->n; i++) {
+        const char *name = channels->items[i].kind == VALUE_TEXT ? channels->items[i].text : "";
+        int c = 0;
+        while (c < CHANNEL_COUNT && strcmp(channel_names[c], name) != 0)
+            c++;
+        if (c == CHANNEL_COUNT)
+            return error_set(e, STATUS_CONFIG,
+                             "channels: \"%s\" is none of signed_size, size, payload, iat, direction", name);
+        if (features_find(x, (enum channel)c) >= 0)
+            return error_set(e, STATUS_CONFIG, "channels: %s is named twice", name);
+        if (!(x->flows->channels & 1u << c))
+            return error_set(e, STATUS_CONFIG, "channels: the flows have no %s", name);
+        x->channel[x->n_channels++] = (enum channel)c;
+    }
+    return STATUS_OK;
+}
+
+enum status features_fit(struct features *out, const struct flows *f, const struct params *data,
+                         const struct value *channels, int steps, const struct rows *fit, struct error *e)
+{
+    *out = (struct features){.flows = f, .steps = steps, .clip = (int)params_int(data, "clip")};
+    out->align_end = params_is(data, "align", "end");
+    out->iat_log_nonzero = params_is(data, "iat", "log_nonzero");
+    out->scale_padding = out->align_end && params_is(data, "scaling", "minmax");
+    if (steps < 1 || steps > f->steps)
+        return error_set(e, STATUS_CONFIG, "steps: must be from 1 to %d, the packets of a flow, not %d",
+                         f->steps, steps);
+    TRY(set_channels(out, channels, e));
+    size_t width = (size_t)steps * (size_t)out->n_channels;
+    out->offset = memory_new(width * sizeof *out->offset);
+    out->factor = memory_new(width * sizeof *out->factor);
+    int n = fit->n;
+    bool all = params_is(data, "scaling_fit", "all");
+    int32_t *rows = all ? rows_of_task(f, fit, &n) : fit->row;
+    fit_scaling(out, params_text(data, "scaling"), rows, n);
+    if (all)
+        free(rows);
+    return STATUS_OK;
+}
+
+void features_fini(struct features *x)
+{
+    free(x->offset);
+    free(x->factor);
+    *x = (struct features){0};
+}

@@ -1,0 +1,125 @@
+/* Fitted features as JSON, for a bundle's manifest, and back. */
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "flows/features.h"
+
+enum { STEPS_MAX = 1 << 16, CLIP_MAX = 1 << 24 };
+
+static void put_numbers(struct buffer *out, const char *name, const float *x, int n)
+{
+    buffer_printf(out, ",\"%s\":[", name);
+    for (int i = 0; i < n; i++)
+        buffer_printf(out, "%s%.9g", i ? "," : "", (double)x[i]);
+    buffer_puts(out, "]");
+}
+
+static const char *truth(bool x)
+{
+    return x ? "true" : "false";
+}
+
+void features_to_json(const struct features *x, struct buffer *out)
+{
+    int width = x->steps * x->n_channels;
+    buffer_printf(out,
+                  "{\"steps\":%d,\"clip\":%d,\"align_end\":%s,\"iat_log_nonzero\":%s,\"scale_padding\":%s,"
+                  "\"channels\":[",
+                  x->steps, x->clip, truth(x->align_end), truth(x->iat_log_nonzero), truth(x->scale_padding));
+    for (int c = 0; c < x->n_channels; c++)
+        buffer_printf(out, "%s\"%s\"", c ? "," : "", channel_names[x->channel[c]]);
+    buffer_puts(out, "]");
+    put_numbers(out, "offset", x->offset, width);
+    put_numbers(out, "factor", x->factor, width);
+    buffer_puts(out, "}");
+}
+
+static enum status wrong(const char *name, const char *expected, struct error *e)
+{
+    return error_set(e, STATUS_DATA, "features: \"%s\" must be %s", name, expected);
+}
+
+static enum status get_whole(const cJSON *object, const char *name, int low, int high, int *out,
+                             struct error *e)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= low && item->valuedouble <= high) ||
+        item->valuedouble != floor(item->valuedouble))
+        return error_set(e, STATUS_DATA, "features: \"%s\" must be a whole number from %d to %d", name, low,
+                         high);
+    *out = (int)item->valuedouble;
+    return STATUS_OK;
+}
+
+static enum status get_truth(const cJSON *object, const char *name, bool *out, struct error *e)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (!cJSON_IsBool(item))
+        return wrong(name, "true or false", e);
+    *out = cJSON_IsTrue(item);
+    return STATUS_OK;
+}
+
+static enum status get_channels(const cJSON *object, struct features *x, struct error *e)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, "channels"), *item;
+    if (!cJSON_IsArray(list))
+        return wrong("channels", "a list of channels", e);
+    cJSON_ArrayForEach(item, list)
+    {
+        int c = 0;
+        while (c < CHANNEL_COUNT &&
+               !(cJSON_IsString(item) && strcmp(item->valuestring, channel_names[c]) == 0))
+            c++;
+        if (c == CHANNEL_COUNT || features_find(x, (enum channel)c) >= 0)
+            return wrong("channels", "a list of different channels", e);
+        x->channel[x->n_channels++] = (enum channel)c;
+    }
+    return x->n_channels ? STATUS_OK : wrong("channels", "a list with at least one channel", e);
+}
+
+static enum status get_numbers(const cJSON *object, const char *name, int n, float **out, struct error *e)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, name), *item;
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != n)
+        return error_set(e, STATUS_DATA, "features: \"%s\" must be a list of %d numbers", name, n);
+    float *x = *out = memory_new((size_t)n * sizeof *x);
+    cJSON_ArrayForEach(item, list)
+    {
+        float value = cJSON_IsNumber(item) && fabs(item->valuedouble) <= 3.4028234663852886e38
+                          ? (float)item->valuedouble
+                          : NAN;
+        if (!isfinite(value))
+            return error_set(e, STATUS_DATA, "features: \"%s\" must hold numbers that fit float32", name);
+        *x++ = value;
+    }
+    return STATUS_OK;
+}
+
+static enum status parse(const cJSON *object, struct features *x, struct error *e)
+{
+    if (!cJSON_IsObject(object))
+        return error_set(e, STATUS_DATA, "features: no JSON object");
+    TRY(get_whole(object, "steps", 1, STEPS_MAX, &x->steps, e));
+    TRY(get_whole(object, "clip", 0, CLIP_MAX, &x->clip, e));
+    TRY(get_truth(object, "align_end", &x->align_end, e));
+    TRY(get_truth(object, "iat_log_nonzero", &x->iat_log_nonzero, e));
+    TRY(get_truth(object, "scale_padding", &x->scale_padding, e));
+    TRY(get_channels(object, x, e));
+    TRY(get_numbers(object, "offset", x->steps * x->n_channels, &x->offset, e));
+    return get_numbers(object, "factor", x->steps * x->n_channels, &x->factor, e);
+}
+
+enum status features_from_json(const char *text, struct features *out, struct error *e)
+{
+    *out = (struct features){0};
+    cJSON *object = cJSON_ParseWithOpts(text, NULL, 1);
+    enum status status = parse(object, out, e);
+    cJSON_Delete(object);
+    if (status != STATUS_OK)
+        features_fini(out);
+    return status;
+}

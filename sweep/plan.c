@@ -1,0 +1,263 @@
+#include "sweep/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "sweep/names.h"
+
+struct planner {
+    const struct plan_request *request;
+    struct plan *plan;
+    struct names hashes, identities; /* of configurations and trials so far */
+    int trials_capacity, invalid_capacity;
+    int repeats;
+    bool by_seed, by_split;
+};
+
+/* --- identities --- */
+
+/* One JSON object, keys sorted, no spaces:
+ * {"fold":0,"params":{..},"repeat":0,"steps":25,"top_n":10}, with "min_flows" before "params" where it rules instead. */
+static void identity_text(const struct params *p, const struct task_spec *task, int fold, int repeat, struct buffer *out)
+{
+    bool by_flows = task->top_n < 0;
+    buffer_printf(out, "{\"fold\":%d,", fold);
+    if (by_flows)
+        buffer_printf(out, "\"min_flows\":%d,", task->min_flows);
+    buffer_puts(out, "\"params\":");
+    params_to_json(p, out);
+    buffer_printf(out, ",\"repeat\":%d,\"steps\":%d", repeat, task->steps);
+    if (!by_flows)
+        buffer_printf(out, ",\"top_n\":%d", task->top_n);
+    buffer_puts(out, "}");
+}
+
+static void hash_params(const struct params *p, char hex[HASH_HEX])
+{
+    struct buffer text = {0};
+    params_to_json(p, &text);
+    hash_bytes(text.data, text.size, hex);
+    buffer_fini(&text);
+}
+
+static void hash_identity(const struct params *p, const struct task_spec *task, int fold, int repeat, char hex[HASH_HEX])
+{
+    struct buffer text = {0};
+    identity_text(p, task, fold, repeat, &text);
+    hash_bytes(text.data, text.size, hex);
+    buffer_fini(&text);
+}
+
+static void remove_unkeyed(struct params *p, const char *group, const struct param *table)
+{
+    for (; table && table->name; table++) {
+        if (!(table->accepts & PARAM_UNKEYED))
+            continue;
+        char *name = memory_format("%s.%s", group, table->name);
+        params_remove(p, name);
+        free(name);
+    }
+}
+
+/* Names a trial's random numbers. Without the repeat, all repeats draw the same ones. */
+static uint64_t trial_key(uint64_t seed, const struct plan_configuration *c, const struct task_spec *task, int fold,
+                          int repeat)
+{
+    char hex[HASH_HEX];
+    struct params keyed = params_copy(&c->params);
+    remove_unkeyed(&keyed, c->kind->name, c->kind->params);
+    remove_unkeyed(&keyed, "train", c->kind->by_epochs ? train_params : NULL);
+    hash_identity(&keyed, task, fold, repeat, hex);
+    params_fini(&keyed);
+    return random_key(seed, hash_to_key(hex));
+}
+
+/* --- validity --- */
+
+static int channel_find(const char *name)
+{
+    for (int c = 0; c < CHANNEL_COUNT; c++)
+        if (strcmp(channel_names[c], name) == 0)
+            return c;
+    return -1;
+}
+
+/* Fills in what the point's channels say about the shape. */
+static enum status shape_channels(const struct plan_request *r, const struct params *p, struct model_shape *shape,
+                                  struct error *e)
+{
+    const struct value *list = params_get(p, "channels");
+    bool seen[CHANNEL_COUNT] = {0};
+    shape->n_channels = 0;
+    shape->has_signed_size = false;
+    for (int i = 0; list && i < list->n; i++) {
+        const char *name = list->items[i].kind == VALUE_TEXT ? list->items[i].text : "";
+        int c = channel_find(name);
+        if (c < 0)
+            return error_set(e, STATUS_CONFIG, "channels: there is no channel \"%s\"", name);
+        if (!r->has_channel[c])
+            return error_set(e, STATUS_CONFIG, "channels: these flows have no \"%s\"", name);
+        if (seen[c])
+            return error_set(e, STATUS_CONFIG, "channels: \"%s\" stands twice", name);
+        seen[c] = true;
+        shape->n_channels++;
+        shape->has_signed_size |= c == CHANNEL_SIGNED_SIZE;
+    }
+    return STATUS_OK;
+}
+
+static enum status check_point(const struct plan_request *r, const struct model_kind *kind, const struct params *p, int task,
+                               struct model_shape *shape, struct error *e)
+{
+    *shape = r->shapes[task];
+    TRY(shape_channels(r, p, shape, e));
+    return kind->check(p, shape, e);
+}
+
+/* --- collecting --- */
+
+static void add_invalid(struct planner *w, const struct params *p, int task, const char *message)
+{
+    struct plan *plan = w->plan;
+    if (plan->n_invalid == w->invalid_capacity) {
+        w->invalid_capacity = w->invalid_capacity ? 2 * w->invalid_capacity : 16;
+        plan->invalid = memory_resize(plan->invalid, (size_t)w->invalid_capacity * sizeof *plan->invalid);
+    }
+    struct buffer text = {0};
+    params_to_json(p, &text);
+    plan->invalid[plan->n_invalid++] = (struct plan_invalid){text.data, memory_text(message), task};
+}
+
+/* The configuration of these parameters, new or there already. */
+static int add_configuration(struct planner *w, const struct model_kind *kind, const struct params *p)
+{
+    struct plan *plan = w->plan;
+    struct plan_configuration c = {.kind = kind};
+    bool added;
+    hash_params(p, c.hash);
+    int index = names_add(&w->hashes, c.hash, &added);
+    if (!added)
+        return index;
+    c.params = params_copy(p);
+    plan->configurations = memory_resize(plan->configurations, (size_t)(index + 1) * sizeof *plan->configurations);
+    plan->configurations[index] = c;
+    plan->n_configurations = index + 1;
+    return index;
+}
+
+static void add_trial(struct planner *w, int configuration, int task, int repeat, double flops)
+{
+    struct plan *plan = w->plan;
+    const struct plan_configuration *c = &plan->configurations[configuration];
+    const struct task_spec *spec = &w->request->tasks[task];
+    struct plan_trial t = {.configuration = configuration, .task = task, .repeat = repeat, .flops = flops};
+    bool added;
+    hash_identity(&c->params, spec, t.fold, repeat, t.identity);
+    names_add(&w->identities, t.identity, &added);
+    if (!added)
+        return; /* a baseline that the space lists too */
+    t.key = trial_key(w->request->seed, c, spec, t.fold, w->by_seed ? repeat : 0);
+    t.split_repeat = w->by_split ? repeat : 0;
+    if (plan->n_trials == w->trials_capacity) {
+        w->trials_capacity = w->trials_capacity ? 2 * w->trials_capacity : 64;
+        plan->trials = memory_resize(plan->trials, (size_t)w->trials_capacity * sizeof *plan->trials);
+    }
+    plan->trials[plan->n_trials++] = t;
+}
+
+/* A point on a task, at its repeats; an invalid one is remembered. True where it is valid. */
+static bool add_point(struct planner *w, const struct params *p, int task, int repeats)
+{
+    const struct model_kind *kind = model_find(params_text(p, "model"));
+    struct model_shape shape;
+    struct error why = {0};
+    if (check_point(w->request, kind, p, task, &shape, &why) != STATUS_OK) {
+        add_invalid(w, p, task, why.message);
+        return false;
+    }
+    int configuration = add_configuration(w, kind, p);
+    double flops = kind->flops(p, &shape);
+    for (int repeat = 0; repeat < repeats; repeat++)
+        add_trial(w, configuration, task, repeat, flops);
+    return true;
+}
+
+/* A baseline sees what the first choice of channels gives, with its parameters' defaults. */
+static void add_baseline(struct planner *w, const struct model_kind *kind, int task)
+{
+    const struct dimension *channels = space_find(w->request->space, "channels");
+    struct params p = {0};
+    struct value model = value_text(kind->name);
+    params_set(&p, "model", &model);
+    value_fini(&model);
+    if (channels && channels->n > 0)
+        params_set(&p, "channels", &channels->choices[0]);
+    space_activate(&p);
+    add_point(w, &p, task, 1);
+    params_fini(&p);
+}
+
+static enum status add_tasks(struct planner *w, const struct params *points, int n_points, struct error *e)
+{
+    int valid = 0;
+    for (int task = 0; task < w->request->n_tasks; task++) {
+        for (int k = 0; model_kinds[k]; k++)
+            if (model_kinds[k]->baseline)
+                add_baseline(w, model_kinds[k], task);
+        for (int i = 0; i < n_points; i++)
+            valid += add_point(w, &points[i], task, w->repeats);
+    }
+    if (valid > 0)
+        return STATUS_OK;
+    if (w->plan->n_invalid == 0)
+        return error_set(e, STATUS_CONFIG, "space: there is no point to run");
+    const struct plan_invalid *last = &w->plan->invalid[w->plan->n_invalid - 1];
+    return error_set(e, STATUS_CONFIG, "space: no point can work with these flows; %.400s: %.400s", last->params, last->message);
+}
+
+enum status plan_new(struct plan **out, const struct plan_request *request, struct error *e)
+{
+    *out = NULL;
+    const struct params *search = request->search;
+    const char *method = params_text(search, "method"), *over = params_text(search, "repeat_over");
+    const struct sampler *sampler = sampler_find(method);
+    if (!sampler)
+        return error_set(e, STATUS_CONFIG, "search.method: there is no \"%s\"", method);
+    struct params *points;
+    int n_points;
+    TRY(sampler->points(request->space, search, request->seed, &points, &n_points, e));
+    struct planner w = {.request = request,
+                        .plan = memory_new(sizeof *w.plan),
+                        .repeats = (int)params_int(search, "repeats"),
+                        .by_seed = strcmp(over, "split") != 0,
+                        .by_split = strcmp(over, "seed") != 0};
+    enum status s = add_tasks(&w, points, n_points, e);
+    for (int i = 0; i < n_points; i++)
+        params_fini(&points[i]);
+    free(points);
+    names_fini(&w.hashes);
+    names_fini(&w.identities);
+    if (s == STATUS_OK)
+        *out = w.plan;
+    else
+        plan_free(w.plan);
+    return s;
+}
+
+void plan_free(struct plan *p)
+{
+    if (!p)
+        return;
+    for (int i = 0; i < p->n_configurations; i++)
+        params_fini(&p->configurations[i].params);
+    for (int i = 0; i < p->n_invalid; i++) {
+        free(p->invalid[i].params);
+        free(p->invalid[i].message);
+    }
+    free(p->configurations);
+    free(p->trials);
+    free(p->invalid);
+    free(p);
+}
