@@ -27,7 +27,7 @@ enum status db_commit(struct db *d, struct error *e);
 void db_rollback(struct db *d);
 
 /* Makes the study, or checks that it is the same one (STATUS_CONFIG names what differs). */
-enum status db_study(struct db *d, const struct config *c, const char *data_hash, struct error *e);
+enum status db_study(struct db *d, const struct config *c, const char *data_hash, double now, struct error *e);
 /* One launch. *job is its id. n_ranks counts the coordinator; 1 for -n 0. */
 enum status db_job_start(struct db *d, const struct config *c, int n_ranks, double now, int64_t *job, struct error *e);
 enum status db_job_end(struct db *d, int64_t job, double now, const char *why, struct error *e);
@@ -46,11 +46,6 @@ enum status db_checkpoint_read(struct db *d, int64_t trial, struct buffer *state
 
 /* Transitions. now: seconds since 1970. */
 enum status db_trial_start(struct db *d, int64_t trial, int64_t job, int gang, int epoch, double now, int64_t *attempt, struct error *e);
-struct db_curve {
-    int epoch;
-    char *name; /* "train_loss", .. */
-    double value;
-};
 /* Curve rows up to an epoch and, where state is not NULL, the checkpoint, one transaction's worth. */
 enum status db_trial_curves(struct db *d, int64_t trial, const struct model_progress *rows, int n, struct error *e);
 enum status db_checkpoint_write(struct db *d, int64_t trial, int64_t attempt, int epoch, const void *state, size_t n, struct error *e);
@@ -60,6 +55,9 @@ struct db_result {
     const void *model;
     size_t model_size;
     const float *proba[PART_COUNT];
+    const int32_t *file_row; /* of flows: number in the file of each */
+    const char *features; /* JSON of features_to_json */
+    const uint8_t *seen;  /* (test rows) 1 where the sequence occurs in training */
     double seconds;       /* of this attempt */
 };
 /* Metrics of stop and validation, per class and confusion, predictions of stop, validation and test, model, digests; state done; checkpoint dropped;
@@ -69,7 +67,7 @@ enum status db_trial_failed(struct db *d, int64_t trial, int64_t attempt, const 
 /* Stopped with a checkpoint, or without: queued again; the attempt's outcome is "stopped". */
 enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, int epoch, double seconds, double now, struct error *e);
 enum status db_event(struct db *d, int64_t job, const char *what, const char *text, double now, struct error *e);
-/* Counts by state, and the best validation metric so far with its model: for progress lines. */
+/* Counts by state, for progress lines. */
 struct db_progress {
     int count[TRIAL_STATE_COUNT];
 };

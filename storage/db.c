@@ -1,0 +1,326 @@
+/* Opening, locking, transactions. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "schema_sql.h"
+#include "storage/db_private.h"
+
+enum { WAIT_S = 15 };
+
+static enum status db_new(struct db **out, const char *path, int flags, struct error *e)
+{
+    struct db *d = memory_new(sizeof *d);
+    *out = NULL;
+    d->path = memory_text(path);
+    d->lock = -1;
+    if (sqlite3_open_v2(path, &d->sqlite, flags, NULL) != SQLITE_OK) {
+        error_set(e, STATUS_IO, "%s: %s", path, d->sqlite ? sqlite3_errmsg(d->sqlite) : "no memory");
+        db_close(d);
+        return STATUS_IO;
+    }
+    sqlite3_busy_timeout(d->sqlite, WAIT_S * 1000);
+    *out = d;
+    return STATUS_OK;
+}
+
+void *db_handle(struct db *d)
+{
+    return d->sqlite;
+}
+
+void db_close(struct db *d)
+{
+    if (!d)
+        return;
+    if (d->token[0] && d->sqlite)
+        sql_run(d, NULL, "DELETE FROM holder WHERE token = ?", "t", d->token);
+    sqlite3_close(d->sqlite);
+    if (d->lock >= 0) {
+        unlink(d->lock_path);
+        close(d->lock);
+    }
+    free(d->lock_path);
+    free(d->path);
+    free(d);
+}
+
+/* --- what kind of file it is --- */
+
+static enum status check_version(struct db *d, struct error *e)
+{
+    int64_t id = 0, version = 0, tables = 0;
+    TRY(sql_int(d, &tables, NULL, e, "SELECT count(*) FROM sqlite_master", ""));
+    TRY(sql_int(d, &id, NULL, e, "PRAGMA application_id", ""));
+    TRY(sql_int(d, &version, NULL, e, "PRAGMA user_version", ""));
+    if (id != DB_APPLICATION_ID)
+        return error_set(e, STATUS_IO, "%s: is %s, not a results database of flowsweep", d->path,
+                         tables ? "another program's database" : "an empty database");
+    if (version > DB_VERSION)
+        return error_set(e, STATUS_IO, "%s: was made by a newer flowsweep (schema %lld, this one knows %d)", d->path, (long long)version,
+                         DB_VERSION);
+    return STATUS_OK;
+}
+
+static enum status check_file(const char *path, bool *exists, struct error *e)
+{
+    struct stat facts;
+    *exists = stat(path, &facts) == 0;
+    if (!*exists)
+        return errno == ENOENT ? STATUS_OK : error_set(e, STATUS_IO, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(facts.st_mode))
+        return error_set(e, STATUS_IO, "%s: is a folder, not a database", path);
+    *exists = facts.st_size > 0;
+    return STATUS_OK;
+}
+
+/* WAL only where memory can be shared through the file system. */
+static const char *journal_mode(const char *path)
+{
+    static const long local[] = {0xEF53, 0x58465342, 0x9123683E, 0x2FC12FC1, 0x01021994, 0x794C7630}; /* ext4 xfs btrfs zfs tmpfs overlay */
+    struct statfs facts;
+    char *folder = memory_text(path), *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = '\0';
+    bool known = statfs(slash ? folder : ".", &facts) == 0, is_local = false;
+    for (size_t i = 0; known && i < sizeof local / sizeof *local; i++)
+        is_local |= (long)facts.f_type == local[i];
+    free(folder);
+    return is_local ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = TRUNCATE";
+}
+
+static enum status make_schema(struct db *d, struct error *e)
+{
+    char pragmas[128];
+    snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d;", DB_APPLICATION_ID, DB_VERSION);
+    TRY(sql_exec(d, "PRAGMA auto_vacuum = INCREMENTAL; BEGIN IMMEDIATE", e));
+    TRY(sql_exec(d, schema_sql, e));
+    TRY(sql_exec(d, pragmas, e));
+    TRY(db_views(d, e));
+    return sql_exec(d, "COMMIT", e);
+}
+
+/* --- the lock: a file beside the database, held for as long as this process lives --- */
+
+static bool try_lock(struct db *d)
+{
+    struct stat mine, there;
+    d->lock = open(d->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (d->lock < 0)
+        return false;
+    bool held = flock(d->lock, LOCK_EX | LOCK_NB) == 0 && fstat(d->lock, &mine) == 0 && stat(d->lock_path, &there) == 0 &&
+                mine.st_ino == there.st_ino; /* an earlier holder may have unlinked it in between */
+    if (!held) {
+        close(d->lock);
+        d->lock = -1;
+    }
+    return held;
+}
+
+static enum status say_holder(struct db *d, struct error *e)
+{
+    sqlite3_stmt *s = NULL;
+    bool row = false;
+    if (sql_query(d, &s, NULL, "SELECT host, pid, since FROM holder", "") == STATUS_OK)
+        sql_step(d, s, &row, NULL);
+    char since[32] = "";
+    if (row) {
+        time_t t = (time_t)sqlite3_column_double(s, 2);
+        struct tm parts;
+        strftime(since, sizeof since, "%Y-%m-%d %H:%M:%S", localtime_r(&t, &parts));
+        error_set(e, STATUS_IO, "%s: is held by a run (process %lld on %s, since %s)", d->path, (long long)sqlite3_column_int64(s, 1),
+                  sql_text(s, 0), since);
+    } else {
+        error_set(e, STATUS_IO, "%s: is held by another run, or its folder cannot be written", d->path);
+    }
+    sql_end(s);
+    return STATUS_IO;
+}
+
+static enum status take_lock(struct db *d, struct error *e)
+{
+    const struct timespec pause = {0, 100000000};
+    d->lock_path = memory_format("%s.lock", d->path);
+    for (int i = 0; i < WAIT_S * 10; i++) {
+        if (try_lock(d))
+            return STATUS_OK;
+        if (errno == EACCES || errno == EROFS || errno == ENOENT || errno == EPERM)
+            return error_set(e, STATUS_CANNOT_CREATE, "%s: %s", d->lock_path, strerror(errno));
+        nanosleep(&pause, NULL);
+    }
+    return say_holder(d, e);
+}
+
+static void read_boot_id(char out[64])
+{
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
+    if (!f || !fgets(out, 64, f))
+        out[0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    if (f)
+        fclose(f);
+}
+
+static void make_token(char token[33])
+{
+    unsigned char bytes[16] = {0};
+    if (getrandom(bytes, sizeof bytes, 0) < 0) {
+        uint64_t now = (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32;
+        memcpy(bytes, &now, sizeof now);
+    }
+    for (int i = 0; i < 16; i++)
+        snprintf(token + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* Locks are not seen across hosts everywhere, so another host's holder is believed unless told otherwise. */
+static enum status check_holder(struct db *d, const char *host, bool take_over, struct error *e)
+{
+    int64_t others = 0;
+    TRY(sql_int(d, &others, NULL, e, "SELECT count(*) FROM holder WHERE host <> ?", "t", host));
+    if (others == 0 || take_over)
+        return STATUS_OK;
+    say_holder(d, e);
+    error_prefix(e, "if that run is over, add --take-over");
+    return STATUS_IO;
+}
+
+static enum status become_holder(struct db *d, bool take_over, struct error *e)
+{
+    char host[256] = "", boot[64] = "", token[33];
+    gethostname(host, sizeof host - 1);
+    read_boot_id(boot);
+    make_token(token);
+    TRY(sql_exec(d, "BEGIN IMMEDIATE", e));
+    enum status s = check_holder(d, host, take_over, e);
+    if (s == STATUS_OK)
+        s = sql_run(d, e, "INSERT OR REPLACE INTO holder VALUES (1, ?, ?, ?, ?, ?, ?)", "titttr", host, (int64_t)getpid(), boot,
+                    getenv("SLURM_JOB_ID"), token, (double)time(NULL));
+    if (s == STATUS_OK)
+        s = sql_exec(d, "COMMIT", e);
+    if (s != STATUS_OK) {
+        db_rollback(d);
+        return s;
+    }
+    memcpy(d->token, token, sizeof token);
+    return STATUS_OK;
+}
+
+/* --- opening --- */
+
+static enum status open_locked(struct db *d, bool exists, bool take_over, struct error *e)
+{
+    TRY(take_lock(d, e));
+    if (exists)
+        TRY(check_version(d, e));
+    TRY(sql_exec(d, "PRAGMA foreign_keys = ON", e));
+    if (!exists)
+        TRY(sql_exec(d, "PRAGMA auto_vacuum = INCREMENTAL", e));
+    TRY(sql_exec(d, journal_mode(d->path), e));
+    TRY(sql_exec(d, "PRAGMA synchronous = FULL", e));
+    if (!exists)
+        TRY(make_schema(d, e));
+    return become_holder(d, take_over, e);
+}
+
+enum status db_open(struct db **out, const char *path, bool create, bool take_over, struct error *e)
+{
+    bool exists;
+    *out = NULL;
+    TRY(check_file(path, &exists, e));
+    if (!exists && !create)
+        return error_set(e, STATUS_NO_INPUT, "%s: no such database", path);
+    if (exists) { /* before anything is written beside another program's file */
+        struct db *look;
+        TRY(db_open_read(&look, path, e));
+        db_close(look);
+    }
+    struct db *d;
+    TRY(db_new(&d, path, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), e));
+    enum status s = open_locked(d, exists, take_over, e);
+    if (s != STATUS_OK) {
+        db_close(d);
+        return s;
+    }
+    *out = d;
+    return STATUS_OK;
+}
+
+enum status db_open_read(struct db **out, const char *path, struct error *e)
+{
+    bool exists;
+    struct db *d;
+    *out = NULL;
+    TRY(check_file(path, &exists, e));
+    if (!exists)
+        return error_set(e, access(path, F_OK) == 0 ? STATUS_IO : STATUS_NO_INPUT, "%s: %s", path,
+                         access(path, F_OK) == 0 ? "is empty, no database" : "no such database");
+    TRY(db_new(&d, path, SQLITE_OPEN_READONLY, e));
+    enum status s = check_version(d, e);
+    if (s != STATUS_OK) {
+        db_close(d);
+        return s;
+    }
+    *out = d;
+    return STATUS_OK;
+}
+
+enum status db_set_aside(const char *path, char **renamed, struct error *e)
+{
+    *renamed = NULL;
+    if (access(path, F_OK) != 0)
+        return STATUS_OK;
+    struct db *d; /* nobody may hold it, and its journal must be folded in */
+    TRY(db_open(&d, path, false, false, e));
+    db_close(d);
+    size_t stem = strlen(path);
+    const char *dot = strrchr(path, '.');
+    if (dot && !strchr(dot, '/') && dot != path)
+        stem = (size_t)(dot - path);
+    for (int i = 1; i < 100000; i++) {
+        char *name = memory_format("%.*s.%d%s", (int)stem, path, i, path + stem);
+        if (access(name, F_OK) != 0 && rename(path, name) == 0) {
+            *renamed = name;
+            return STATUS_OK;
+        }
+        free(name);
+    }
+    return error_set(e, STATUS_CANNOT_CREATE, "%s: cannot be renamed: %s", path, strerror(errno));
+}
+
+/* --- transactions --- */
+
+enum status db_begin(struct db *d, struct error *e)
+{
+    int64_t mine = 0;
+    TRY(sql_exec(d, "BEGIN IMMEDIATE", e));
+    enum status s = sql_int(d, &mine, NULL, e, "SELECT count(*) FROM holder WHERE token = ?", "t", d->token);
+    if (s == STATUS_OK && mine == 0)
+        s = error_set(e, STATUS_IO, "%s: was taken over by another run", d->path);
+    if (s != STATUS_OK)
+        db_rollback(d);
+    return s;
+}
+
+enum status db_commit(struct db *d, struct error *e)
+{
+    enum status s = sql_exec(d, "COMMIT", e);
+    if (s != STATUS_OK)
+        db_rollback(d);
+    return s;
+}
+
+void db_rollback(struct db *d)
+{
+    if (!sqlite3_get_autocommit(d->sqlite))
+        sqlite3_exec(d->sqlite, "ROLLBACK", NULL, NULL, NULL);
+}

@@ -1,0 +1,48 @@
+/* The inside of struct db, for the files of storage/ that read and write the database. */
+#ifndef STORAGE_DB_PRIVATE_H
+#define STORAGE_DB_PRIVATE_H
+
+#include "storage/db.h"
+#include "storage/sql.h"
+
+enum { DB_APPLICATION_ID = 0x464c5357, DB_VERSION = 1, DB_CHUNK = 16 << 20 }; /* "FLSW" */
+
+struct db {
+    sqlite3 *sqlite;
+    char *path;       /* owned */
+    char *lock_path;  /* owned; NULL for readers */
+    int lock;         /* file descriptor or -1 */
+    char token[33];   /* of the holder row */
+    enum metric metric;
+};
+
+/* Makes the views trials and configs anew for the parameters there are. */
+enum status db_views(struct db *d, struct error *e);
+/* Reads the study's metric into d->metric. STATUS_IO where the database holds no study. */
+enum status db_load_study(struct db *d, struct error *e);
+
+/* A trial's artifact, replacing an earlier one of its role. */
+enum status db_artifact_write(struct db *d, int64_t trial, const char *role, int epoch, const void *bytes, size_t n, double now, struct error *e);
+/* *found false where there is none; *out is appended to. Its checksum is compared (STATUS_IO where it differs). */
+enum status db_artifact_read(struct db *d, int64_t trial, const char *role, struct buffer *out, int *epoch, bool *found, struct error *e);
+
+/* A prediction row. Blobs of the right sizes or STATUS_IO; all owned by the caller (db_prediction_fini). */
+struct db_prediction {
+    int n, k;
+    int32_t *rows, *labels, *truth;
+    uint8_t *seen; /* or NULL */
+    float *proba;  /* (n,k) or NULL */
+};
+enum status db_prediction_read(struct db *d, int64_t trial, const char *part, struct db_prediction *out, struct error *e);
+void db_prediction_fini(struct db_prediction *p);
+
+/* A task as stored. */
+struct db_task {
+    int64_t id;
+    int n_classes, top_n, min_flows, steps; /* top_n, min_flows: -1 where NULL */
+    char **labels;                          /* (n_classes) owned */
+};
+enum status db_task_read(struct db *d, int64_t id, struct db_task *out, struct error *e);
+void db_task_fini(struct db_task *t);
+
+#endif
