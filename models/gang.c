@@ -57,14 +57,14 @@ static bool never(struct gang *g)
     return false;
 }
 
-struct gang gang_alone(bool (*stop)(struct gang *), void *context)
+struct gang gang_alone(bool (*stop)(struct gang *), void *stop_context)
 {
     return (struct gang){.rank = 0,
                          .size = 1,
-                         .context = context,
                          .sum = alone_sum,
                          .share = alone_share,
-                         .stop = stop ? stop : never};
+                         .stop = stop ? stop : never,
+                         .stop_context = stop_context};
 }
 
 enum status gang_any(struct gang *g, bool mine, bool *any, struct error *e)

@@ -30,6 +30,7 @@ struct gang {
     enum status (*share)(struct gang *g, void *data, const size_t *offset, struct error *e);
     /* Not collective: has this rank been told to stop? Models sum the answers (with a gradient, or by gang_any) and leave together. */
     bool (*stop)(struct gang *g);
+    void *stop_context; /* of stop */
 };
 
 /* First of n items that rank takes when they are dealt in runs: floor(n * rank / size). */
@@ -49,7 +50,7 @@ static inline bool gang_step_inside(int i, int stride, int first, int count, int
 void gang_fold(float *x, size_t width, int first, int count, int n_leaves);
 
 /* A gang of one; stop may be NULL (never). */
-struct gang gang_alone(bool (*stop)(struct gang *), void *context);
+struct gang gang_alone(bool (*stop)(struct gang *), void *stop_context);
 
 /* Collective: true on every rank where mine is true on any. */
 enum status gang_any(struct gang *g, bool mine, bool *any, struct error *e);

@@ -1,0 +1,281 @@
+#include "mpi/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "mpi/assignment.h"
+
+struct worker {
+    struct transport *transport;
+    const struct config *config;
+    const struct flows *flows;
+    double silence_s, checkpoint_s;
+    /* The trial in hand; params.n == 0 while there is none. */
+    struct assignment assignment;
+    struct buffer body; /* that the assignment's state points into */
+    struct params params;
+    struct task *task; /* kept for the next trial on the same rows */
+    int task_index, split_repeat;
+    struct features features;
+    struct model_spec spec;
+    bool told_to_stop, over;
+    double last_checkpoint;
+    enum status lost; /* what the transport said last */
+};
+
+static double clock_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+struct worker *worker_new(struct transport *t, const struct config *c, const struct flows *f)
+{
+    struct worker *w = memory_new(sizeof *w);
+    w->transport = t;
+    w->config = c;
+    w->flows = f;
+    w->task_index = -1;
+    budget_seconds(params_get(&c->budget, "silence"), &w->silence_s, NULL);
+    budget_seconds(params_get(&c->budget, "checkpoint"), &w->checkpoint_s, NULL);
+    return w;
+}
+
+/* Lets go of the trial; the task stays. */
+static void forget(struct worker *w)
+{
+    assignment_fini(&w->assignment);
+    buffer_fini(&w->body);
+    params_fini(&w->params);
+    features_fini(&w->features);
+    w->spec = (struct model_spec){0};
+}
+
+void worker_free(struct worker *w)
+{
+    if (!w)
+        return;
+    forget(w);
+    task_free(w->task);
+    free(w);
+}
+
+static enum status tell(struct worker *w, enum message_kind kind, const struct buffer *body, struct error *e)
+{
+    w->lost = w->transport->send(w->transport, 0, kind, body, e);
+    return w->lost;
+}
+
+static enum status tell_trial(struct worker *w, enum message_kind kind, int epoch, const char *text, struct error *e)
+{
+    struct buffer body = {0};
+    trial_put(&body, w->assignment.trial, epoch);
+    buffer_put_string(&body, text);
+    enum status s = tell(w, kind, &body, e);
+    buffer_fini(&body);
+    return s;
+}
+
+/* --- preparing --- */
+
+static enum status take_task(struct worker *w, struct error *e)
+{
+    const struct assignment *a = &w->assignment;
+    if (w->task && w->task_index == a->task && w->split_repeat == a->split_repeat)
+        return STATUS_OK;
+    task_free(w->task);
+    w->task = NULL;
+    if (a->task < 0 || a->task >= w->config->n_tasks)
+        return error_set(e, STATUS_BUG, "an assignment of task %d of %d", a->task, w->config->n_tasks);
+    TRY(task_new(&w->task, w->flows, &w->config->data, &w->config->tasks[a->task], (uint64_t)params_int(&w->config->study, "seed"),
+                 a->split_repeat, e));
+    w->task_index = a->task;
+    w->split_repeat = a->split_repeat;
+    return STATUS_OK;
+}
+
+static enum status fit_features(struct worker *w, struct error *e)
+{
+    const struct value *channels = params_get(&w->params, "channels");
+    struct value one = value_text("signed_size"), list = value_list(1, &one);
+    if (!(w->flows->channels & 1u << CHANNEL_SIGNED_SIZE)) {
+        value_fini(&list.items[0]);
+        list.items[0] = value_text("size");
+    }
+    enum status s = features_fit(&w->features, w->flows, &w->config->data, channels ? channels : &list, w->config->tasks[w->task_index].steps,
+                                 &w->task->parts[PART_TRAIN], e);
+    value_fini(&list);
+    value_fini(&one);
+    return s;
+}
+
+static enum status prepare(struct worker *w, struct error *e)
+{
+    TRY(assignment_take(&w->body, &w->assignment, e));
+    TRY(params_from_json(w->assignment.params, &w->params, e));
+    TRY(take_task(w, e));
+    TRY(fit_features(w, e));
+    w->spec = (struct model_spec){.kind = model_find(params_text(&w->params, "model")),
+                                  .params = &w->params,
+                                  .features = &w->features,
+                                  .train = &w->task->parts[PART_TRAIN],
+                                  .stop = &w->task->parts[PART_STOP],
+                                  .n_classes = w->task->n_classes,
+                                  .metric = params_text(&w->config->study, "metric"),
+                                  .key = w->assignment.key};
+    return w->spec.kind ? STATUS_OK : error_set(e, STATUS_BUG, "no model \"%s\"", params_text(&w->params, "model"));
+}
+
+static enum status assigned(struct worker *w, const struct message *m, struct error *e)
+{
+    struct error why = {0};
+    forget(w);
+    buffer_put(&w->body, m->body.data, m->body.size);
+    w->told_to_stop = false;
+    if (prepare(w, &why) == STATUS_OK)
+        return tell_trial(w, MESSAGE_READY, 0, "", e);
+    TRY(tell_trial(w, MESSAGE_FAILED, 0, why.message, e));
+    TRY(tell_trial(w, MESSAGE_FREE, 0, "", e));
+    forget(w);
+    return STATUS_OK;
+}
+
+/* --- training --- */
+
+static enum status sink_epoch(void *context, const struct model_progress *p, struct error *e)
+{
+    struct worker *w = context;
+    struct buffer body = {0};
+    trial_put(&body, w->assignment.trial, p->epoch);
+    progress_put(p, &body);
+    enum status s = tell(w, MESSAGE_EPOCH, &body, e);
+    buffer_fini(&body);
+    return s;
+}
+
+static bool sink_due(void *context)
+{
+    struct worker *w = context;
+    return w->checkpoint_s > 0 && clock_s() - w->last_checkpoint >= w->checkpoint_s;
+}
+
+static enum status sink_checkpoint(void *context, int epoch, const struct buffer *state, struct error *e)
+{
+    struct worker *w = context;
+    struct buffer body = {0};
+    trial_put(&body, w->assignment.trial, epoch);
+    buffer_put_bytes(&body, state->data, state->size);
+    enum status s = tell(w, MESSAGE_CHECKPOINT, &body, e);
+    buffer_fini(&body);
+    w->last_checkpoint = clock_s();
+    return s;
+}
+
+static enum status tell_result(struct worker *w, const struct training_result *r, double seconds, struct error *e)
+{
+    struct buffer body = {0}, features = {0};
+    trial_put(&body, w->assignment.trial, r->epochs);
+    buffer_put_f64(&body, seconds);
+    features_to_json(&w->features, &features);
+    buffer_put_string(&body, features.data);
+    buffer_put_bytes(&body, r->model.data, r->model.size);
+    for (int part = PART_STOP; part < PART_COUNT; part++)
+        buffer_put_bytes(&body, r->proba[part], (size_t)w->task->parts[part].n * (size_t)w->task->n_classes * sizeof(float));
+    enum status s = tell(w, MESSAGE_RESULT, &body, e);
+    buffer_fini(&body);
+    buffer_fini(&features);
+    return s;
+}
+
+/* Looks for STOP while a gang trains. */
+static bool stop_asked(struct gang *g)
+{
+    struct worker *w = g->stop_context;
+    struct message m = {0};
+    bool got = true;
+    while (!w->told_to_stop && got) {
+        w->lost = w->transport->poll(w->transport, &m, &got, NULL);
+        if (w->lost != STATUS_OK)
+            return w->told_to_stop = true;
+        if (!got)
+            break;
+        w->told_to_stop |= m.kind == MESSAGE_STOP || m.kind == MESSAGE_BYE;
+        w->over |= m.kind == MESSAGE_BYE;
+        buffer_fini(&m.body);
+    }
+    return w->told_to_stop;
+}
+
+static enum status train(struct worker *w, struct gang *g, struct error *e)
+{
+    const struct training_sink sink = {w, sink_epoch, sink_due, sink_checkpoint};
+    struct training_result result = {0};
+    double start = clock_s();
+    struct error why = {0};
+    w->last_checkpoint = start;
+    enum status s = training_run(&w->spec, w->task->parts, g, &sink, w->assignment.n_state ? w->assignment.state : NULL, w->assignment.n_state,
+                                 &result, &why);
+    enum status told = STATUS_OK;
+    if (s == STATUS_OK && g->rank == 0)
+        told = tell_result(w, &result, clock_s() - start, e);
+    else if (s == STATUS_STOPPED && g->rank == 0)
+        told = tell_trial(w, MESSAGE_STOPPED, 0, "", e);
+    else if (s != STATUS_OK && s != STATUS_STOPPED)
+        told = tell_trial(w, MESSAGE_FAILED, 0, why.message, e);
+    training_result_fini(&result);
+    return told;
+}
+
+static enum status go(struct worker *w, struct error *e)
+{
+    struct gang g;
+    const struct assignment *a = &w->assignment;
+    TRY(w->transport->gang_new(w->transport, a->members, a->n_members, a->tag, stop_asked, w, &g, e));
+    enum status s = train(w, &g, e);
+    w->transport->gang_free(w->transport, &g);
+    TRY(s);
+    TRY(tell_trial(w, MESSAGE_FREE, 0, "", e));
+    forget(w);
+    return STATUS_OK;
+}
+
+enum status worker_handle(struct worker *w, const struct message *m, bool *over, struct error *e)
+{
+    enum status s = STATUS_OK;
+    if (m->kind == MESSAGE_ASSIGN) {
+        s = assigned(w, m, e);
+    } else if (m->kind == MESSAGE_GO) {
+        s = go(w, e);
+    } else if (m->kind == MESSAGE_ABANDON) {
+        s = tell_trial(w, MESSAGE_FREE, 0, "", e);
+        forget(w);
+    } else if (m->kind == MESSAGE_BYE) {
+        w->over = true;
+    } /* STOP that crosses a result on its way: nothing to stop */
+    *over = w->over;
+    return s;
+}
+
+enum status worker_loop(struct worker *w, struct error *e)
+{
+    double heard = clock_s();
+    for (bool over = false; !over;) {
+        struct message m = {0};
+        bool got;
+        TRY(w->transport->poll(w->transport, &m, &got, e));
+        if (got) {
+            enum status s = worker_handle(w, &m, &over, e);
+            buffer_fini(&m.body);
+            TRY(s);
+            heard = clock_s();
+        } else if (w->silence_s > 0 && clock_s() - heard > w->silence_s) {
+            return error_set(e, STATUS_IO, "worker %d heard nothing from the coordinator for %.0f s", w->transport->rank, w->silence_s);
+        } else {
+            w->transport->pause(w->transport);
+        }
+    }
+    return STATUS_OK;
+}
