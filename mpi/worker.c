@@ -137,10 +137,7 @@ static enum status assigned(struct worker *w, const struct message *m, struct er
     w->told_to_stop = false;
     if (prepare(w, &why) == STATUS_OK)
         return tell_trial(w, MESSAGE_READY, 0, "", e);
-    TRY(tell_trial(w, MESSAGE_FAILED, 0, why.message, e));
-    TRY(tell_trial(w, MESSAGE_FREE, 0, "", e));
-    forget(w);
-    return STATUS_OK;
+    return tell_trial(w, MESSAGE_FAILED, 0, why.message, e); /* ABANDON follows */
 }
 
 /* --- training --- */

@@ -73,6 +73,11 @@ struct db_progress {
 };
 enum status db_progress(struct db *d, struct db_progress *out, struct error *e);
 
+/* The study's metric of a finished trial on validation; NaN where there is none. */
+enum status db_trial_metric(struct db *d, int64_t trial, double *out, struct error *e);
+/* How the last job ended (as given to db_job_end), or NULL where it died; the caller frees it. *done: finished trials. */
+enum status db_outcome(const char *path, char **why, int64_t *done, struct error *e);
+
 /* Maintenance verbs. */
 enum status db_check(const char *path, struct table *out, struct error *e);
 enum status db_digest(const char *path, char hex[HASH_HEX], struct error *e);

@@ -291,3 +291,22 @@ enum status db_trials(struct db *d, const struct plan *p, struct db_trial *out, 
         TRY(read_trial(d, p->trials[i].identity, &out[i], e));
     return STATUS_OK;
 }
+
+enum status db_outcome(const char *path, char **why, int64_t *done, struct error *e)
+{
+    struct db *d;
+    sqlite3_stmt *s = NULL;
+    bool row = false;
+    *why = NULL;
+    TRY(db_open_read(&d, path, e));
+    enum status status = sql_int(d, done, NULL, e, "SELECT count(*) FROM trial WHERE state IN ('done', 'failed')", "");
+    if (status == STATUS_OK)
+        status = sql_query(d, &s, e, "SELECT why FROM job WHERE ended IS NOT NULL AND id = (SELECT max(id) FROM job)", "");
+    if (status == STATUS_OK)
+        status = sql_step(d, s, &row, e);
+    if (status == STATUS_OK && row)
+        *why = memory_text(sql_text(s, 0));
+    sql_end(s);
+    db_close(d);
+    return status;
+}

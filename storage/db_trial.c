@@ -274,3 +274,17 @@ enum status db_progress(struct db *d, struct db_progress *out, struct error *e)
     sql_end(s);
     return status;
 }
+
+enum status db_trial_metric(struct db *d, int64_t trial, double *out, struct error *e)
+{
+    sqlite3_stmt *s;
+    bool row;
+    *out = NAN;
+    TRY(sql_query(d, &s, e, "SELECT value FROM metric WHERE trial = ? AND part = 'validation' AND name = ? AND epoch IS NULL", "it", trial,
+                  metric_names[d->metric]));
+    enum status status = sql_step(d, s, &row, e);
+    if (status == STATUS_OK && row)
+        *out = sql_real(s, 0);
+    sql_end(s);
+    return status;
+}

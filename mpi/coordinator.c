@@ -1,0 +1,491 @@
+#include "mpi/coordinator.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "mpi/assignment.h"
+#include "mpi/gangs.h"
+#include "mpi/signals.h"
+#include "sweep/scheduler.h"
+
+struct coordinator {
+    struct coordinator_request r;
+    struct plan *plan;
+    struct db_trial *trials; /* (plan->n_trials) */
+    struct task **tasks;     /* (config->n_tasks, splits) made when needed */
+    int splits;
+    struct scheduler *scheduler;
+    struct gangs gangs;
+    struct progress progress;
+    int64_t job;
+    int tags;
+    double deadline; /* [s since 1970], 0: none */
+    bool stopping;
+};
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* --- what is to be done --- */
+
+static enum status task_of(struct coordinator *c, int task, int repeat, struct task **out, struct error *e)
+{
+    struct task **slot = &c->tasks[(size_t)task * (size_t)c->splits + (size_t)repeat];
+    if (!*slot)
+        TRY(task_new(slot, c->r.flows, &c->r.config->data, &c->r.config->tasks[task], (uint64_t)params_int(&c->r.config->study, "seed"), repeat, e));
+    *out = *slot;
+    return STATUS_OK;
+}
+
+static enum status make_tasks(struct coordinator *c, struct error *e)
+{
+    c->splits = 1;
+    for (int i = 0; i < c->plan->n_trials; i++)
+        if (c->plan->trials[i].split_repeat >= c->splits)
+            c->splits = c->plan->trials[i].split_repeat + 1;
+    c->tasks = memory_new((size_t)c->r.config->n_tasks * (size_t)c->splits * sizeof(struct task *));
+    for (int t = 0; t < c->r.config->n_tasks; t++) {
+        struct task *first;
+        enum status s = task_of(c, t, 0, &first, e);
+        if (s != STATUS_OK) {
+            if (c->r.config->tasks[t].top_n >= 0)
+                error_prefix(e, "task top_n = %d, steps = %d", c->r.config->tasks[t].top_n, c->r.config->tasks[t].steps);
+            return s;
+        }
+        if (first->note && c->r.say && !c->r.options->quiet) {
+            char *line = memory_format("task %d (%d labels, %d packets): %s", t + 1, first->n_classes, first->spec.steps, first->note);
+            c->r.say(line, false);
+            free(line);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status write_plan(struct coordinator *c, struct error *e)
+{
+    const struct config *config = c->r.config;
+    char hash[HASH_HEX];
+    struct task **first = memory_new((size_t)config->n_tasks * sizeof(struct task *));
+    for (int t = 0; t < config->n_tasks; t++)
+        first[t] = c->tasks[(size_t)t * (size_t)c->splits];
+    flows_hash(c->r.flows, hash);
+    enum status s = db_begin(c->r.db, e);
+    if (s == STATUS_OK)
+        s = db_study(c->r.db, config, hash, now_s(), e);
+    if (s == STATUS_OK)
+        s = db_job_start(c->r.db, config, c->r.transport->size, now_s(), &c->job, e);
+    if (s == STATUS_OK)
+        s = db_plan(c->r.db, config, c->plan, first, c->r.options->retry_failed, e);
+    if (s == STATUS_OK)
+        s = db_commit(c->r.db, e);
+    else
+        db_rollback(c->r.db);
+    free(first);
+    if (s != STATUS_OK)
+        return s;
+    c->trials = memory_new((size_t)c->plan->n_trials * sizeof *c->trials);
+    return db_trials(c->r.db, c->plan, c->trials, e);
+}
+
+static enum scheduler_order order_of(const struct config *c)
+{
+    return params_is(&c->search, "order", "longest") ? ORDER_LONGEST : params_is(&c->search, "order", "shuffled") ? ORDER_SHUFFLED : ORDER_LISTED;
+}
+
+static void schedule(struct coordinator *c)
+{
+    const struct plan *plan = c->plan;
+    struct scheduler_trial *waiting = memory_new((size_t)plan->n_trials * sizeof *waiting);
+    int n = 0;
+    for (int i = 0; i < plan->n_trials; i++) {
+        const struct plan_trial *t = &plan->trials[i];
+        c->progress.done += c->trials[i].state == TRIAL_DONE;
+        c->progress.failed += c->trials[i].state == TRIAL_FAILED;
+        if (c->trials[i].state != TRIAL_QUEUED)
+            continue;
+        waiting[n++] = (struct scheduler_trial){i, config_ranks(c->r.config, plan->configurations[t->configuration].kind), t->flops};
+        c->progress.work_total += t->flops;
+    }
+    c->progress.total = plan->n_trials;
+    c->scheduler = scheduler_new(waiting, n, c->r.n_workers, order_of(c->r.config), (uint64_t)params_int(&c->r.config->study, "seed"));
+    free(waiting);
+}
+
+static void set_deadline(struct coordinator *c)
+{
+    double wall = 0, margin = 0;
+    const char *slurm = getenv("SLURM_JOB_END_TIME");
+    budget_seconds(params_get(&c->r.config->budget, "wall_time"), &wall, NULL);
+    budget_seconds(params_get(&c->r.config->budget, "margin"), &margin, NULL);
+    double end = wall > 0 ? now_s() + wall : slurm ? strtod(slurm, NULL) : 0;
+    c->deadline = end > 0 ? end - margin : 0;
+}
+
+static enum status start(struct coordinator *c, struct error *e)
+{
+    TRY(config_plan(c->r.config, c->r.flows, &c->plan, e));
+    TRY(make_tasks(c, e));
+    TRY(write_plan(c, e));
+    schedule(c);
+    set_deadline(c);
+    gangs_init(&c->gangs, c->r.n_workers);
+    return STATUS_OK;
+}
+
+enum status coordinator_new(struct coordinator **out, const struct coordinator_request *r, struct error *e)
+{
+    struct coordinator *c = memory_new(sizeof *c);
+    *out = NULL;
+    c->r = *r;
+    c->progress = (struct progress){.say = r->options->quiet ? NULL : r->say, .terminal = r->options->terminal, .started = now_s()};
+    c->progress.shown = c->progress.started;
+    enum status s = start(c, e);
+    if (s != STATUS_OK) {
+        coordinator_free(c);
+        return s;
+    }
+    *out = c;
+    return STATUS_OK;
+}
+
+void coordinator_free(struct coordinator *c)
+{
+    if (!c)
+        return;
+    for (int i = 0; c->tasks && i < c->r.config->n_tasks * c->splits; i++)
+        task_free(c->tasks[i]);
+    free(c->tasks);
+    free(c->trials);
+    plan_free(c->plan);
+    scheduler_free(c->scheduler);
+    gangs_fini(&c->gangs);
+    free(c);
+}
+
+/* --- telling --- */
+
+static enum status tell(struct coordinator *c, const struct gang_slot *g, enum message_kind kind, const struct buffer *body, struct error *e)
+{
+    for (int i = 0; i < g->n; i++)
+        TRY(c->r.transport->send(c->r.transport, g->members[i], kind, body, e));
+    return STATUS_OK;
+}
+
+static enum status send_assignment(struct coordinator *c, struct gang_slot *g, const struct buffer *state, struct error *e)
+{
+    const struct plan_trial *t = &c->plan->trials[g->trial];
+    struct buffer body = {0}, params = {0};
+    params_to_json(&c->plan->configurations[t->configuration].params, &params);
+    struct assignment a = {.trial = g->trial, .task = t->task, .split_repeat = t->split_repeat, .key = t->key, .params = params.data,
+                           .members = g->members, .n_members = g->n, .tag = ++c->tags, .epoch = g->epoch, .state = state->data,
+                           .n_state = state->size};
+    assignment_put(&a, &body);
+    enum status s = tell(c, g, MESSAGE_ASSIGN, &body, e);
+    buffer_fini(&body);
+    buffer_fini(&params);
+    return s;
+}
+
+/* Ends a transaction that began with status s. */
+static enum status commit(struct coordinator *c, enum status s, struct error *e)
+{
+    if (s == STATUS_OK)
+        return db_commit(c->r.db, e);
+    db_rollback(c->r.db);
+    return s;
+}
+
+static enum status assign(struct coordinator *c, const struct scheduler_action *action, struct error *e)
+{
+    struct gang_slot *g = gangs_form(&c->gangs, action->trial, action->members, action->n);
+    struct buffer state = {0};
+    int64_t id = c->trials[action->trial].id;
+    g->started = now_s();
+    enum status s = db_checkpoint_read(c->r.db, id, &state, &g->epoch, e);
+    if (s == STATUS_OK)
+        s = db_begin(c->r.db, e);
+    if (s == STATUS_OK)
+        s = commit(c, db_trial_start(c->r.db, id, c->job, g->n, g->epoch, g->started, &g->attempt, e), e);
+    if (s == STATUS_OK)
+        s = send_assignment(c, g, &state, e);
+    buffer_fini(&state);
+    return s;
+}
+
+/* --- hearing --- */
+
+static enum status ready(struct coordinator *c, struct gang_slot *g, struct error *e)
+{
+    if (++g->answered < g->n)
+        return STATUS_OK;
+    if (g->failed || c->stopping) {
+        g->stopped = !g->failed;
+        return tell(c, g, MESSAGE_ABANDON, NULL, e);
+    }
+    g->going = true;
+    return tell(c, g, MESSAGE_GO, NULL, e);
+}
+
+static enum status failed(struct coordinator *c, struct gang_slot *g, struct reader *r, struct error *e)
+{
+    char *message = reader_string(r);
+    gangs_failed(g, message);
+    free(message);
+    return g->going ? STATUS_OK : ready(c, g, e);
+}
+
+static enum status checkpointed(struct coordinator *c, struct gang_slot *g, int epoch, struct reader *r, struct error *e)
+{
+    size_t n;
+    const void *state = reader_bytes(r, &n);
+    int64_t id = c->trials[g->trial].id;
+    if (r->failed)
+        return error_set(e, STATUS_BUG, "a broken checkpoint");
+    TRY(db_begin(c->r.db, e));
+    enum status s = db_trial_curves(c->r.db, id, g->rows, g->n_rows, e);
+    if (s == STATUS_OK)
+        s = db_checkpoint_write(c->r.db, id, g->attempt, epoch, state, n, e);
+    g->n_rows = 0;
+    g->epoch = epoch;
+    return commit(c, s, e);
+}
+
+/* Which rows of the test part repeat a sequence of the training part? (n) flags, owned by the caller. */
+static int by_hash(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static uint8_t *seen_in_training(const struct flows *f, const struct task *t)
+{
+    const struct rows *train = &t->parts[PART_TRAIN], *test = &t->parts[PART_TEST];
+    uint64_t *known = memory_new((size_t)train->n * sizeof *known);
+    uint8_t *seen = memory_new((size_t)test->n);
+    for (int i = 0; i < train->n; i++)
+        known[i] = task_sequence_hash(f, train->row[i], t->spec.steps);
+    qsort(known, (size_t)train->n, sizeof *known, by_hash);
+    for (int i = 0; i < test->n; i++) {
+        uint64_t h = task_sequence_hash(f, test->row[i], t->spec.steps);
+        seen[i] = bsearch(&h, known, (size_t)train->n, sizeof *known, by_hash) != NULL;
+    }
+    free(known);
+    return seen;
+}
+
+static enum status take_result(struct coordinator *c, struct gang_slot *g, struct reader *r, struct db_result *out, char **features,
+                               struct error *e)
+{
+    const struct plan_trial *t = &c->plan->trials[g->trial];
+    struct task *task;
+    TRY(task_of(c, t->task, t->split_repeat, &task, e));
+    out->task = task;
+    out->file_row = c->r.flows->row;
+    out->seconds = reader_f64(r);
+    out->features = *features = reader_string(r);
+    out->model = reader_bytes(r, &out->model_size);
+    for (int part = PART_STOP; part < PART_COUNT; part++) {
+        size_t n;
+        out->proba[part] = reader_bytes(r, &n);
+        if (n != (size_t)task->parts[part].n * (size_t)task->n_classes * sizeof(float))
+            r->failed = true;
+    }
+    return r->failed ? error_set(e, STATUS_BUG, "a broken result of trial %lld", (long long)c->trials[g->trial].id) : STATUS_OK;
+}
+
+static enum status finished(struct coordinator *c, struct gang_slot *g, int epoch, struct reader *r, struct error *e)
+{
+    struct db_result result = {.epochs = epoch};
+    char *features = NULL;
+    int64_t id = c->trials[g->trial].id;
+    enum status s = take_result(c, g, r, &result, &features, e);
+    if (s == STATUS_OK)
+        s = db_begin(c->r.db, e);
+    if (s == STATUS_OK) {
+        uint8_t *seen = seen_in_training(c->r.flows, result.task);
+        result.seen = seen;
+        s = db_trial_curves(c->r.db, id, g->rows, g->n_rows, e);
+        if (s == STATUS_OK)
+            s = db_trial_done(c->r.db, c->r.config, id, g->attempt, &result, now_s(), e);
+        s = commit(c, s, e);
+        free(seen);
+    }
+    free(features);
+    g->done = s == STATUS_OK;
+    return s;
+}
+
+static const char *model_of(const struct coordinator *c, int trial)
+{
+    return c->plan->configurations[c->plan->trials[trial].configuration].kind->name;
+}
+
+static enum status tell_people(struct coordinator *c, const struct gang_slot *g, struct error *e)
+{
+    const struct task_spec *spec = &c->r.config->tasks[c->plan->trials[g->trial].task];
+    double metric;
+    TRY(db_trial_metric(c->r.db, c->trials[g->trial].id, &metric, e));
+    snprintf(c->progress.last, sizeof c->progress.last, "%s (%s %d): %s %.3f", model_of(c, g->trial), spec->top_n < 0 ? "min_flows" : "top_n",
+             spec->top_n < 0 ? spec->min_flows : spec->top_n, params_text(&c->r.config->study, "metric"), metric);
+    return STATUS_OK;
+}
+
+/* The last member has left. */
+static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct error *e)
+{
+    int64_t id = c->trials[g->trial].id;
+    double now = now_s(), seconds = now - g->started;
+    enum status s = STATUS_OK;
+    if (g->done) {
+        c->progress.done++;
+        c->progress.work_done += c->plan->trials[g->trial].flops;
+        TRY(tell_people(c, g, e));
+    } else {
+        TRY(db_begin(c->r.db, e));
+        if (g->failed)
+            s = db_trial_failed(c->r.db, id, g->attempt, g->message, seconds, now, e);
+        else
+            s = db_trial_stopped(c->r.db, id, g->attempt, g->epoch, seconds, now, e);
+        TRY(commit(c, s, e));
+        c->progress.failed += g->failed;
+    }
+    gangs_disband(&c->gangs, g);
+    return STATUS_OK;
+}
+
+static enum status is_free(struct coordinator *c, struct gang_slot *g, int rank, struct error *e)
+{
+    gangs_leave(&c->gangs, rank);
+    scheduler_worker_free(c->scheduler, rank - 1);
+    return ++g->left == g->n ? disbanded(c, g, e) : STATUS_OK;
+}
+
+enum status coordinator_handle(void *coordinator, const struct message *m, struct error *e)
+{
+    struct coordinator *c = coordinator;
+    struct gang_slot *g = gangs_of(&c->gangs, m->from);
+    struct reader r = reader_of(m->body.data, m->body.size);
+    int trial = reader_i32(&r), epoch = reader_i32(&r);
+    if (!g || r.failed || g->trial != trial)
+        return error_set(e, STATUS_BUG, "rank %d speaks of trial %d, which it does not have", m->from, trial);
+    switch (m->kind) {
+    case MESSAGE_READY:
+        return ready(c, g, e);
+    case MESSAGE_EPOCH:
+        gangs_epoch(g, progress_take(&r));
+        return STATUS_OK;
+    case MESSAGE_CHECKPOINT:
+        return checkpointed(c, g, epoch, &r, e);
+    case MESSAGE_RESULT:
+        return finished(c, g, epoch, &r, e);
+    case MESSAGE_FAILED:
+        return failed(c, g, &r, e);
+    case MESSAGE_STOPPED:
+        g->stopped = true;
+        return STATUS_OK;
+    case MESSAGE_FREE:
+        return is_free(c, g, m->from, e);
+    default:
+        return error_set(e, STATUS_BUG, "rank %d sent a message of kind %d", m->from, (int)m->kind);
+    }
+}
+
+/* --- the loop --- */
+
+static enum status stop(struct coordinator *c, struct error *e)
+{
+    c->stopping = true;
+    scheduler_stop(c->scheduler);
+    for (int i = 0; i < c->gangs.n; i++)
+        if (c->gangs.slots[i].n > 0 && c->gangs.slots[i].going)
+            TRY(tell(c, &c->gangs.slots[i], MESSAGE_STOP, NULL, e));
+    return STATUS_OK;
+}
+
+static void put_running(const struct coordinator *c, struct buffer *out)
+{
+    buffer_puts(out, "");
+    for (int i = 0; i < c->gangs.n; i++) {
+        const struct gang_slot *g = &c->gangs.slots[i];
+        if (g->n == 0 || out->size > 120)
+            continue;
+        buffer_printf(out, "%s%s", out->size ? ", " : "", model_of(c, g->trial));
+        if (g->last_epoch)
+            buffer_printf(out, " %s %d", c->plan->configurations[c->plan->trials[g->trial].configuration].kind->by_epochs ? "epoch" : "step",
+                          g->last_epoch);
+    }
+}
+
+enum status coordinator_tick(void *coordinator, struct error *e)
+{
+    struct coordinator *c = coordinator;
+    double now = now_s();
+    if (!c->stopping && (signals_seen() || (c->deadline > 0 && now >= c->deadline)))
+        TRY(stop(c, e));
+    if (c->progress.say) {
+        struct buffer running = {0};
+        put_running(c, &running);
+        progress_show(&c->progress, now, running.data, false);
+        buffer_fini(&running);
+    }
+    return STATUS_OK;
+}
+
+static enum status hear(struct coordinator *c, struct error *e)
+{
+    struct message m = {0};
+    bool got;
+    TRY(c->r.transport->poll(c->r.transport, &m, &got, e));
+    if (!got) {
+        c->r.transport->pause(c->r.transport);
+        return STATUS_OK;
+    }
+    enum status s = coordinator_handle(c, &m, e);
+    buffer_fini(&m.body);
+    return s;
+}
+
+static enum status loop(struct coordinator *c, struct error *e)
+{
+    for (;;) {
+        struct scheduler_action action;
+        TRY(coordinator_tick(c, e));
+        while ((action = scheduler_next(c->scheduler)).trial >= 0)
+            TRY(assign(c, &action, e));
+        if (scheduler_running(c->scheduler) == 0)
+            return STATUS_OK;
+        TRY(hear(c, e));
+    }
+}
+
+enum status coordinator_loop(struct coordinator *c, struct error *e)
+{
+    enum status s = loop(c, e);
+    const char *why = s != STATUS_OK ? "error" : c->stopping && scheduler_waiting(c->scheduler) + c->gangs.n_stopped > 0 ? "stopped"
+                      : c->progress.failed                                                                               ? "finished, trials failed"
+                                                                                                                         : "finished";
+    struct error ignored;
+    enum status told = db_begin(c->r.db, &ignored);
+    if (told == STATUS_OK)
+        commit(c, db_job_end(c->r.db, c->job, now_s(), s == STATUS_OK ? why : e ? e->message : why, &ignored), &ignored);
+    progress_show(&c->progress, now_s(), "", true);
+    for (int rank = 1; rank <= c->r.n_workers; rank++)
+        c->r.transport->send(c->r.transport, rank, MESSAGE_BYE, NULL, NULL);
+    if (s != STATUS_OK)
+        return s;
+    if (strcmp(why, "stopped") == 0)
+        return error_set(e, STATUS_STOPPED, "stopped with %d of %d trials left; run it again to go on",
+                         c->progress.total - c->progress.done - c->progress.failed, c->progress.total);
+    if (c->progress.failed)
+        return error_set(e, STATUS_TRIALS_FAILED, "%d trial%s failed; see: flowsweep ls %s --state failed", c->progress.failed,
+                         c->progress.failed == 1 ? "" : "s", params_text(&c->r.config->study, "database"));
+    return STATUS_OK;
+}

@@ -1,0 +1,41 @@
+/* The gangs that there are now: who is in which, and how far each is. The coordinator's book, without messages or database. */
+#ifndef MPI_GANGS_H
+#define MPI_GANGS_H
+
+#include <stdint.h>
+
+#include "models/model.h"
+
+struct gang_slot {
+    int trial;    /* index in the plan */
+    int n;        /* members; 0: the slot is free */
+    int *members; /* ranks, owned */
+    int answered, left;
+    bool going, failed, done, stopped;
+    char message[1024]; /* of the failure */
+    int64_t attempt;
+    double started;
+    int epoch;                  /* of the last checkpoint */
+    int last_epoch;             /* heard of */
+    struct model_progress *rows; /* (n_rows) since the last checkpoint, owned */
+    int n_rows, rows_capacity;
+};
+
+struct gangs {
+    struct gang_slot *slots; /* (n), as many as workers */
+    int *slot_of;            /* (n + 1) by rank; -1: free */
+    int n, n_stopped;        /* n_stopped: gangs that left with work undone */
+};
+
+void gangs_init(struct gangs *g, int n_workers);
+void gangs_fini(struct gangs *g);
+/* workers: numbers from 0; ranks are one more. */
+struct gang_slot *gangs_form(struct gangs *g, int trial, const int *workers, int n);
+struct gang_slot *gangs_of(const struct gangs *g, int rank); /* NULL where it is in none */
+void gangs_leave(struct gangs *g, int rank);
+void gangs_disband(struct gangs *g, struct gang_slot *slot);
+/* Keeps the message that says most: that of the rank which failed by itself. */
+void gangs_failed(struct gang_slot *slot, const char *message);
+void gangs_epoch(struct gang_slot *slot, struct model_progress p);
+
+#endif
