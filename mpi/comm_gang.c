@@ -1,0 +1,144 @@
+/* Gangs: a communicator of a few workers, sums up the fixed tree of models/gang.h, everyone's piece for everyone. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "mpi/comm.h"
+
+struct gang_context {
+    MPI_Comm comm;
+    float *scratch; /* (width) of the widest sum so far, owned */
+    size_t width;
+};
+
+enum { TAG_SUM = 3, FLOATS_AT_A_TIME = COMM_PIECE / sizeof(float) };
+
+static int owner_of(int leaf, int n_leaves, int size)
+{
+    int r = (int)((int64_t)leaf * size / n_leaves);
+    while (gang_first(n_leaves, r + 1, size) <= leaf)
+        r++;
+    return r;
+}
+
+static void send_floats(MPI_Comm comm, const float *x, size_t n, int to)
+{
+    for (size_t at = 0; at < n; at += FLOATS_AT_A_TIME) {
+        MPI_Request r;
+        MPI_Isend(x + at, (int)(n - at < FLOATS_AT_A_TIME ? n - at : FLOATS_AT_A_TIME), MPI_FLOAT, to, TAG_SUM, comm, &r);
+        comm_wait(&r);
+    }
+}
+
+static void receive_floats(MPI_Comm comm, float *x, size_t n, int from)
+{
+    for (size_t at = 0; at < n; at += FLOATS_AT_A_TIME) {
+        MPI_Request r;
+        MPI_Irecv(x + at, (int)(n - at < FLOATS_AT_A_TIME ? n - at : FLOATS_AT_A_TIME), MPI_FLOAT, from, TAG_SUM, comm, &r);
+        comm_wait(&r);
+    }
+}
+
+static void broadcast(MPI_Comm comm, void *bytes, size_t n, int root)
+{
+    for (size_t at = 0; at < n; at += COMM_PIECE) {
+        MPI_Request r;
+        MPI_Ibcast((char *)bytes + at, (int)(n - at < COMM_PIECE ? n - at : COMM_PIECE), MPI_BYTE, root, comm, &r);
+        comm_wait(&r);
+    }
+}
+
+static void add(float *restrict into, const float *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        into[i] += x[i];
+}
+
+/* "Leaf i takes in leaf i + stride", where no rank could do it alone. */
+static void step(struct gang *g, float *mine, size_t width, int n_leaves, int i, int stride)
+{
+    struct gang_context *c = g->context;
+    int to = owner_of(i, n_leaves, g->size), from = owner_of(i + stride, n_leaves, g->size);
+    int first = gang_first(n_leaves, to, g->size), count = gang_first(n_leaves, to + 1, g->size) - first;
+    if (gang_step_inside(i, stride, first, count, n_leaves))
+        return; /* folded already */
+    int my_first = gang_first(n_leaves, g->rank, g->size);
+    if (g->rank == from && from != to)
+        send_floats(c->comm, mine + (size_t)(i + stride - my_first) * width, width, to);
+    if (g->rank != to)
+        return;
+    const float *other = mine + (size_t)(i + stride - my_first) * width;
+    if (from != to) {
+        receive_floats(c->comm, c->scratch, width, from);
+        other = c->scratch;
+    }
+    add(mine + (size_t)(i - my_first) * width, other, width);
+}
+
+static enum status sum(struct gang *g, float *mine, float *total, size_t width, int n_leaves, struct error *e)
+{
+    struct gang_context *c = g->context;
+    (void)e;
+    if (n_leaves == 0) {
+        memset(total, 0, width * sizeof *total);
+        return STATUS_OK;
+    }
+    if (width > c->width) {
+        c->scratch = memory_resize(c->scratch, width * sizeof *c->scratch);
+        c->width = width;
+    }
+    int first = gang_first(n_leaves, g->rank, g->size), count = gang_first(n_leaves, g->rank + 1, g->size) - first;
+    gang_fold(mine, width, first, count, n_leaves);
+    for (int stride = 1; stride < n_leaves; stride *= 2)
+        for (int i = 0; n_leaves - i > stride; i += 2 * stride)
+            step(g, mine, width, n_leaves, i, stride);
+    int root = owner_of(0, n_leaves, g->size);
+    if (g->rank == root)
+        memcpy(total, mine, width * sizeof *total);
+    broadcast(c->comm, total, width * sizeof *total, root);
+    return STATUS_OK;
+}
+
+static enum status share(struct gang *g, void *data, const size_t *offset, struct error *e)
+{
+    struct gang_context *c = g->context;
+    (void)e;
+    for (int r = 0; r < g->size; r++)
+        broadcast(c->comm, (char *)data + offset[r], offset[r + 1] - offset[r], r);
+    return STATUS_OK;
+}
+
+enum status comm_gang_new(struct transport *t, const int *members, int n, int tag, bool (*stop)(struct gang *), void *stop_context,
+                          struct gang *out, struct error *e)
+{
+    struct comm *c = t->context;
+    (void)e;
+    *out = gang_alone(stop, stop_context);
+    if (n == 1)
+        return STATUS_OK;
+    struct gang_context *context = memory_new(sizeof *context);
+    MPI_Group world, group;
+    MPI_Comm_group(c->world, &world);
+    MPI_Group_incl(world, n, members, &group);
+    MPI_Comm_create_group(c->world, group, tag % 32768, &context->comm);
+    MPI_Group_free(&group);
+    MPI_Group_free(&world);
+    out->context = context;
+    out->sum = sum;
+    out->share = share;
+    MPI_Comm_rank(context->comm, &out->rank);
+    MPI_Comm_size(context->comm, &out->size);
+    return STATUS_OK;
+}
+
+void comm_gang_free(struct transport *t, struct gang *g)
+{
+    struct gang_context *c = g->context;
+    (void)t;
+    if (!c)
+        return;
+    MPI_Comm_free(&c->comm);
+    free(c->scratch);
+    free(c);
+    g->context = NULL;
+}

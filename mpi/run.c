@@ -1,0 +1,172 @@
+#include "mpi/run.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "mpi/coordinator.h"
+#include "mpi/serial.h"
+#include "mpi/signals.h"
+
+struct study { /* what rank 0 reads before anything starts */
+    struct config config;
+    struct db *db;
+    struct flows flows; /* a view of the node's copy, or the owner of the only one */
+};
+
+static void tell(const struct run_options *o, say_function *say, char *line)
+{
+    if (!o->quiet && line)
+        say(line, false);
+    free(line);
+}
+
+static enum status open_database(struct study *s, const struct run_options *o, say_function *say, struct error *e)
+{
+    const char *path = params_text(&s->config.study, "database");
+    char *renamed = NULL;
+    if (o->fresh)
+        TRY(db_set_aside(path, &renamed, e));
+    if (renamed)
+        tell(o, say, memory_format("%s: the earlier results are now in %s", path, renamed));
+    free(renamed);
+    return db_open(&s->db, path, true, o->take_over, e);
+}
+
+static void tell_flows(const struct study *s, const struct flows_report *r, const struct run_options *o, say_function *say)
+{
+    tell(o, say, memory_format("%d flows of %d labels, up to %d packets each", s->flows.n, s->flows.n_labels, s->flows.steps));
+    if (r->n_bad)
+        tell(o, say, memory_format("%lld rows could not be read and were skipped, the first: %s", (long long)r->n_bad, r->bad[0].message));
+    if (params_is(&s->config.data, "scaling_fit", "all"))
+        tell(o, say, memory_text("scaling is fitted on all rows: test rows leak into training (data.scaling_fit = \"all\")"));
+}
+
+static enum status study_open(struct study *s, const struct run_options *o, say_function *say, struct error *e)
+{
+    struct flows_report report = {0};
+    TRY(config_read(o->config, o->sets, o->n_sets, &s->config, e));
+    TRY(open_database(s, o, say, e));
+    enum status status = flows_read(&s->config.data, &s->flows, &report, e);
+    if (status == STATUS_OK)
+        tell_flows(s, &report, o, say);
+    flows_report_fini(&report);
+    return status;
+}
+
+static void study_close(struct study *s)
+{
+    flows_fini(&s->flows);
+    db_close(s->db);
+    config_fini(&s->config);
+}
+
+static struct coordinator_request request_of(struct study *s, struct transport *t, const struct run_options *o, say_function *say, int workers)
+{
+    return (struct coordinator_request){t, &s->config, &s->flows, s->db, o, say, workers};
+}
+
+/* --- one process --- */
+
+static enum status serial_study(struct study *s, const struct run_options *o, say_function *say, struct error *e)
+{
+    struct serial carrier;
+    struct coordinator *c;
+    serial_init(&carrier);
+    struct coordinator_request r = request_of(s, &carrier.coordinator, o, say, 1);
+    TRY(coordinator_new(&c, &r, e));
+    carrier.hand = worker_new(&carrier.worker, &s->config, &s->flows);
+    carrier.context = c;
+    carrier.deliver = coordinator_handle;
+    carrier.tick = coordinator_tick;
+    enum status status = coordinator_loop(c, e);
+    worker_free(carrier.hand);
+    coordinator_free(c);
+    serial_fini(&carrier);
+    return status;
+}
+
+enum status run_serial(const struct run_options *o, say_function *say, struct error *e)
+{
+    struct study s = {0};
+    signals_catch();
+    enum status status = study_open(&s, o, say, e);
+    if (status == STATUS_OK)
+        status = serial_study(&s, o, say, e);
+    study_close(&s);
+    return status;
+}
+
+/* --- ranks --- */
+
+/* Replaces the flows that rank 0 read by the node's shared copy. */
+static enum status publish(struct study *s, struct transport *t, bool good, struct error *e)
+{
+    struct buffer text = {0};
+    const void *block = good ? s->flows.block : NULL;
+    size_t size = good ? s->flows.block_size : 0;
+    if (good)
+        config_write(&s->config, &text);
+    enum status status = t->publish(t, &text, &block, &size, e);
+    buffer_fini(&text);
+    if (status != STATUS_OK || block == s->flows.block)
+        return status;
+    flows_fini(&s->flows);
+    return flows_view(&s->flows, block, size, e);
+}
+
+static void dismiss(struct transport *t)
+{
+    for (int rank = 1; rank < t->size; rank++)
+        t->send(t, rank, MESSAGE_BYE, NULL, NULL);
+}
+
+enum status run_coordinator(struct transport *t, const struct run_options *o, say_function *say, struct error *e)
+{
+    struct study s = {0};
+    struct coordinator *c = NULL;
+    signals_catch();
+    enum status status = study_open(&s, o, say, e);
+    struct error ignored;
+    enum status told = publish(&s, t, status == STATUS_OK, status == STATUS_OK ? e : &ignored);
+    if (status == STATUS_OK && told == STATUS_OK) {
+        struct coordinator_request r = request_of(&s, t, o, say, t->size - 1);
+        status = coordinator_new(&c, &r, e);
+        if (status == STATUS_OK)
+            status = coordinator_loop(c, e);
+        else
+            dismiss(t);
+    } else if (status == STATUS_OK) {
+        status = told;
+    }
+    coordinator_free(c);
+    study_close(&s);
+    return status;
+}
+
+static enum status work(struct transport *t, const struct config *c, const void *block, size_t size, struct error *e)
+{
+    struct flows f;
+    TRY(flows_view(&f, block, size, e));
+    struct worker *w = worker_new(t, c, &f);
+    enum status status = worker_loop(w, e);
+    worker_free(w);
+    flows_fini(&f);
+    return status;
+}
+
+enum status run_worker(struct transport *t, struct error *e)
+{
+    struct buffer text = {0};
+    struct config c = {0};
+    const void *block = NULL;
+    size_t size = 0;
+    signals_catch();
+    enum status status = t->publish(t, &text, &block, &size, e);
+    if (status == STATUS_OK)
+        status = config_decode(text.data, text.size, &c, e);
+    buffer_fini(&text);
+    if (status == STATUS_OK)
+        status = work(t, &c, block, size, e);
+    config_fini(&c);
+    return status == STATUS_STOPPED ? STATUS_OK : status; /* the coordinator has said why */
+}
