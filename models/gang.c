@@ -1,7 +1,10 @@
 #include "models/gang.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 int gang_first(int n, int rank, int size)
 {
@@ -74,4 +77,25 @@ enum status gang_any(struct gang *g, bool mine, bool *any, struct error *e)
     TRY(g->sum(g, &one, &total, 1, g->size, e));
     *any = total > 0;
     return STATUS_OK;
+}
+
+void gang_rows(int n, int rank, int size, int *first, int *last)
+{
+    int leaves = gang_leaves(n), from = gang_first(leaves, rank, size), to = gang_first(leaves, rank + 1, size);
+    *first = from * LEAF_ROWS;
+    *last = to == leaves ? n : to * LEAF_ROWS;
+}
+
+enum status gang_share_rows(struct gang *g, float *x, int n, int width, struct error *e)
+{
+    size_t *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
+    for (int r = 0; r < g->size; r++) {
+        int first, last;
+        gang_rows(n, r, g->size, &first, &last);
+        offset[r] = (size_t)first * (size_t)width * sizeof *x;
+        offset[r + 1] = (size_t)last * (size_t)width * sizeof *x;
+    }
+    enum status s = g->share(g, x, offset, e);
+    free(offset);
+    return s;
 }

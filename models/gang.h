@@ -52,6 +52,11 @@ void gang_fold(float *x, size_t width, int first, int count, int n_leaves);
 /* A gang of one; stop may be NULL (never). */
 struct gang gang_alone(bool (*stop)(struct gang *), void *stop_context);
 
+/* The rows [*first, *last) of n that a rank predicts: whole leaves. */
+void gang_rows(int n, int rank, int size, int *first, int *last);
+/* Collective: x (n, width), each rank has filled its own rows (gang_rows), all get all. */
+enum status gang_share_rows(struct gang *g, float *x, int n, int width, struct error *e);
+
 /* Collective: true on every rank where mine is true on any. */
 enum status gang_any(struct gang *g, bool mine, bool *any, struct error *e);
 

@@ -1,0 +1,24 @@
+/* Inner loops that the compiler vectorizes: one version for every kind of processor, chosen when the program starts.
+ *
+ * No product is fused with a sum and no order is left to chance, so all versions give the same bits. They do not allocate. */
+#ifndef MODELS_KERNELS_H
+#define MODELS_KERNELS_H
+
+#include <stddef.h>
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
+#define KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define KERNEL
+#endif
+
+/* Squared distances of x (width) to 64 rows, block (width, 64). */
+void kernel_distances(const float *block, const float *x, int width, float *out);
+/* y[i] += a * x[i] */
+void kernel_axpy(float *y, const float *x, float a, size_t n);
+/* In place: e^x, tanh, 1/(1+e^-x). Polynomials; relative error below 2e-7 (exp), absolute below 3e-7 (the others). */
+void kernel_exp(float *x, size_t n);
+void kernel_tanh(float *x, size_t n);
+void kernel_sigmoid(float *x, size_t n);
+
+#endif
