@@ -21,6 +21,7 @@ struct model {
 struct model_shape { /* what can be known before the data is touched: for validity, memory and cost */
     int steps, n_channels, n_classes, clip;
     bool has_signed_size;
+    int token_channel; /* place of signed_size among the channels; of a finished model alone */
     int64_t train_rows;
 };
 

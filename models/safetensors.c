@@ -1,0 +1,124 @@
+#include "models/safetensors.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry { /* a tensor and where it lies in memory */
+    char name[80];
+    struct tensor tensor;
+    size_t n;
+    bool in_stats;
+    size_t at; /* in weights or stats */
+};
+
+enum { ENTRIES_MAX = NETWORK_LAYERS_MAX * (TENSORS_MAX + 2) };
+
+static void add(struct entry *entries, int *n, const struct layer *l, struct tensor t, bool in_stats)
+{
+    struct entry *e = &entries[(*n)++];
+    *e = (struct entry){.tensor = t, .n = 1, .in_stats = in_stats, .at = (in_stats ? l->stats : l->weights) + t.offset};
+    for (int d = 0; d < t.n_dims; d++)
+        e->n *= (size_t)t.shape[d];
+    snprintf(e->name, sizeof e->name, "%d.%s.%s", l->number, l->kind->name, t.name);
+}
+
+static int list(const struct network *net, struct entry *entries)
+{
+    int n = 0;
+    for (int i = 0; i < net->n_layers; i++) {
+        const struct layer *l = &net->layers[i];
+        struct tensor t[TENSORS_MAX];
+        int m = l->kind->tensors ? l->kind->tensors(l, t) : 0;
+        for (int k = 0; k < m; k++)
+            add(entries, &n, l, t[k], false);
+        if (l->kind == &layer_batch_norm) {
+            add(entries, &n, l, (struct tensor){"moving_mean", 0, {l->width}, 1}, true);
+            add(entries, &n, l, (struct tensor){"moving_variance", (size_t)l->width, {l->width}, 1}, true);
+        }
+    }
+    return n;
+}
+
+void safetensors_write(const struct network *net, const float *weights, const float *stats, struct buffer *out)
+{
+    struct entry *entries = memory_new(ENTRIES_MAX * sizeof *entries);
+    struct buffer header = {0};
+    int n = list(net, entries);
+    size_t at = 0;
+    buffer_puts(&header, "{\"__metadata__\":{\"made_by\":\"flowsweep\"}");
+    for (int i = 0; i < n; i++) {
+        buffer_printf(&header, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[", entries[i].name);
+        for (int d = 0; d < entries[i].tensor.n_dims; d++)
+            buffer_printf(&header, "%s%d", d ? "," : "", entries[i].tensor.shape[d]);
+        buffer_printf(&header, "],\"data_offsets\":[%zu,%zu]}", at, at + 4 * entries[i].n);
+        at += 4 * entries[i].n;
+    }
+    buffer_puts(&header, "}");
+    while (header.size % 8)
+        buffer_puts(&header, " ");
+    buffer_put_u64(out, header.size);
+    buffer_put(out, header.data, header.size);
+    for (int i = 0; i < n; i++)
+        buffer_put(out, (entries[i].in_stats ? stats : weights) + entries[i].at, 4 * entries[i].n);
+    buffer_fini(&header);
+    free(entries);
+}
+
+static bool shape_fits(const cJSON *shape, const struct tensor *t)
+{
+    if (!cJSON_IsArray(shape) || cJSON_GetArraySize(shape) != t->n_dims)
+        return false;
+    for (int d = 0; d < t->n_dims; d++)
+        if (!cJSON_IsNumber(cJSON_GetArrayItem(shape, d)) || cJSON_GetArrayItem(shape, d)->valuedouble != t->shape[d])
+            return false;
+    return true;
+}
+
+static enum status take(const cJSON *header, const struct entry *entry, const char *data, size_t size, float *to, struct error *e)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(header, entry->name);
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(item, "dtype"), *offsets = cJSON_GetObjectItemCaseSensitive(item, "data_offsets");
+    if (!item)
+        return error_set(e, STATUS_DATA, "the weights lack \"%s\"", entry->name);
+    if (!cJSON_IsString(type) || strcmp(type->valuestring, "F32") != 0 ||
+        !shape_fits(cJSON_GetObjectItemCaseSensitive(item, "shape"), &entry->tensor))
+        return error_set(e, STATUS_DATA, "the weights' \"%s\" has another type or shape than the model", entry->name);
+    const cJSON *first = cJSON_GetArrayItem(offsets, 0), *last = cJSON_GetArrayItem(offsets, 1);
+    double from = cJSON_IsNumber(first) ? first->valuedouble : -1, end = cJSON_IsNumber(last) ? last->valuedouble : -1;
+    if (from < 0 || from != floor(from) || end - from != 4.0 * (double)entry->n || end > (double)size)
+        return error_set(e, STATUS_DATA, "the weights' \"%s\" lies outside of the file: it is truncated or damaged", entry->name);
+    memcpy(to, data + (size_t)from, 4 * entry->n);
+    for (size_t i = 0; i < entry->n; i++)
+        if (!isfinite(to[i]))
+            return error_set(e, STATUS_DATA, "the weights' \"%s\" holds numbers that are not finite", entry->name);
+    return STATUS_OK;
+}
+
+static enum status take_all(const cJSON *header, const struct network *net, const char *data, size_t size, float *weights, float *stats,
+                            struct error *e)
+{
+    struct entry *entries = memory_new(ENTRIES_MAX * sizeof *entries);
+    int n = list(net, entries);
+    enum status s = STATUS_OK;
+    for (int i = 0; s == STATUS_OK && i < n; i++)
+        s = take(header, &entries[i], data, size, (entries[i].in_stats ? stats : weights) + entries[i].at, e);
+    free(entries);
+    return s;
+}
+
+enum status safetensors_read(const struct network *net, const void *bytes, size_t n, float *weights, float *stats, struct error *e)
+{
+    struct reader r = reader_of(bytes, n);
+    uint64_t length = reader_u64(&r);
+    const char *text = length <= 100000000 ? reader_take(&r, length) : NULL;
+    if (!text || r.failed)
+        return error_set(e, STATUS_DATA, "no safetensors file, or a truncated one");
+    cJSON *header = cJSON_ParseWithLength(text, length);
+    enum status s = cJSON_IsObject(header) ? take_all(header, net, r.at, (size_t)(r.end - r.at), weights, stats, e)
+                                           : error_set(e, STATUS_DATA, "a safetensors file without a proper header");
+    cJSON_Delete(header);
+    return s;
+}
