@@ -5,6 +5,7 @@
 #include "flows/flows_read.h"
 #include "flows/task.h"
 #include "sweep/scheduler.h"
+#include "sweep/plan.h"
 #include "sweep/space.h"
 
 struct config {
