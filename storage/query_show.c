@@ -1,0 +1,106 @@
+/* Everything about one trial. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "storage/query_private.h"
+
+struct part_of_show {
+    const char *title, *key, *query;
+};
+
+static const struct part_of_show parts[] = {
+    {"trial", "trial",
+     "SELECT t.id AS trial, t.state, c.model, t.task, k.top_n, k.min_flows, k.steps, t.fold, t.repeat, t.epochs AS epochs_run, t.wall_s, t.error"
+     " FROM trial t JOIN configuration c ON c.id = t.configuration JOIN task k ON k.id = t.task WHERE t.id = ?"},
+    {"parameters", "parameters",
+     "SELECT p.name, p.value FROM configuration_param p JOIN trial t ON t.configuration = p.configuration WHERE t.id = ? ORDER BY p.name"},
+    {"attempts", "attempts",
+     "SELECT job, gang, epoch_from, epoch_to, outcome, computed_s, waited_s FROM attempt WHERE trial = ? ORDER BY id"},
+    {"metrics (test is sealed: flowsweep reveal)", "metrics",
+     "SELECT part || '_' || name AS metric, value FROM metric WHERE trial = ? AND epoch IS NULL ORDER BY part DESC, rowid"},
+    {"curves", "curves",
+     "SELECT epoch, max(CASE WHEN part = 'train' AND name = 'loss' THEN value END) AS train_loss, max(CASE WHEN part = 'train' AND name ="
+     " 'accuracy' THEN value END) AS train_accuracy, max(CASE WHEN part = 'stop' AND name = 'log_loss' THEN value END) AS stop_log_loss,"
+     " max(CASE WHEN part = 'stop' AND name <> 'log_loss' THEN value END) AS stop_metric FROM metric WHERE trial = ? AND epoch IS NOT NULL"
+     " GROUP BY epoch ORDER BY epoch"},
+    {"per class, validation", "per_class",
+     "SELECT label, support, predicted, precision, recall, f1 FROM per_class WHERE trial = ? AND part = 'validation' ORDER BY class"},
+    {"artifacts", "artifacts", "SELECT role, epoch, bytes, sha256 FROM artifact WHERE trial = ? ORDER BY id"},
+};
+enum { PARTS = sizeof parts / sizeof *parts };
+
+enum status query_show(const char *path, int64_t trial, struct table **tables, int *n, struct error *e)
+{
+    struct db *d;
+    *tables = NULL;
+    *n = 0;
+    TRY(query_open(&d, path, e));
+    *tables = memory_new(PARTS * sizeof **tables);
+    enum status s = STATUS_OK;
+    for (int i = 0; s == STATUS_OK && i < PARTS; i++) {
+        s = query_table(d, &(*tables)[i], e, parts[i].query, "i", trial);
+        (*tables)[i].title = memory_text(parts[i].title);
+        *n = i + 1;
+    }
+    if (s == STATUS_OK && table_rows(&(*tables)[0]) == 0)
+        s = error_set(e, STATUS_USAGE, "%s: has no trial %lld", path, (long long)trial);
+    db_close(d);
+    return s;
+}
+
+static void put_name(const char *name, struct buffer *out)
+{
+    struct value v = value_text(name);
+    value_to_json(&v, out);
+    value_fini(&v);
+    buffer_puts(out, ": ");
+}
+
+static void put_row(const struct table *t, int row, struct buffer *out)
+{
+    for (int c = 0; c < t->n_columns; c++) {
+        buffer_puts(out, c ? ", " : "");
+        put_name(t->columns[c].name, out);
+        value_to_json(table_cell(t, row, c), out);
+    }
+}
+
+/* Names and values as one object; other tables as an array of objects. */
+static void put_table(const struct table *t, bool pairs, struct buffer *out)
+{
+    buffer_puts(out, pairs ? "{" : "[");
+    for (int r = 0; r < table_rows(t); r++) {
+        buffer_puts(out, r ? ", " : "");
+        if (pairs) {
+            put_name(table_cell(t, r, 0)->text, out);
+            value_to_json(table_cell(t, r, 1), out);
+        } else {
+            buffer_puts(out, "{");
+            put_row(t, r, out);
+            buffer_puts(out, "}");
+        }
+    }
+    buffer_puts(out, pairs ? "}" : "]");
+}
+
+enum status query_show_json(const char *path, int64_t trial, struct buffer *out, struct error *e)
+{
+    struct table *t;
+    int n;
+    enum status s = query_show(path, trial, &t, &n, e);
+    if (s == STATUS_OK) {
+        buffer_puts(out, "{");
+        put_row(&t[0], 0, out);
+        for (int i = 1; i < n; i++) {
+            buffer_puts(out, ",\n ");
+            put_name(parts[i].key, out);
+            put_table(&t[i], i == 1 || i == 3, out);
+        }
+        buffer_puts(out, "}\n");
+    }
+    for (int i = 0; i < n; i++)
+        table_fini(&t[i]);
+    free(t);
+    return s;
+}
