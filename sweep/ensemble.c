@@ -132,7 +132,7 @@ static int best_addition(struct view *v, const int *bag, int n, const int *chose
 static void select_bag(struct view *v, const int *bag, int n, double *counts)
 {
     int chosen[START + ROUNDS], size = 0, best_size = 0, dry = 0;
-    double best = -INFINITY, s;
+    double best = -INFINITY, s = 0;
     memset(v->sum, 0, (size_t)v->n * (size_t)v->r->k * sizeof *v->sum);
     for (; size < START && size < n; size++) {
         chosen[size] = bag[size];

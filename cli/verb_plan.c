@@ -1,0 +1,21 @@
+#include "cli/query_verbs.h"
+#include "storage/plan_table.h"
+
+enum { SETS_MAX = 256 };
+
+static const struct verb_option options[] = {{"set", 0, "PATH=VALUE", "replaces a value of the configuration; may be repeated"}, {0}};
+
+static enum status run(const struct arguments *a, struct error *e)
+{
+    const char *sets[SETS_MAX];
+    int n = argument_texts(a, "set", sets, SETS_MAX);
+    struct table t[2] = {{0}};
+    enum status s = plan_tables(a->positional[0], sets, n, t, e);
+    if (s == STATUS_OK)
+        s = print_tables(a, t, 2, e);
+    table_fini(&t[0]);
+    table_fini(&t[1]);
+    return s;
+}
+
+const struct verb verb_plan = {"plan", "CONFIG", "what run would do; touches nothing", options, 1, 1, true, run};

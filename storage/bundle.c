@@ -1,0 +1,497 @@
+/* Reading bundles, and what they say of flows. */
+#include "storage/bundle.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "flows/flows_read.h"
+#include "models/metrics.h"
+#include "models/model.h"
+#include "sweep/ensemble.h"
+#include "sweep/space.h"
+
+enum { MANIFEST_MAX = 1 << 28, MEMBERS_MAX = 10000, CLASSES_MAX = 1 << 20 };
+
+struct member {
+    double weight;
+    struct params params;
+    struct features features;
+    struct model *model;
+};
+
+struct bundle {
+    char *dir;
+    char **labels; /* (n_labels) owned */
+    int n_labels;
+    struct params form; /* layout, blocks, steps of the study's flows */
+    struct member *members;
+    int n_members;
+};
+
+void bundle_free(struct bundle *b)
+{
+    if (!b)
+        return;
+    for (int i = 0; i < b->n_labels; i++)
+        free(b->labels[i]);
+    for (int i = 0; i < b->n_members; i++) {
+        struct member *m = &b->members[i];
+        if (m->model)
+            m->model->kind->free(m->model);
+        features_fini(&m->features);
+        params_fini(&m->params);
+    }
+    free(b->labels);
+    free(b->members);
+    params_fini(&b->form);
+    free(b->dir);
+    free(b);
+}
+
+int bundle_classes(const struct bundle *b)
+{
+    return b->n_labels;
+}
+
+const char *bundle_label(const struct bundle *b, int k)
+{
+    return b->labels[k];
+}
+
+/* --- files --- */
+
+static enum status read_file(const char *dir, const char *name, size_t max, struct buffer *out, struct error *e)
+{
+    struct stat facts;
+    char *path = memory_format("%s/%s", dir, name);
+    enum status s = STATUS_OK;
+    FILE *f = stat(path, &facts) == 0 && S_ISREG(facts.st_mode) ? fopen(path, "rb") : NULL;
+    if (!f)
+        s = error_set(e, STATUS_DATA, "%s: %s; a bundle has a manifest.json and the files that it names", path, errno ? strerror(errno) : "is no file");
+    else if ((size_t)facts.st_size > max)
+        s = error_set(e, STATUS_DATA, "%s: is too large", path);
+    else if (facts.st_size > 0 && fread(buffer_grow(out, (size_t)facts.st_size), 1, (size_t)facts.st_size, f) != (size_t)facts.st_size)
+        s = error_set(e, STATUS_IO, "%s: %s", path, strerror(errno));
+    if (f)
+        fclose(f);
+    buffer_puts(out, "");
+    free(path);
+    return s;
+}
+
+/* No path, no hidden name: a file of the folder itself. */
+static bool is_plain_name(const char *name)
+{
+    return *name && *name != '.' && !strpbrk(name, "/\\") && strlen(name) < 200;
+}
+
+static enum status wrong(const struct bundle *b, const char *what, struct error *e)
+{
+    return error_set(e, STATUS_DATA, "%s/manifest.json: %s", b->dir, what);
+}
+
+static const char *get_text(const cJSON *object, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsString(item) ? item->valuestring : NULL;
+}
+
+/* --- members --- */
+
+/* Parameters of a model of this kind and no others, each within its range. */
+static enum status check_params(const struct model_kind *kind, struct params *p, struct error *e)
+{
+    struct params_entry *entries = p->entries;
+    for (int i = 0; i < p->n; i++) {
+        const char *name = entries[i].name, *point = strchr(name, '.');
+        size_t n = point ? (size_t)(point - name) : 0;
+        const struct param *entry = NULL;
+        if (strcmp(name, "model") == 0 || strcmp(name, "channels") == 0)
+            continue;
+        if (point && n == strlen(kind->name) && memcmp(name, kind->name, n) == 0)
+            entry = param_find(kind->params, point + 1);
+        else if (point && kind->by_epochs && n == 5 && memcmp(name, "train", 5) == 0)
+            entry = param_find(train_params, point + 1);
+        if (!entry)
+            return error_set(e, STATUS_DATA, "%s has no parameter \"%s\"", kind->name, name);
+        if (param_check(entry, &entries[i].value, e) != STATUS_OK) {
+            error_prefix(e, "%s", name);
+            return STATUS_DATA;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status take_json(const cJSON *object, const char *name, char **out, struct error *e)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    *out = cJSON_IsObject(item) ? cJSON_PrintUnformatted(item) : NULL;
+    return *out ? STATUS_OK : error_set(e, STATUS_DATA, "a member without \"%s\"", name);
+}
+
+static enum status take_params(const cJSON *object, const struct model_kind *kind, struct params *out, struct error *e)
+{
+    char *json;
+    TRY(take_json(object, "params", &json, e));
+    enum status s = params_from_json(json, out, e);
+    cJSON_free(json);
+    TRY(s == STATUS_OK ? s : error_set(e, STATUS_DATA, "a member's params are none"));
+    struct value v = value_text(kind->name);
+    params_set(out, "model", &v);
+    value_fini(&v);
+    TRY(check_params(kind, out, e));
+    space_activate(out);
+    return STATUS_OK;
+}
+
+static enum status take_features(const cJSON *object, struct features *out, struct error *e)
+{
+    char *json;
+    TRY(take_json(object, "features", &json, e));
+    enum status s = features_from_json(json, out, e);
+    cJSON_free(json);
+    return s;
+}
+
+static enum status load_model(const struct bundle *b, const cJSON *object, const struct model_kind *kind, struct member *m, struct error *e)
+{
+    const char *file = get_text(object, "file"), *sha = get_text(object, "sha256");
+    char found[HASH_HEX];
+    struct buffer bytes = {0};
+    if (!file || !sha || !is_plain_name(file))
+        return error_set(e, STATUS_DATA, "a member without a proper file and sha256");
+    enum status s = read_file(b->dir, file, SIZE_MAX, &bytes, e);
+    if (s == STATUS_OK) {
+        hash_bytes(bytes.data, bytes.size, found);
+        if (strcmp(found, sha) != 0)
+            s = error_set(e, STATUS_DATA, "%s/%s: its checksum differs from the manifest's: it was changed or cut off", b->dir, file);
+    }
+    int token = features_find(&m->features, CHANNEL_SIGNED_SIZE);
+    struct model_shape shape = {.steps = m->features.steps, .n_channels = m->features.n_channels, .n_classes = b->n_labels,
+                                .clip = m->features.clip, .has_signed_size = token >= 0, .token_channel = token};
+    if (s == STATUS_OK && (s = kind->check(&m->params, &shape, e)) != STATUS_OK)
+        s = STATUS_DATA;
+    if (s == STATUS_OK && (s = kind->read(&m->model, &m->params, &shape, bytes.data, bytes.size, e)) != STATUS_OK)
+        error_prefix(e, "%s/%s", b->dir, file);
+    buffer_fini(&bytes);
+    return s;
+}
+
+static enum status take_member(struct bundle *b, const cJSON *object, struct error *e)
+{
+    struct member *m = &b->members[b->n_members++];
+    const char *model = get_text(object, "model");
+    const struct model_kind *kind = model ? model_find(model) : NULL;
+    const cJSON *weight = cJSON_GetObjectItemCaseSensitive(object, "weight");
+    if (!kind)
+        return error_set(e, STATUS_DATA, "a member of the model \"%.60s\", which this flowsweep does not know", model ? model : "");
+    if (!cJSON_IsNumber(weight) || !(weight->valuedouble >= 0 && weight->valuedouble <= 1))
+        return error_set(e, STATUS_DATA, "a member without a weight from 0 to 1");
+    m->weight = weight->valuedouble;
+    TRY(take_params(object, kind, &m->params, e));
+    TRY(take_features(object, &m->features, e));
+    return load_model(b, object, kind, m, e);
+}
+
+static enum status take_labels(struct bundle *b, const cJSON *list, struct error *e)
+{
+    const cJSON *item;
+    int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
+    if (n < 1 || n > CLASSES_MAX)
+        return wrong(b, "\"labels\" must be a list of texts", e);
+    b->labels = memory_new((size_t)n * sizeof *b->labels);
+    cJSON_ArrayForEach(item, list)
+    {
+        if (!cJSON_IsString(item))
+            return wrong(b, "\"labels\" must be a list of texts", e);
+        b->labels[b->n_labels++] = memory_text(item->valuestring);
+    }
+    return STATUS_OK;
+}
+
+static enum status take_form(struct bundle *b, const cJSON *root, struct error *e)
+{
+    char *json;
+    TRY(take_json(root, "form", &json, e));
+    enum status s = params_from_json(json, &b->form, e);
+    cJSON_free(json);
+    for (int i = 0; s == STATUS_OK && i < b->form.n; i++) {
+        const struct param *p = param_find(data_params, b->form.entries[i].name);
+        if (!p || param_check(p, &b->form.entries[i].value, e) != STATUS_OK)
+            s = STATUS_DATA;
+    }
+    if (s != STATUS_OK)
+        return wrong(b, "\"form\" is none", e);
+    params_complete(&b->form, NULL, data_params);
+    return STATUS_OK;
+}
+
+static enum status take_manifest(struct bundle *b, const cJSON *root, struct error *e)
+{
+    const char *format = get_text(root, "format");
+    const cJSON *version = cJSON_GetObjectItemCaseSensitive(root, "version"), *members = cJSON_GetObjectItemCaseSensitive(root, "members"), *item;
+    if (!format || strcmp(format, "flowsweep bundle") != 0)
+        return wrong(b, "is no manifest of a flowsweep bundle", e);
+    if (!cJSON_IsNumber(version) || version->valuedouble != 1)
+        return wrong(b, "was made by a newer flowsweep (version 1 is known)", e);
+    TRY(take_labels(b, cJSON_GetObjectItemCaseSensitive(root, "labels"), e));
+    TRY(take_form(b, root, e));
+    int n = cJSON_IsArray(members) ? cJSON_GetArraySize(members) : 0;
+    if (n < 1 || n > MEMBERS_MAX)
+        return wrong(b, "\"members\" must be a list of models", e);
+    b->members = memory_new((size_t)n * sizeof *b->members);
+    cJSON_ArrayForEach(item, members)
+    {
+        enum status s = take_member(b, item, e);
+        if (s != STATUS_OK)
+            return strncmp(e ? e->message : "", b->dir, strlen(b->dir)) == 0 ? s : error_prefix(e, "%s/manifest.json", b->dir);
+    }
+    return STATUS_OK;
+}
+
+enum status bundle_open(struct bundle **out, const char *dir, struct error *e)
+{
+    struct stat facts;
+    struct buffer text = {0};
+    *out = NULL;
+    if (stat(dir, &facts) != 0)
+        return error_set(e, STATUS_NO_INPUT, "%s: %s", dir, strerror(errno));
+    if (!S_ISDIR(facts.st_mode))
+        return error_set(e, STATUS_DATA, "%s: is no folder; a bundle is what flowsweep export makes", dir);
+    struct bundle *b = memory_new(sizeof *b);
+    b->dir = memory_text(dir);
+    enum status s = read_file(dir, "manifest.json", MANIFEST_MAX, &text, e);
+    cJSON *root = s == STATUS_OK ? cJSON_ParseWithLength(text.data, text.size) : NULL;
+    if (s == STATUS_OK)
+        s = cJSON_IsObject(root) ? take_manifest(b, root, e) : wrong(b, "is no JSON object", e);
+    cJSON_Delete(root);
+    buffer_fini(&text);
+    if (s == STATUS_OK)
+        *out = b;
+    else
+        bundle_free(b);
+    return s;
+}
+
+/* --- flows --- */
+
+/* The study's form where the file has as many columns, else what the file itself looks like. */
+static enum status form_of(const struct bundle *b, const char *path, struct params *out, struct error *e)
+{
+    struct params seen = {0};
+    TRY(flows_detect(path, &seen, e));
+    int64_t per_step = params_is(&b->form, "layout", "signed") ? 1 : params_get(&b->form, "blocks")->n;
+    int64_t seen_per_step = params_is(&seen, "layout", "signed") ? 1 : params_get(&seen, "blocks")->n;
+    int64_t expected = params_int(&b->form, "steps") * per_step, found = params_int(&seen, "steps") * seen_per_step;
+    if (found < expected - 1 || found > expected + 1) {
+        *out = seen;
+        return STATUS_OK;
+    }
+    *out = params_copy(&b->form);
+    params_set(out, "path", params_get(&seen, "path"));
+    params_fini(&seen);
+    return STATUS_OK;
+}
+
+enum status bundle_flows(const struct bundle *b, const char *path, bool labels, struct flows *out, struct error *e)
+{
+    struct params data;
+    TRY(form_of(b, path, &data, e));
+    enum status s = flows_read_unlabelled(&data, out, NULL, e);
+    params_fini(&data);
+    TRY(s);
+    if (labels && out->n_labels == 0)
+        s = error_set(e, STATUS_DATA, "%s: has no column of labels to score by", path);
+    for (int i = 0; s == STATUS_OK && i < b->n_members; i++)
+        for (int c = 0; s == STATUS_OK && c < b->members[i].features.n_channels; c++)
+            if (!(out->channels >> b->members[i].features.channel[c] & 1))
+                s = error_set(e, STATUS_DATA, "%s: has no %s, which the bundle's models look at", path,
+                              channel_names[b->members[i].features.channel[c]]);
+    if (s != STATUS_OK)
+        flows_fini(out);
+    return s;
+}
+
+static enum status predict_member(const struct bundle *b, int i, const struct flows *f, const int32_t *rows, float **proba, struct error *e)
+{
+    struct member *m = &b->members[i];
+    struct gang alone = gang_alone(NULL, NULL);
+    size_t bytes = (size_t)f->n * (size_t)b->n_labels * sizeof **proba;
+    *proba = malloc(bytes ? bytes : 1);
+    if (!*proba)
+        return error_set(e, STATUS_MEMORY, "no memory for the probabilities of %d flows", f->n);
+    m->features.flows = f;
+    return m->model->kind->predict(m->model, &m->features, rows, f->n, &alone, *proba, e);
+}
+
+enum status bundle_predict(const struct bundle *b, const struct flows *f, float **proba, struct error *e)
+{
+    int32_t *rows = memory_new((size_t)f->n * sizeof *rows);
+    float **each = memory_new((size_t)b->n_members * sizeof *each);
+    double *weights = memory_new((size_t)b->n_members * sizeof *weights);
+    enum status s = STATUS_OK;
+    *proba = NULL;
+    for (int i = 0; i < f->n; i++)
+        rows[i] = i;
+    for (int i = 0; s == STATUS_OK && i < b->n_members; i++) {
+        weights[i] = b->members[i].weight;
+        s = predict_member(b, i, f, rows, &each[i], e);
+    }
+    if (s == STATUS_OK) {
+        *proba = memory_new((size_t)f->n * (size_t)b->n_labels * sizeof **proba);
+        ensemble_mix((const float *const *)each, weights, b->n_members, f->n, b->n_labels, *proba);
+    }
+    for (int i = 0; i < b->n_members; i++)
+        free(each[i]);
+    free(each);
+    free(weights);
+    free(rows);
+    return s;
+}
+
+/* --- tables --- */
+
+/* The k-th best class (from 0), ties to the lower index. */
+static int class_at(const float *p, int n, int k)
+{
+    for (int c = 0; c < n; c++) {
+        int before = 0;
+        for (int o = 0; o < n; o++)
+            before += p[o] > p[c] || (p[o] == p[c] && o < c);
+        if (before == k)
+            return c;
+    }
+    return 0;
+}
+
+static void name_columns(const struct bundle *b, bool proba, int top, struct table *out)
+{
+    table_column(out, "row", -1);
+    if (top == 0)
+        table_column(out, "label", -1);
+    if (top == 0 && !proba)
+        table_column(out, "probability", 4);
+    for (int k = 1; k <= top; k++) {
+        char name[32];
+        snprintf(name, sizeof name, "label_%d", k);
+        table_column(out, name, -1);
+        snprintf(name, sizeof name, "probability_%d", k);
+        table_column(out, name, 4);
+    }
+    for (int c = 0; proba && c < b->n_labels; c++)
+        table_column(out, b->labels[c], 6);
+}
+
+enum status bundle_table(const struct bundle *b, const struct flows *f, const float *p, bool proba, int top, struct table *out, struct error *e)
+{
+    int k = b->n_labels;
+    (void)e;
+    top = top > k ? k : top;
+    name_columns(b, proba, top, out);
+    for (int i = 0; i < f->n; i++) {
+        const float *row = p + (size_t)i * (size_t)k;
+        table_int(out, f->row[i]);
+        for (int t = 0; t < (top ? top : 1); t++) {
+            int c = class_at(row, k, t);
+            table_text(out, b->labels[c]);
+            if (top || !proba)
+                table_real(out, (double)row[c]);
+        }
+        for (int c = 0; proba && c < k; c++)
+            table_real(out, (double)row[c]);
+    }
+    return STATUS_OK;
+}
+
+/* Class of each of the flows' labels, or -1. */
+static int32_t *classes_of(const struct bundle *b, const struct flows *f)
+{
+    int32_t *class = memory_new((size_t)f->n_labels * sizeof *class);
+    for (int l = 0; l < f->n_labels; l++) {
+        class[l] = -1;
+        for (int c = 0; c < b->n_labels; c++)
+            if (strcmp(f->labels[l], b->labels[c]) == 0)
+                class[l] = c;
+    }
+    return class;
+}
+
+static void put_summary(const double *m, int known, int unknown, struct table *out)
+{
+    for (int i = 0; i < METRIC_COUNT; i++)
+        table_column(out, metric_names[i], 4);
+    table_column(out, "rows", -1);
+    table_column(out, "unknown", -1);
+    for (int i = 0; i < METRIC_COUNT; i++)
+        table_real(out, m[i]);
+    table_int(out, known);
+    table_int(out, unknown);
+}
+
+static void put_classes(const struct bundle *b, const struct class_metrics *classes, struct table *out)
+{
+    static const char *const names[] = {"label", "support", "predicted", "precision", "recall", "f1"};
+    out->title = memory_text("per class");
+    for (int i = 0; i < 6; i++)
+        table_column(out, names[i], i < 3 ? -1 : 4);
+    for (int c = 0; c < b->n_labels; c++) {
+        table_text(out, b->labels[c]);
+        table_int(out, classes[c].support);
+        table_int(out, classes[c].predicted);
+        table_real(out, classes[c].precision);
+        table_real(out, classes[c].recall);
+        table_real(out, classes[c].f1);
+    }
+}
+
+static void put_confusion(const struct bundle *b, const int64_t *confusion, struct table *out)
+{
+    static const char *const names[] = {"label", "predicted", "rows"};
+    out->title = memory_text("confusion");
+    for (int i = 0; i < 3; i++)
+        table_column(out, names[i], -1);
+    for (int y = 0; y < b->n_labels; y++)
+        for (int c = 0; c < b->n_labels; c++)
+            if (confusion[(size_t)y * (size_t)b->n_labels + (size_t)c]) {
+                table_text(out, b->labels[y]);
+                table_text(out, b->labels[c]);
+                table_int(out, confusion[(size_t)y * (size_t)b->n_labels + (size_t)c]);
+            }
+}
+
+enum status bundle_score(const struct bundle *b, const struct flows *f, const float *p, struct table *summary, struct table *per_class,
+                         struct table *confusion, struct error *e)
+{
+    size_t k = (size_t)b->n_labels;
+    int32_t *class = classes_of(b, f), *y = memory_new((size_t)f->n * sizeof *y);
+    float *known = memory_new((size_t)f->n * k * sizeof *known);
+    struct class_metrics *classes = memory_new(k * sizeof *classes);
+    int64_t *cells = memory_new(k * k * sizeof *cells);
+    double m[METRIC_COUNT];
+    int n = 0;
+    for (int i = 0; i < f->n; i++)
+        if (f->label[i] >= 0 && class[f->label[i]] >= 0) {
+            y[n] = class[f->label[i]];
+            memcpy(known + (size_t)n++ * k, p + (size_t)i * k, k * sizeof *known);
+        }
+    enum status s = n ? STATUS_OK : error_set(e, STATUS_DATA, "none of the %d flows has a label that the bundle knows", f->n);
+    if (n) {
+        metrics_of(known, y, n, b->n_labels, m, classes, cells);
+        put_summary(m, n, f->n - n, summary);
+        put_classes(b, classes, per_class);
+        put_confusion(b, cells, confusion);
+    }
+    free(class);
+    free(y);
+    free(known);
+    free(classes);
+    free(cells);
+    return s;
+}

@@ -1,0 +1,11 @@
+/* What `plan` shows: trials by task and model, gangs, rows, memory; and points that cannot work. */
+#ifndef STORAGE_PLAN_TABLE_H
+#define STORAGE_PLAN_TABLE_H
+
+#include "base/table.h"
+#include "base/status.h"
+
+/* t: two tables, which the caller frees. Reads the configuration and its flows; touches nothing. */
+enum status plan_tables(const char *config, const char *const *sets, int n_sets, struct table t[2], struct error *e);
+
+#endif
