@@ -15,11 +15,9 @@ enum status query_step_table(struct db *d, sqlite3_stmt *s, struct table *out, s
     bool row;
     enum status status = STATUS_OK;
     int n = sqlite3_column_count(s);
-    for (int c = 0; out->n_columns == 0 && c < n; c++) {
+    for (int c = out->n_columns ? n : 0; c < n; c++) {
         const char *name = sqlite3_column_name(s, c);
-        table_column(out, name, strcmp(name, "wall_s") == 0 || strcmp(name, "computed_s") == 0 || strcmp(name, "waited_s") == 0 ? 1 : 4);
-        if (c == n - 1)
-            break;
+        table_column(out, name, strstr(name, "_s") && strcmp(strstr(name, "_s"), "_s") == 0 ? 1 : 4);
     }
     while (status == STATUS_OK && (status = sql_step(d, s, &row, e)) == STATUS_OK && row)
         for (int c = 0; c < n; c++)
@@ -265,7 +263,7 @@ enum status query_ls(const char *path, const struct query_ls *q, struct table *o
 enum status query_best(const char *path, int k, struct table *out, struct error *e)
 {
     struct db *d;
-    char text[2600];
+    char text[3200];
     TRY(query_open(&d, path, e));
     const char *m = metric_names[d->metric];
     int sign = metric_sign(d->metric);
@@ -278,7 +276,10 @@ enum status query_best(const char *path, int k, struct table *out, struct error 
              " (SELECT a.mean FROM configuration_metric a WHERE a.configuration = c.id AND a.task = g.task AND a.part = 'validation' AND a.name ="
              " 'accuracy') AS validation_accuracy,"
              " CASE WHEN %d * (f.mean - g.mean) * %d * (f.mean - g.mean) * CASE WHEN f.n > 1 THEN f.n ELSE k.validation_rows END <="
-             " CASE WHEN f.n > 1 THEN f.sd * f.sd ELSE abs(f.mean * (1 - f.mean)) END THEN 'yes' ELSE '' END AS within_error, c.params"
+             " CASE WHEN f.n > 1 THEN f.sd * f.sd ELSE abs(f.mean * (1 - f.mean)) END THEN 'yes' ELSE '' END AS within_error,"
+             " (SELECT group_concat(p.name || ' = ' || p.value, ', ') FROM configuration_param p WHERE p.configuration = c.id AND p.name IN"
+             " (SELECT q.name FROM configuration_param q JOIN configuration r ON r.id = q.configuration WHERE r.model = c.model GROUP BY q.name"
+             " HAVING count(DISTINCT q.value) > 1)) AS differs"
              " FROM g JOIN g f ON f.task = g.task AND f.place = 1 JOIN configuration c ON c.id = g.configuration JOIN task k ON k.id = g.task"
              " WHERE g.place <= %d ORDER BY g.task, g.place",
              sign, m, m, sign, sign, k);
