@@ -164,6 +164,17 @@ static void attend(struct launch *l)
 
 /* --- outcome --- */
 
+/* Of the launcher's own lines the one that says what happened, or NULL. */
+static const char *telling(const struct launch *l)
+{
+    static const char *const words[] = {"signal", "exited", "terminated", "rror", "not", "fail"};
+    for (size_t w = 0; w < sizeof words / sizeof *words; w++)
+        for (int i = 0; i < l->n_kept; i++)
+            if (strstr(l->kept[i], words[w]))
+                return l->kept[i];
+    return l->n_kept ? l->kept[0] : NULL;
+}
+
 static enum status outcome(struct launch *l, bool *died, int64_t *done, struct error *e)
 {
     char *why = NULL;
@@ -178,8 +189,7 @@ static enum status outcome(struct launch *l, bool *died, int64_t *done, struct e
     }
     free(why);
     *died = true;
-    return error_set(e, signals_seen() ? STATUS_STOPPED : STATUS_IO, "a rank died%s%s", l->n_kept ? "; the launcher's last words: " : "",
-                     l->n_kept ? l->kept[0] : "");
+    return error_set(e, signals_seen() ? STATUS_STOPPED : STATUS_IO, "a rank died%s%s", telling(l) ? ": " : "", telling(l) ? telling(l) : "");
 }
 
 static enum status once(struct launch *l, bool *died, int64_t *done, struct error *e)
@@ -206,8 +216,10 @@ static enum status with_restarts(struct launch *l, struct error *e)
         before = done;
         if (left == 0)
             return error_prefix(e, "gave up after %d restarts", RESTARTS);
-        if (!l->options->quiet)
-            l->say("a rank died; starting again from the last checkpoints", false);
+        if (!l->options->quiet) {
+            l->say(e ? e->message : "a rank died", false);
+            l->say("starting again from the last checkpoints", false);
+        }
     }
 }
 
