@@ -14,6 +14,7 @@
 
 struct coordinator {
     struct coordinator_request r;
+    struct db *db; /* open for writing */
     struct plan *plan;
     struct db_trial *trials; /* (plan->n_trials) */
     struct task **tasks;     /* (config->n_tasks, splits) made when needed */
@@ -77,22 +78,22 @@ static enum status write_plan(struct coordinator *c, struct error *e)
     for (int t = 0; t < config->n_tasks; t++)
         first[t] = c->tasks[(size_t)t * (size_t)c->splits];
     flows_hash(c->r.flows, hash);
-    enum status s = db_begin(c->r.db, e);
+    enum status s = db_begin(c->db, e);
     if (s == STATUS_OK)
-        s = db_study(c->r.db, config, hash, now_s(), e);
+        s = db_study(c->db, config, hash, now_s(), e);
     if (s == STATUS_OK)
-        s = db_job_start(c->r.db, config, c->r.transport->size, now_s(), &c->job, e);
+        s = db_job_start(c->db, config, c->r.transport->size, now_s(), &c->job, e);
     if (s == STATUS_OK)
-        s = db_plan(c->r.db, config, c->plan, first, c->r.options->retry_failed, e);
+        s = db_plan(c->db, config, c->plan, first, c->r.options->retry_failed, e);
     if (s == STATUS_OK)
-        s = db_commit(c->r.db, e);
+        s = db_commit(c->db, e);
     else
-        db_rollback(c->r.db);
+        db_rollback(c->db);
     free(first);
     if (s != STATUS_OK)
         return s;
     c->trials = memory_new((size_t)c->plan->n_trials * sizeof *c->trials);
-    return db_trials(c->r.db, c->plan, c->trials, e);
+    return db_trials(c->db, c->plan, c->trials, e);
 }
 
 static enum scheduler_order order_of(const struct config *c)
@@ -129,10 +130,27 @@ static void set_deadline(struct coordinator *c)
     c->deadline = end > 0 ? end - margin : 0;
 }
 
+static enum status open_database(struct coordinator *c, struct error *e)
+{
+    const struct run_options *o = c->r.options;
+    const char *path = params_text(&c->r.config->study, "database");
+    char *renamed = NULL;
+    if (o->fresh)
+        TRY(db_set_aside(path, &renamed, e));
+    if (renamed && !o->quiet && c->r.say) {
+        char *line = memory_format("%s: the earlier results are now in %s", path, renamed);
+        c->r.say(line, false);
+        free(line);
+    }
+    free(renamed);
+    return db_open(&c->db, path, true, o->take_over, e);
+}
+
 static enum status start(struct coordinator *c, struct error *e)
 {
     TRY(config_plan(c->r.config, c->r.flows, &c->plan, e));
     TRY(make_tasks(c, e));
+    TRY(open_database(c, e));
     TRY(write_plan(c, e));
     schedule(c);
     set_deadline(c);
@@ -167,6 +185,7 @@ void coordinator_free(struct coordinator *c)
     plan_free(c->plan);
     scheduler_free(c->scheduler);
     gangs_fini(&c->gangs);
+    db_close(c->db);
     free(c);
 }
 
@@ -198,8 +217,8 @@ static enum status send_assignment(struct coordinator *c, struct gang_slot *g, c
 static enum status commit(struct coordinator *c, enum status s, struct error *e)
 {
     if (s == STATUS_OK)
-        return db_commit(c->r.db, e);
-    db_rollback(c->r.db);
+        return db_commit(c->db, e);
+    db_rollback(c->db);
     return s;
 }
 
@@ -209,11 +228,11 @@ static enum status assign(struct coordinator *c, const struct scheduler_action *
     struct buffer state = {0};
     int64_t id = c->trials[action->trial].id;
     g->started = now_s();
-    enum status s = db_checkpoint_read(c->r.db, id, &state, &g->epoch, e);
+    enum status s = db_checkpoint_read(c->db, id, &state, &g->epoch, e);
     if (s == STATUS_OK)
-        s = db_begin(c->r.db, e);
+        s = db_begin(c->db, e);
     if (s == STATUS_OK)
-        s = commit(c, db_trial_start(c->r.db, id, c->job, g->n, g->epoch, g->started, &g->attempt, e), e);
+        s = commit(c, db_trial_start(c->db, id, c->job, g->n, g->epoch, g->started, &g->attempt, e), e);
     if (s == STATUS_OK)
         s = send_assignment(c, g, &state, e);
     buffer_fini(&state);
@@ -249,10 +268,10 @@ static enum status checkpointed(struct coordinator *c, struct gang_slot *g, int 
     int64_t id = c->trials[g->trial].id;
     if (r->failed)
         return error_set(e, STATUS_BUG, "a broken checkpoint");
-    TRY(db_begin(c->r.db, e));
-    enum status s = db_trial_curves(c->r.db, id, g->rows, g->n_rows, e);
+    TRY(db_begin(c->db, e));
+    enum status s = db_trial_curves(c->db, id, g->rows, g->n_rows, e);
     if (s == STATUS_OK)
-        s = db_checkpoint_write(c->r.db, id, g->attempt, epoch, state, n, e);
+        s = db_checkpoint_write(c->db, id, g->attempt, epoch, state, n, e);
     g->n_rows = 0;
     g->epoch = epoch;
     return commit(c, s, e);
@@ -308,13 +327,13 @@ static enum status finished(struct coordinator *c, struct gang_slot *g, int epoc
     int64_t id = c->trials[g->trial].id;
     enum status s = take_result(c, g, r, &result, &features, e);
     if (s == STATUS_OK)
-        s = db_begin(c->r.db, e);
+        s = db_begin(c->db, e);
     if (s == STATUS_OK) {
         uint8_t *seen = seen_in_training(c->r.flows, result.task);
         result.seen = seen;
-        s = db_trial_curves(c->r.db, id, g->rows, g->n_rows, e);
+        s = db_trial_curves(c->db, id, g->rows, g->n_rows, e);
         if (s == STATUS_OK)
-            s = db_trial_done(c->r.db, c->r.config, id, g->attempt, &result, now_s(), e);
+            s = db_trial_done(c->db, c->r.config, id, g->attempt, &result, now_s(), e);
         s = commit(c, s, e);
         free(seen);
     }
@@ -332,7 +351,7 @@ static enum status tell_people(struct coordinator *c, const struct gang_slot *g,
 {
     const struct task_spec *spec = &c->r.config->tasks[c->plan->trials[g->trial].task];
     double metric;
-    TRY(db_trial_metric(c->r.db, c->trials[g->trial].id, &metric, e));
+    TRY(db_trial_metric(c->db, c->trials[g->trial].id, &metric, e));
     snprintf(c->progress.last, sizeof c->progress.last, "%s (%s %d): %s %.3f", model_of(c, g->trial), spec->top_n < 0 ? "min_flows" : "top_n",
              spec->top_n < 0 ? spec->min_flows : spec->top_n, params_text(&c->r.config->study, "metric"), metric);
     return STATUS_OK;
@@ -349,11 +368,11 @@ static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct 
         c->progress.work_done += c->plan->trials[g->trial].flops;
         TRY(tell_people(c, g, e));
     } else {
-        TRY(db_begin(c->r.db, e));
+        TRY(db_begin(c->db, e));
         if (g->failed)
-            s = db_trial_failed(c->r.db, id, g->attempt, g->message, seconds, now, e);
+            s = db_trial_failed(c->db, id, g->attempt, g->message, seconds, now, e);
         else
-            s = db_trial_stopped(c->r.db, id, g->attempt, g->epoch, seconds, now, e);
+            s = db_trial_stopped(c->db, id, g->attempt, g->epoch, seconds, now, e);
         TRY(commit(c, s, e));
         c->progress.failed += g->failed;
     }
@@ -473,9 +492,9 @@ enum status coordinator_loop(struct coordinator *c, struct error *e)
                       : c->progress.failed                                                                               ? "finished, trials failed"
                                                                                                                          : "finished";
     struct error ignored;
-    enum status told = db_begin(c->r.db, &ignored);
+    enum status told = db_begin(c->db, &ignored);
     if (told == STATUS_OK)
-        commit(c, db_job_end(c->r.db, c->job, now_s(), s == STATUS_OK ? why : e ? e->message : why, &ignored), &ignored);
+        commit(c, db_job_end(c->db, c->job, now_s(), s == STATUS_OK ? why : e ? e->message : why, &ignored), &ignored);
     progress_show(&c->progress, now_s(), "", true);
     for (int rank = 1; rank <= c->r.n_workers; rank++)
         c->r.transport->send(c->r.transport, rank, MESSAGE_BYE, NULL, NULL);

@@ -9,7 +9,6 @@
 
 struct study { /* what rank 0 reads before anything starts */
     struct config config;
-    struct db *db;
     struct flows flows; /* a view of the node's copy, or the owner of the only one */
 };
 
@@ -18,18 +17,6 @@ static void tell(const struct run_options *o, say_function *say, char *line)
     if (!o->quiet && line)
         say(line, false);
     free(line);
-}
-
-static enum status open_database(struct study *s, const struct run_options *o, say_function *say, struct error *e)
-{
-    const char *path = params_text(&s->config.study, "database");
-    char *renamed = NULL;
-    if (o->fresh)
-        TRY(db_set_aside(path, &renamed, e));
-    if (renamed)
-        tell(o, say, memory_format("%s: the earlier results are now in %s", path, renamed));
-    free(renamed);
-    return db_open(&s->db, path, true, o->take_over, e);
 }
 
 static void tell_flows(const struct study *s, const struct flows_report *r, const struct run_options *o, say_function *say)
@@ -45,7 +32,6 @@ static enum status study_open(struct study *s, const struct run_options *o, say_
 {
     struct flows_report report = {0};
     TRY(config_read(o->config, o->sets, o->n_sets, &s->config, e));
-    TRY(open_database(s, o, say, e));
     enum status status = flows_read(&s->config.data, &s->flows, &report, e);
     if (status == STATUS_OK)
         tell_flows(s, &report, o, say);
@@ -56,13 +42,12 @@ static enum status study_open(struct study *s, const struct run_options *o, say_
 static void study_close(struct study *s)
 {
     flows_fini(&s->flows);
-    db_close(s->db);
     config_fini(&s->config);
 }
 
 static struct coordinator_request request_of(struct study *s, struct transport *t, const struct run_options *o, say_function *say, int workers)
 {
-    return (struct coordinator_request){t, &s->config, &s->flows, s->db, o, say, workers};
+    return (struct coordinator_request){t, &s->config, &s->flows, o, say, workers};
 }
 
 /* --- one process --- */

@@ -438,5 +438,10 @@ enum status config_plan(const struct config *c, const struct flows *f, struct pl
     if (s == STATUS_OK)
         s = plan_new(out, &r, e);
     free(shapes);
-    return s == STATUS_CONFIG ? error_prefix(e, "%s", c->path) : s;
+    if (s != STATUS_CONFIG || !e)
+        return s;
+    char *message = memory_text(e->message); /* samplers put the line before it */
+    error_set(e, s, strspn(message, "0123456789") ? "%s:%s" : "%s: %s", c->path ? c->path : "configuration", message);
+    free(message);
+    return s;
 }

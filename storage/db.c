@@ -45,6 +45,8 @@ void db_close(struct db *d)
         return;
     if (d->token[0] && d->sqlite)
         sql_run(d, NULL, "DELETE FROM holder WHERE token = ?", "t", d->token);
+    if (d->token[0] && d->sqlite) /* so that readers need no files beside it; where one reads now, it stays as it is */
+        sqlite3_busy_timeout(d->sqlite, 0), sql_exec(d, "PRAGMA journal_mode = DELETE", NULL);
     sqlite3_close(d->sqlite);
     if (d->lock >= 0) {
         unlink(d->lock_path);

@@ -36,7 +36,7 @@ enum status dimension_error(const struct dimension *d, const char *what, struct 
 {
     error_set(e, STATUS_CONFIG, "space.%s: %s", d->name, what);
     if (e && d->line > 0)
-        error_prefix(e, "line %d", d->line);
+        error_prefix(e, "%d", d->line);
     return STATUS_CONFIG;
 }
 

@@ -47,7 +47,7 @@ void model_spaces_fini(struct model_spaces *m);
 
 /* A whole or real number of a dimension, rounded, cut to its range. */
 struct value dimension_number(const struct dimension *d, double x);
-/* STATUS_CONFIG: "line 12: space.train.learning_rate: ..." */
+/* STATUS_CONFIG: "12: space.train.learning_rate: ...", the line of the configuration, whose name the caller puts before it. */
 enum status dimension_error(const struct dimension *d, const char *what, struct error *e);
 
 /* Points found so far. */

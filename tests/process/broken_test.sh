@@ -1,0 +1,96 @@
+# Broken input: one line that names the place, the right exit code, nothing left behind.
+. "$(dirname "$0")/setup.sh"
+
+rejects() { # name, expected code, words that the line must hold, command ..
+    local name=$1 code=$2 words=$3 before after
+    shift 3
+    before=$(ls -A | sort)
+    "$@" >out.txt 2>err.txt </dev/null
+    local found=$?
+    rm -f out.txt
+    check "$name: code" "$code" $found
+    check "$name: one line" 1 "$(wc -l <err.txt)"
+    grep -qF -- "$words" err.txt
+    check "$name: names \"$words\" ($(head -c 150 err.txt))" 0 $?
+    rm -f err.txt
+    after=$(ls -A | sort)
+    check "$name: nothing is left behind" "$before" "$after"
+}
+
+row() { # label and 2 blocks of 3: sizes, directions
+    echo "$1,100,200,0,1,-1,0"
+}
+data() { # a configuration around a file
+    printf 'data = { path = "%s"; blocks = ["size", "direction"]; steps = 3; };\n' "$1" >flows.cfg
+}
+good() { for i in 1 2 3 4 5 6 7 8 9 10; do row a; row b; done; }
+
+data flows.csv
+flows() { rejects "$1" 65 "$2" "$FLOWSWEEP" plan flows.cfg; }
+{ good; echo "a,1,2,3,1,1"; } >flows.csv;            flows "wrong column count" "flows.csv:21: 6 columns, expected 7"
+{ good; echo "a,100,12x,0,1,-1,0"; } >flows.csv;     flows "not a number" 'flows.csv:21: column 3: "12x" is no number'
+{ good; echo "a,100,nan,0,1,-1,0"; } >flows.csv;     flows "NaN" 'flows.csv:21: column 3: "nan" is no finite number'
+{ good; echo "a,100,inf,0,1,-1,0"; } >flows.csv;     flows "infinity" 'flows.csv:21: column 3'
+{ good; row ""; } >flows.csv;                        flows "empty label" 'flows.csv:21: column 1: the label is empty'
+{ good; echo "a,100,-5,0,1,-1,0"; } >flows.csv;      flows "negative size in blocks" 'flows.csv:21: column 3: a negative size, -5'
+: >flows.csv;                                        flows "empty file" "flows.csv: no rows"
+for i in 1 2 3 4; do row a; done >flows.csv;         flows "one class only" "one label"
+good | gzip | head -c 40 >cut.csv.gz; data cut.csv.gz
+rejects "truncated gzip" 65 "cut off" "$FLOWSWEEP" plan flows.cfg
+good >flows.csv
+data missing.csv
+rejects "missing flows" 66 "missing.csv" "$FLOWSWEEP" plan flows.cfg
+
+config() { # name, words, text
+    printf '%s\n' 'study = { name = "x"; };' "$3" 'data = { source = "synthetic"; };' >bad.cfg
+    rejects "$1" 78 "$2" "$FLOWSWEEP" run bad.cfg -q -n 0
+    has_mpi && rejects "$1, with workers" 78 "$2" "$FLOWSWEEP" run bad.cfg -q -n 1
+}
+config "unknown key" 'bad.cfg:2: keep.probabilites: unknown key (did you mean "probabilities"?)' 'keep = { probabilites = 3; };'
+config "unknown group" 'bad.cfg:2: serch: unknown key (did you mean "search"?)' 'serch = { n_trials = 3; };'
+config "wrong type" 'bad.cfg:2: search.n_trials' 'search = { n_trials = "many"; };'
+config "negative rate" 'bad.cfg:2: space.train.learning_rate' 'space = { train = { learning_rate = -0.1; }; };'
+config "empty list" 'bad.cfg:2: space.train.epochs' 'space = { train = { epochs = []; }; };'
+config "range in a grid" 'points or step' 'space = { train = { learning_rate = { low = 0.1; high = 0.2; }; }; };'
+config "syntax error" 'bad.cfg:3: syntax error' 'search = { n_trials 3; '
+config "seed of three thousand million" 'bad.cfg:2: 3000000000' 'keep = { probabilities = 3000000000; };'
+config "@include" 'bad.cfg:2: @include' '@include "other.cfg"'
+rejects "missing configuration" 66 "nowhere.cfg" "$FLOWSWEEP" run nowhere.cfg -n 0
+rm -f x.db
+
+echo "no database at all, but long enough to be looked at as one, is it not?" >text.db
+sqlite3 other.db "create table t (x); insert into t values (1)"
+small_config
+$FLOWSWEEP run small.cfg -q -n 0 --set 'space.model=["random_forest"]' --set task.top_n=3 || exit 1
+cp small.db newer.db && sqlite3 newer.db "pragma user_version = 99"
+for verb in status ls best "db check" "db digest" ensemble "reveal best"; do
+    set -- $verb
+    second=${2:-}
+    [ "$1" = reveal ] && command=("$FLOWSWEEP" reveal DB best) || command=("$FLOWSWEEP" $verb DB)
+    for db in text other newer; do
+        words=$([ $db = text ] && echo "is no database" || ([ $db = other ] && echo "another program's database" || echo "newer flowsweep"))
+        rejects "$verb of $db" 74 "$words" "${command[@]/DB/$db.db}"
+    done
+done
+rejects "run into another program's database" 74 "another program's" "$FLOWSWEEP" run small.cfg -n 0 -q --set study.database=other.db
+rejects "missing database" 66 "none.db" "$FLOWSWEEP" status none.db
+rejects "another study" 78 "study.seed" "$FLOWSWEEP" run small.cfg -n 0 -q --set study.seed=9
+
+$FLOWSWEEP export small.db best --out bundle 2>/dev/null || exit 1
+$FLOWSWEEP data synth --set rows=20 --set steps=12 --set sites=5 --out new.csv || exit 1
+cp -r bundle bare && rm bare/manifest.json
+rejects "bundle without manifest" 65 "manifest.json" "$FLOWSWEEP" predict bare new.csv
+cp -r bundle changed && sed -i 's/"sha256": "./"sha256": "x/' changed/manifest.json
+rejects "wrong checksum" 65 "checksum" "$FLOWSWEEP" predict changed new.csv
+cp -r bundle short && truncate -s -100 short/member1.forest
+rejects "truncated weights" 65 "member1.forest" "$FLOWSWEEP" predict short new.csv
+sum=$(sha256sum short/member1.forest | cut -c1-64)
+sed -i "s/\"sha256\": \"[0-9a-f]*\"/\"sha256\": \"$sum\"/" short/manifest.json
+rejects "truncated weights, checksum right" 65 "truncated" "$FLOWSWEEP" predict short new.csv
+
+rejects "unknown verb" 64 'did you mean "status"' "$FLOWSWEEP" statos small.db
+rejects "unknown flag" 64 "--fromat" "$FLOWSWEEP" ls small.db --fromat csv
+rejects "unknown column in --filter" 64 "validation_acuracy" "$FLOWSWEEP" ls small.db --filter 'validation_acuracy > 0.5'
+rejects "no such trial" 64 "trial 999" "$FLOWSWEEP" show small.db 999
+rejects "export over a folder" 73 "exists" "$FLOWSWEEP" export small.db best --out bundle
+finish

@@ -1,0 +1,44 @@
+# Stopped by INT, by TERM, killed whole: it goes on, to the digest of an undisturbed run.
+. "$(dirname "$0")/setup.sh"
+small_config
+longer="--set space.train.epochs=40 --set space.train.patience=0 --set budget.checkpoint=0.2"
+$FLOWSWEEP run small.cfg -q -n 0 $longer --set study.database=whole.db || exit 1
+expected=$($FLOWSWEEP db digest whole.db)
+
+descendants() { # process ids below one
+    local child
+    for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
+        echo "$child"
+        descendants "$child"
+    done
+}
+
+wait_for_work() { # until a first trial is done, at most 20 s
+    for _ in $(seq 200); do
+        [ "$(sqlite3 "file:$1?mode=ro" "select count(*) from attempt where outcome = 'done'" 2>/dev/null || echo 0)" -ge 1 ] && return
+        sleep 0.1
+    done
+}
+
+disturb() { # signal, workers
+    local db=$1$2.db pid code
+    $FLOWSWEEP run small.cfg -q -n "$2" $longer --set study.database="$db" &
+    pid=$!
+    wait_for_work "$db"
+    if [ "$1" = KILL ]; then kill -9 $pid $(descendants $pid); else kill -"$1" $pid; fi
+    wait $pid 2>/dev/null
+    code=$?
+    left=$(sqlite3 "$db" "select count(*) from trial where state <> 'done'")
+    echo "      $1, $2 workers: code $code, $left trials left"
+    [ "$1" = KILL ] || [ "$left" = 0 ] || check "code after $1 with $2 workers" 75 $code
+    $FLOWSWEEP run small.cfg -q -n "$2" $longer --set study.database="$db"
+    check "goes on after $1 with $2 workers" 0 $?
+    check "digest after $1 with $2 workers" "$expected" "$($FLOWSWEEP db digest "$db")"
+}
+
+command -v sqlite3 >/dev/null || skip "sqlite3 is not there to look into the database"
+for signal in INT TERM KILL; do
+    disturb $signal 0
+    has_mpi && disturb $signal 2
+done
+finish
