@@ -24,6 +24,74 @@ def philox(key, counter):
     return c
 
 
+def mix(x):
+    x ^= x >> 30
+    x = x * 0xBF58476D1CE4E5B9 & MASK
+    x ^= x >> 27
+    x = x * 0x94D049BB133111EB & MASK
+    return x ^ x >> 31
+
+
+def key_of(key, name):
+    return mix(mix(key + 0x9E3779B97F4A7C15 & MASK) ^ mix(name + 0xD1B54A32D192ED03 & MASK))
+
+
+class Random:
+    """A stream: words of philox under a key, one block of four after another (base/random.h)."""
+
+    def __init__(self, key, stream):
+        self.key, self.stream, self.counter, self.words = key, stream, 0, []
+
+    def u32(self):
+        if not self.words:
+            c = self.counter
+            self.words = philox(self.key, (c & 0xFFFFFFFF, c >> 32, self.stream & 0xFFFFFFFF, self.stream >> 32))
+            self.counter += 1
+        return self.words.pop(0)
+
+    def below(self, n):
+        product = self.u32() * n
+        while product & 0xFFFFFFFF < (1 << 32) % n:
+            product = self.u32() * n
+        return product >> 32
+
+    def shuffle(self, x):
+        for i in range(len(x), 1, -1):
+            j = self.below(i)
+            x[i - 1], x[j] = x[j], x[i - 1]
+
+
+def select(proba, truth, metric, seed, k):
+    """Weights by index: 20 bags of half the library, from the best 5, greedy with replacement, best prefix."""
+    sign = -1 if metric == "log_loss" else 1
+    score = lambda total, n: sign * metric_of(metric, truth, (total / n).astype(np.float32) if metric == "log_loss" else total, k)
+    ranking = sorted(range(len(proba)), key=lambda c: (-score(proba[c], 1), c))[:50]
+    half, counts = (len(ranking) + 1) // 2, np.zeros(len(proba))
+    for bag in range(20):
+        places = list(range(len(ranking)))
+        Random(key_of(seed, 0x626167), bag).shuffle(places)
+        members = [ranking[i] for i in range(len(ranking)) if i in places[:half]]
+        total, chosen, best, prefix, dry = np.zeros_like(proba[0]), [], -np.inf, 0, 0
+        for c in members[:5]:
+            total = total + proba[c]
+            chosen.append(c)
+            s = score(total, len(chosen))
+            if s > best:
+                best, prefix = s, len(chosen)
+        for _ in range(50):
+            if dry == 10:
+                break
+            s, _, _, c = max((score(total + proba[c], len(chosen) + 1), c in chosen, -c, c) for c in members)
+            total = total + proba[c]
+            chosen.append(c)
+            dry += 1
+            if s > best:
+                best, prefix, dry = s, len(chosen), 0
+        for c in chosen[:prefix]:
+            counts[c] += 1
+    return counts / counts.sum()
+
+
 def metric_of(name, truth, proba, labels):
     present = np.unique(truth)
     p = proba.argmax(1)
@@ -54,7 +122,6 @@ def main():
         k = con.execute("SELECT n_classes FROM task WHERE id = ?", (task,)).fetchone()[0]
         members = con.execute("SELECT trial, weight FROM ensemble_member WHERE ensemble = ? ORDER BY place", (ensemble,)).fetchall()
         assert abs(sum(w for _, w in members) - 1) < 1e-9, "weights do not sum to 1"
-        # the weights are counts over 20 bags: whole multiples of one share
         truth, _ = read(con, members[0][0], "validation", k)
         mixed = sum(w * read(con, t, "validation", k)[1].astype(np.float64) for t, w in members).astype(np.float32)
         recorded = {(a, b): v for a, b, v in con.execute("SELECT kind, name, value FROM ensemble_metric WHERE ensemble = ?", (ensemble,))}
@@ -67,6 +134,15 @@ def main():
             scores[configuration] = (metric_of(metric, truth, proba, k), proba)
         top = max(scores, key=lambda c: (scores[c][0], -c))
         assert top == best or abs(scores[top][0] - scores[best][0]) < 1e-12, "another configuration is the best single one"
+        seed = con.execute("SELECT seed FROM study").fetchone()[0]
+        order = sorted(scores)
+        weights = select([scores[c][1].astype(np.float64) for c in order], truth, metric, seed, k)
+        found = {}
+        for configuration, w in con.execute("SELECT configuration, sum(weight) FROM ensemble_member WHERE ensemble = ? GROUP BY 1", (ensemble,)):
+            found[configuration] = w
+        for c, w in zip(order, weights):
+            worst = max(worst, abs(w - found.get(c, 0)))
+            print(f"task {task}  weight of configuration {c:3d}      recorded {found.get(c, 0):.8f}  recomputed {w:.8f}")
         for (kind, name), value in recorded.items():
             if kind in ("in_sample", "best_single"):
                 found = metric_of(name, truth, mixed if kind == "in_sample" else scores[best][1], k)

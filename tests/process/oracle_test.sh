@@ -1,0 +1,18 @@
+# Beside scikit-learn: every node of a tree on real flows; recorded ensembles recomputed by a script that shares no code.
+. "$(dirname "$0")/setup.sh"
+python=$FLOWSWEEP_SOURCE/.venv/bin/python
+"$python" -c 'import sklearn' 2>/dev/null || skip "scikit-learn is not there (./bootstrap test makes .venv where pip can)"
+small_config
+$FLOWSWEEP run small.cfg -q -n 0 --set search.repeats=2 || exit 1
+$FLOWSWEEP ensemble small.db >/dev/null || exit 1
+"$python" "$FLOWSWEEP_SOURCE/tests/oracle/ensemble.py" small.db >out.txt
+check "ensembles: $(tail -1 out.txt)" 0 $?
+flows=$DATA/apps/flows-small.csv
+if [ ! -f "$flows" ]; then
+    $FLOWSWEEP data synth --set rows=2000 --out synth.csv || exit 1
+    flows=synth.csv
+    echo "the apps data are not there: synthetic flows instead"
+fi
+"$python" "$FLOWSWEEP_SOURCE/tests/oracle/tree.py" "$FLOWSWEEP" "$flows" >out.txt
+check "trees: $(tail -1 out.txt)" 0 $?
+finish

@@ -1,0 +1,91 @@
+/* A gang of threads for tests: every rank a thread, sums and shares through memory. The sum folds all leaves up the tree of gang_fold at once,
+ * so a rank that hands in wrong leaves shows. */
+#ifndef TESTS_RANK_THREADS_H
+#define TESTS_RANK_THREADS_H
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/gang.h"
+
+struct meeting {
+    int size;
+    pthread_barrier_t barrier;
+    float *all; /* leaves of all ranks, in a sum */
+    void *data; /* rank 0's, in a share */
+    pthread_mutex_t lock;
+};
+
+static bool threads_stop(struct gang *g)
+{
+    (void)g;
+    return false;
+}
+
+static enum status threads_sum(struct gang *g, float *mine, float *total, size_t width, int n_leaves, struct error *e)
+{
+    struct meeting *m = g->context;
+    (void)e;
+    if (g->rank == 0)
+        m->all = calloc((size_t)n_leaves * width + 1, sizeof *m->all);
+    pthread_barrier_wait(&m->barrier);
+    int first = gang_first(n_leaves, g->rank, g->size), count = gang_first(n_leaves, g->rank + 1, g->size) - first;
+    memcpy(m->all + (size_t)first * width, mine, (size_t)count * width * sizeof *mine);
+    pthread_barrier_wait(&m->barrier);
+    if (g->rank == 0)
+        gang_fold(m->all, width, 0, n_leaves, n_leaves);
+    pthread_barrier_wait(&m->barrier);
+    memcpy(total, m->all, width * sizeof *total);
+    pthread_barrier_wait(&m->barrier);
+    if (g->rank == 0)
+        free(m->all);
+    return STATUS_OK;
+}
+
+static enum status threads_share(struct gang *g, void *data, const size_t *offset, struct error *e)
+{
+    struct meeting *m = g->context;
+    (void)e;
+    for (int r = 0; r < g->size; r++) {
+        if (g->rank == r)
+            m->data = data;
+        pthread_barrier_wait(&m->barrier);
+        if (g->rank != r)
+            memcpy((char *)data + offset[r], (char *)m->data + offset[r], offset[r + 1] - offset[r]);
+        pthread_barrier_wait(&m->barrier);
+    }
+    return STATUS_OK;
+}
+
+struct rank_thread {
+    struct gang gang;
+    void (*work)(struct gang *g, void *context);
+    void *context; /* of this rank */
+};
+
+static void *rank_main(void *thread)
+{
+    struct rank_thread *t = thread;
+    t->work(&t->gang, t->context);
+    return NULL;
+}
+
+/* Runs work on size ranks; contexts (size) one each. */
+static void run_ranks(int size, void (*work)(struct gang *g, void *context), void **contexts)
+{
+    struct meeting m = {.size = size};
+    struct rank_thread t[8];
+    pthread_t id[8];
+    pthread_barrier_init(&m.barrier, NULL, (unsigned)size);
+    for (int r = 0; r < size; r++) {
+        t[r] = (struct rank_thread){{.rank = r, .size = size, .context = &m, .sum = threads_sum, .share = threads_share, .stop = threads_stop},
+                                    work, contexts[r]};
+        pthread_create(&id[r], NULL, rank_main, &t[r]);
+    }
+    for (int r = 0; r < size; r++)
+        pthread_join(id[r], NULL);
+    pthread_barrier_destroy(&m.barrier);
+}
+
+#endif
