@@ -309,14 +309,14 @@ static enum status take_result(struct coordinator *c, struct gang_slot *g, struc
     out->task = task;
     out->file_row = c->r.flows->row;
     out->seconds = reader_f64(r);
-    out->features = *features = reader_string(r);
-    out->model = reader_bytes(r, &out->model_size);
     for (int part = PART_STOP; part < PART_COUNT; part++) {
         size_t n;
         out->proba[part] = reader_bytes(r, &n);
         if (n != (size_t)task->parts[part].n * (size_t)task->n_classes * sizeof(float))
             r->failed = true;
     }
+    out->features = *features = reader_string(r);
+    out->model = reader_bytes(r, &out->model_size);
     return r->failed ? error_set(e, STATUS_BUG, "a broken result of trial %lld", (long long)c->trials[g->trial].id) : STATUS_OK;
 }
 

@@ -177,10 +177,11 @@ static enum status tell_result(struct worker *w, const struct training_result *r
     trial_put(&body, w->assignment.trial, r->epochs);
     buffer_put_f64(&body, seconds);
     features_to_json(&w->features, &features);
-    buffer_put_string(&body, features.data);
-    buffer_put_bytes(&body, r->model.data, r->model.size);
+    /* numbers first, so that they are aligned where they arrive */
     for (int part = PART_STOP; part < PART_COUNT; part++)
         buffer_put_bytes(&body, r->proba[part], (size_t)w->task->parts[part].n * (size_t)w->task->n_classes * sizeof(float));
+    buffer_put_string(&body, features.data);
+    buffer_put_bytes(&body, r->model.data, r->model.size);
     enum status s = tell(w, MESSAGE_RESULT, &body, e);
     buffer_fini(&body);
     buffer_fini(&features);

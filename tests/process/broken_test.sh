@@ -53,7 +53,8 @@ config "negative rate" 'bad.cfg:2: space.train.learning_rate' 'space = { train =
 config "empty list" 'bad.cfg:2: space.train.epochs' 'space = { train = { epochs = []; }; };'
 config "range in a grid" 'points or step' 'space = { train = { learning_rate = { low = 0.1; high = 0.2; }; }; };'
 config "syntax error" 'bad.cfg:3: syntax error' 'search = { n_trials 3; '
-config "seed of three thousand million" 'bad.cfg:2: 3000000000' 'keep = { probabilities = 3000000000; };'
+printf 'study = { name = "x";\n  seed = 3000000000; };\ndata = { source = "synthetic"; };\n' >bad.cfg
+rejects "seed of three thousand million" 78 'bad.cfg:2: 3000000000' "$FLOWSWEEP" run bad.cfg -q -n 0
 config "@include" 'bad.cfg:2: @include' '@include "other.cfg"'
 rejects "missing configuration" 66 "nowhere.cfg" "$FLOWSWEEP" run nowhere.cfg -n 0
 rm -f x.db
