@@ -394,8 +394,7 @@ int config_groups(struct config_group *out, int max)
         if (strcmp(fixed[i].name, "train") != 0)
             continue;
         for (int k = 0; model_kinds[k] && n < max; k++)
-            if (model_kinds[k]->params->name)
-                out[n++] = (struct config_group){model_kinds[k]->name, model_kinds[k]->help, model_kinds[k]->params};
+            out[n++] = (struct config_group){model_kinds[k]->name, model_kinds[k]->help, model_kinds[k]->params};
     }
     return n;
 }
