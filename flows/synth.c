@@ -2,7 +2,7 @@
  *
  * Providers (few, by Zipf) have a certificate chain, a segment size and a round trip; sites inherit from their provider. A site answers by one of a few
  * templates: a handshake, then requests and responses of its own sizes. A flow replays a template, exactly (repeats) or with noise: jittered
- * sizes, retransmissions, an early end. At a moment of its own each site is released anew, with probability `drift`: its responses change size.
+ * sizes, retransmissions, an early end. At a moment of its own within four days a site is released anew, with probability `drift`: its responses change size.
  * Every draw is named by what it is for, so flow i is the same in any longer file. */
 #include "flows/synth.h"
 
@@ -23,13 +23,13 @@ const struct param synth_params[] = {
     {"seed", PARAM_INT, 0, 2147483647, NULL, "1", "of the generator"},
     {"steps", PARAM_INT, 1, 1000, NULL, "25", "packets of a flow, at most"},
     {"templates", PARAM_INT, 1, 100, NULL, "6", "ways in which a site answers, at most"},
-    {"repeats", PARAM_REAL, 0, 1, NULL, "0.5", "share of flows that repeat a template to the byte"},
-    {"noise", PARAM_REAL, 0, 1, NULL, "0.3", "share of the other flows' packets whose size moves"},
-    {"drift", PARAM_REAL, 0, 1, NULL, "0.3", "share of sites whose responses change at some moment"},
+    {"repeats", PARAM_REAL, 0, 1, NULL, "0.4", "share of flows that repeat a template to the byte"},
+    {"noise", PARAM_REAL, 0, 1, NULL, "0.6", "share of the other flows' packets whose size moves"},
+    {"drift", PARAM_REAL, 0, 1, NULL, "0.3", "share of sites whose responses change at some moment of the first four days (a flow every 10 s)"},
     {0},
 };
 
-enum { HEADER = 66, PACKETS_MAX = 64, EXCHANGES_MAX = 6 };
+enum { HEADER = 66, PACKETS_MAX = 64, EXCHANGES_MAX = 6, FLOWS_A_DAY = 8640 }; /* a flow every 10 s */
 enum { FOR_SITE = 1, FOR_TEMPLATE, FOR_FLOW, FOR_PROVIDER, FOR_NOISE };
 
 struct maker {
@@ -91,11 +91,14 @@ static int site_provider(const struct maker *m, int site)
 static int make_template(const struct maker *m, int site, int template, bool released, struct packet *p)
 {
     struct random of_provider = draw(m, FOR_PROVIDER, (uint64_t)site_provider(m, site), 0), of_site = draw(m, FOR_SITE, (uint64_t)site, 1);
-    struct random r = draw(m, FOR_TEMPLATE, (uint64_t)site, (uint64_t)template * 2 + released);
+    struct random own = draw(m, FOR_TEMPLATE, (uint64_t)site, (uint64_t)template * 2 + released), r = own;
+    if (between(&own, 1, 10) <= 7) /* most ways to answer are the provider's: siblings look alike */
+        r = draw(m, FOR_TEMPLATE, UINT64_C(1) << 32 | (uint64_t)site_provider(m, site), (uint64_t)template * 2 + released);
     int segment = between(&of_provider, 0, 2) ? 1448 : between(&of_provider, 1300, 1440), chain = between(&of_provider, 2400, 5200);
-    int name = between(&of_site, 8, 30), hello = 230 + name, n = 0;
-    n = emit(p, n, hello + between(&of_provider, 0, 1) * 280, 1);
-    n = emit_message(p, n, chain + name * 2 + between(&of_site, 0, 40), segment, -1);
+    int name = between(&of_site, 10, 22), hello = 230 + name, n = 0;
+    bool padded = between(&of_provider, 0, 1); /* the hello hides the name's length */
+    n = emit(p, n, padded ? 517 : hello, 1);
+    n = emit_message(p, n, chain + 8 * between(&of_site, 0, 3), segment, -1);
     n = emit(p, n, between(&of_provider, 0, 1) ? 80 : 126, 1);
     n = emit(p, n, between(&of_provider, 200, 280), -1);
     for (int x = between(&r, 1, EXCHANGES_MAX); x > 0; x--) {
@@ -110,10 +113,10 @@ static int make_template(const struct maker *m, int site, int template, bool rel
 /* Jitter, retransmissions, an early end. */
 static int disturb(const struct maker *m, struct random *r, struct packet *p, int n)
 {
-    for (int i = 1; i < n; i++) {
+    for (int i = 0; i < n; i++) {
         if (random_double(r) >= m->noise || abs(p[i].size) <= HEADER)
             continue;
-        int size = abs(p[i].size) + between(r, -24, 24);
+        int size = abs(p[i].size) + between(r, -120, 120);
         p[i].size = (p[i].size < 0 ? -1 : 1) * (size < HEADER ? HEADER : size > 1514 ? 1514 : size);
     }
     if (n > 4 && random_double(r) < 0.1 * m->noise && n < PACKETS_MAX) {
@@ -126,11 +129,12 @@ static int disturb(const struct maker *m, struct random *r, struct packet *p, in
     return n;
 }
 
+/* when [days] */
 static bool is_released(const struct maker *m, int site, double when)
 {
     struct random r = draw(m, FOR_SITE, (uint64_t)site, 2);
     bool drifts = random_double(&r) < m->drift;
-    return random_double(&r) < when && drifts;
+    return 4 * random_double(&r) < when && drifts;
 }
 
 static int draw_site(const struct maker *m, struct random *r)
@@ -208,7 +212,7 @@ static enum status make_flows(const struct maker *m, int64_t rows, struct flows_
     TRY(put_meta(meta, "client", e));
     for (int64_t i = 0; i < rows; i++) {
         struct random r = draw(m, FOR_FLOW, (uint64_t)i, 1);
-        TRY(make_flow(m, b, i, (double)i / (double)rows, e));
+        TRY(make_flow(m, b, i, (double)i / FLOWS_A_DAY, e));
         snprintf(text, sizeof text, "%lld", (long long)i * 10 + between(&r, 0, 9));
         TRY(put_meta(meta, text, e));
         snprintf(text, sizeof text, "client%02d", between(&r, 1, 40));

@@ -23,7 +23,7 @@ static void put_left(const struct progress *p, double now, struct buffer *out)
 
 void progress_show(struct progress *p, double now, const char *running, bool force)
 {
-    double interval = p->terminal ? 0.5 : 10;
+    double interval = p->terminal ? 0.5 : now - p->started < 20 ? 2 : 10;
     if (!p->say || (!force && now - p->shown < interval))
         return;
     struct buffer line = {0};
