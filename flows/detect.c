@@ -38,7 +38,7 @@ static enum status take_rows(struct sample *s, struct source *in, struct error *
     if (!r.text)
         return error_set(e, STATUS_DATA, "%s: no rows: the file is empty", in->path);
     char *first = memory_text(r.text);
-    struct record kept = {first, r.n, r.line};
+    struct record kept = {first, strlen(first), r.line}; /* up to a zero byte, where there is one */
     enum status status = source_next(in, &r, e);
     bool alone = status == STATUS_OK && !r.text;
     if (status == STATUS_OK) {

@@ -35,6 +35,8 @@ flows() { rejects "$1" 65 "$2" "$FLOWSWEEP" plan flows.cfg; }
 { good; echo "a,100,-5,0,1,-1,0"; } >flows.csv;      flows "negative size in blocks" 'flows.csv:21: column 3: a negative size, -5'
 : >flows.csv;                                        flows "empty file" "flows.csv: no rows"
 for i in 1 2 3 4; do row a; done >flows.csv;         flows "one class only" "one label"
+printf 'a\0b,100\0,200,0,1,-1,0\n' >flows.csv
+rejects "zero bytes" 65 "flows.csv" "$FLOWSWEEP" data inspect flows.csv
 good | gzip | head -c 40 >cut.csv.gz; data cut.csv.gz
 rejects "truncated gzip" 65 "cut off" "$FLOWSWEEP" plan flows.cfg
 good >flows.csv
