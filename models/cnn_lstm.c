@@ -2,18 +2,22 @@
 #include "models/train.h"
 
 static const struct param cnn_lstm_params[] = {
-    {"embedding", PARAM_INT, 0, 1024, NULL, "32", "numbers learnt for every signed size; 0: sizes enter as scaled numbers"},
+    {"embedding", PARAM_INT, 0, 1024, NULL, "32",
+     "numbers learnt for every signed size; 0: sizes enter as scaled numbers"},
     {"filters", PARAM_INT | PARAM_LIST | PARAM_LONE, 1, 65536, NULL, "[64]", "filters of the convolutions"},
     {"kernel_size", PARAM_INT, 1, 4096, NULL, "3", "steps that a filter sees"},
     {"pool_size", PARAM_INT, 1, 4096, NULL, "2", "steps that max pooling joins; 1: no pooling"},
     {"batch_norm", PARAM_BOOL, 0, 0, NULL, "false", "batch normalization after each convolution"},
     {"cell", PARAM_WORD, 0, 0, "lstm|gru", "\"lstm\"", "the recurrent cell"},
     {"units", PARAM_INT, 1, 65536, NULL, "64", "of the cell"},
-    {"reset_after", PARAM_BOOL, 0, 0, NULL, "true", "of gru: the reset gate after the product, as Keras and cuDNN do by default"},
-    {"recurrent_activation", PARAM_WORD, 0, 0, "sigmoid|hard_sigmoid", "\"sigmoid\"", "of the gates; hard_sigmoid: 0.2 x + 0.5, cut to [0, 1] (Keras 2)"},
+    {"reset_after", PARAM_BOOL, 0, 0, NULL, "true",
+     "of gru: the reset gate after the product, as Keras and cuDNN do by default"},
+    {"recurrent_activation", PARAM_WORD, 0, 0, "sigmoid|hard_sigmoid", "\"sigmoid\"",
+     "of the gates; hard_sigmoid: 0.2 x + 0.5, cut to [0, 1] (Keras 2)"},
     {"dense", PARAM_INT, 0, 65536, NULL, "64", "units of the dense layer behind the cell; 0: none"},
     {"dense_activation", PARAM_WORD, 0, 0, "relu|sigmoid|tanh", "\"relu\"", "of the dense layer"},
-    {"dropout", PARAM_REAL, 0, 0.95, NULL, "0.3", "share of units left out before and after the cell in training"},
+    {"dropout", PARAM_REAL, 0, 0.95, NULL, "0.3",
+     "share of units left out before and after the cell in training"},
     {0},
 };
 
@@ -22,14 +26,18 @@ static enum status add_convolutions(struct network *net, const struct params *p,
     const struct value *filters = params_get(p, "cnn_lstm.filters");
     int kernel = (int)params_int(p, "cnn_lstm.kernel_size"), pool = (int)params_int(p, "cnn_lstm.pool_size");
     for (int i = 0; i < filters->n; i++) {
-        bool good = network_add(net, (struct layer){.kind = &layer_conv1d, .width = (int)filters->items[i].integer, .kernel_size = kernel}) &&
+        bool good = network_add(net, (struct layer){.kind = &layer_conv1d,
+                                                    .width = (int)filters->items[i].integer,
+                                                    .kernel_size = kernel}) &&
                     network_add(net, (struct layer){.kind = &layer_activation, .activation = 'r'});
         if (good && params_bool(p, "cnn_lstm.batch_norm"))
             good = network_add(net, (struct layer){.kind = &layer_batch_norm});
         if (good && pool > 1)
             good = network_add(net, (struct layer){.kind = &layer_max_pooling, .pool_size = pool});
         if (!good)
-            return error_set(e, STATUS_CONFIG, "cnn_lstm: no steps are left at convolution %d (kernel_size %d, pool_size %d)", i + 1, kernel, pool);
+            return error_set(e, STATUS_CONFIG,
+                             "cnn_lstm: no steps are left at convolution %d (kernel_size %d, pool_size %d)",
+                             i + 1, kernel, pool);
     }
     return STATUS_OK;
 }
@@ -37,27 +45,32 @@ static enum status add_convolutions(struct network *net, const struct params *p,
 static void add_dropout(struct network *net, const struct params *p)
 {
     if (params_real(p, "cnn_lstm.dropout") > 0)
-        network_add(net, (struct layer){.kind = &layer_dropout, .rate = (float)params_real(p, "cnn_lstm.dropout")});
+        network_add(
+            net, (struct layer){.kind = &layer_dropout, .rate = (float)params_real(p, "cnn_lstm.dropout")});
 }
 
-static enum status build(struct network *net, const struct params *p, const struct model_shape *shape, int token_channel, struct error *e)
+static enum status build(struct network *net, const struct params *p, const struct model_shape *shape,
+                         int token_channel, struct error *e)
 {
     int embedding = (int)params_int(p, "cnn_lstm.embedding"), dense = (int)params_int(p, "cnn_lstm.dense");
     if (embedding && (token_channel < 0 || shape->clip <= 0))
-        return error_set(e, STATUS_CONFIG, "cnn_lstm.embedding needs the channel signed_size and data.clip above 0");
+        return error_set(e, STATUS_CONFIG,
+                         "cnn_lstm.embedding needs the channel signed_size and data.clip above 0");
     if (4 * params_get(p, "cnn_lstm.filters")->n + 8 > NETWORK_LAYERS_MAX)
         return error_set(e, STATUS_CONFIG, "cnn_lstm.filters: too many layers");
     network_init(net, shape->steps, shape->n_channels, token_channel, shape->clip, embedding);
     TRY(add_convolutions(net, p, e));
     add_dropout(net, p);
-    network_add(net, (struct layer){.kind = params_is(p, "cnn_lstm.cell", "gru") ? &layer_gru : &layer_lstm,
-                                    .width = (int)params_int(p, "cnn_lstm.units"),
-                                    .reset_after = params_bool(p, "cnn_lstm.reset_after"),
-                                    .hard_sigmoid = params_is(p, "cnn_lstm.recurrent_activation", "hard_sigmoid")});
+    network_add(
+        net, (struct layer){.kind = params_is(p, "cnn_lstm.cell", "gru") ? &layer_gru : &layer_lstm,
+                            .width = (int)params_int(p, "cnn_lstm.units"),
+                            .reset_after = params_bool(p, "cnn_lstm.reset_after"),
+                            .hard_sigmoid = params_is(p, "cnn_lstm.recurrent_activation", "hard_sigmoid")});
     add_dropout(net, p);
     if (dense) {
         network_add(net, (struct layer){.kind = &layer_dense, .width = dense});
-        network_add(net, (struct layer){.kind = &layer_activation, .activation = params_text(p, "cnn_lstm.dense_activation")[0]});
+        network_add(net, (struct layer){.kind = &layer_activation,
+                                        .activation = params_text(p, "cnn_lstm.dense_activation")[0]});
     }
     network_add(net, (struct layer){.kind = &layer_dense, .width = shape->n_classes});
     return STATUS_OK;
@@ -85,8 +98,8 @@ static enum status fit_new(struct model **out, const struct model_spec *spec, st
     return train_new(out, &model_cnn_lstm, build, spec, e);
 }
 
-static enum status read_cnn_lstm(struct model **out, const struct params *p, const struct model_shape *shape, const void *data, size_t n,
-                                 struct error *e)
+static enum status read_cnn_lstm(struct model **out, const struct params *p, const struct model_shape *shape,
+                                 const void *data, size_t n, struct error *e)
 {
     return train_read(out, &model_cnn_lstm, build, p, shape, data, n, e);
 }

@@ -2,27 +2,33 @@
 #include "models/train.h"
 
 static const struct param dnn_params[] = {
-    {"embedding", PARAM_INT, 0, 1024, NULL, "0", "numbers learnt for every signed size; 0: sizes enter as scaled numbers"},
-    {"hidden_layer_sizes", PARAM_INT | PARAM_LIST | PARAM_LONE, 1, 65536, NULL, "[256,128]", "units of the hidden layers"},
+    {"embedding", PARAM_INT, 0, 1024, NULL, "0",
+     "numbers learnt for every signed size; 0: sizes enter as scaled numbers"},
+    {"hidden_layer_sizes", PARAM_INT | PARAM_LIST | PARAM_LONE, 1, 65536, NULL, "[256,128]",
+     "units of the hidden layers"},
     {"activation", PARAM_WORD, 0, 0, "relu|sigmoid|tanh", "\"relu\"", "of the hidden layers"},
     {"dropout", PARAM_REAL, 0, 0.95, NULL, "0.3", "share of hidden units left out in training"},
     {0},
 };
 
-static enum status build(struct network *net, const struct params *p, const struct model_shape *shape, int token_channel, struct error *e)
+static enum status build(struct network *net, const struct params *p, const struct model_shape *shape,
+                         int token_channel, struct error *e)
 {
     int embedding = (int)params_int(p, "dnn.embedding");
     const struct value *sizes = params_get(p, "dnn.hidden_layer_sizes");
     if (embedding && (token_channel < 0 || shape->clip <= 0))
-        return error_set(e, STATUS_CONFIG, "dnn.embedding needs the channel signed_size and data.clip above 0");
+        return error_set(e, STATUS_CONFIG,
+                         "dnn.embedding needs the channel signed_size and data.clip above 0");
     if (3 * sizes->n + 2 > NETWORK_LAYERS_MAX)
         return error_set(e, STATUS_CONFIG, "dnn.hidden_layer_sizes: too many layers");
     network_init(net, shape->steps, shape->n_channels, token_channel, shape->clip, embedding);
     for (int i = 0; i < sizes->n; i++) {
         network_add(net, (struct layer){.kind = &layer_dense, .width = (int)sizes->items[i].integer});
-        network_add(net, (struct layer){.kind = &layer_activation, .activation = params_text(p, "dnn.activation")[0]});
+        network_add(net, (struct layer){.kind = &layer_activation,
+                                        .activation = params_text(p, "dnn.activation")[0]});
         if (params_real(p, "dnn.dropout") > 0)
-            network_add(net, (struct layer){.kind = &layer_dropout, .rate = (float)params_real(p, "dnn.dropout")});
+            network_add(net,
+                        (struct layer){.kind = &layer_dropout, .rate = (float)params_real(p, "dnn.dropout")});
     }
     network_add(net, (struct layer){.kind = &layer_dense, .width = shape->n_classes});
     return STATUS_OK;
@@ -50,8 +56,8 @@ static enum status fit_new(struct model **out, const struct model_spec *spec, st
     return train_new(out, &model_dnn, build, spec, e);
 }
 
-static enum status read_dnn(struct model **out, const struct params *p, const struct model_shape *shape, const void *data, size_t n,
-                            struct error *e)
+static enum status read_dnn(struct model **out, const struct params *p, const struct model_shape *shape,
+                            const void *data, size_t n, struct error *e)
 {
     return train_read(out, &model_dnn, build, p, shape, data, n, e);
 }

@@ -66,7 +66,8 @@ static void input_init(const struct layer *l, float *w, uint64_t key)
         w[i] = (float)(0.1 * random_double(&r) - 0.05);
 }
 
-static void input_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, float *cache)
+static void input_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in,
+                          float *out, float *cache)
 {
     (void)in, (void)cache;
     size_t k = (size_t)l->embedding, cells = (size_t)leaf->n * (size_t)l->steps;
@@ -83,8 +84,8 @@ static void input_forward(const struct layer *l, const float *w, const struct le
     }
 }
 
-static void input_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in, const float *out, float *cache,
-                           float *dout, float *din, float *grad)
+static void input_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in,
+                           const float *out, float *cache, float *dout, float *din, float *grad)
 {
     (void)wt, (void)in, (void)out, (void)cache, (void)din;
     size_t k = (size_t)l->embedding, cells = (size_t)leaf->n * (size_t)l->steps;
@@ -100,7 +101,8 @@ static int input_tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
     return 1;
 }
 
-const struct layer_kind layer_input = {"embedding", input_shape, input_init, NULL, input_forward, input_backward, input_tensors};
+const struct layer_kind layer_input = {"embedding",   input_shape,    input_init,   NULL,
+                                       input_forward, input_backward, input_tensors};
 
 /* --- dense --- */
 
@@ -123,7 +125,8 @@ static void dense_transpose(const struct layer *l, const float *w, float *wt)
     gemm_transpose(w, l->in_steps * l->in_width, l->width, wt);
 }
 
-static void dense_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, float *cache)
+static void dense_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in,
+                          float *out, float *cache)
 {
     size_t k = (size_t)l->in_steps * (size_t)l->in_width, n = (size_t)l->width;
     (void)cache;
@@ -132,8 +135,8 @@ static void dense_forward(const struct layer *l, const float *w, const struct le
     gemm(&(struct gemm){leaf->n, l->width, (int)k, in, k, 1, w, n, out, n, true});
 }
 
-static void dense_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in, const float *out, float *cache,
-                           float *dout, float *din, float *grad)
+static void dense_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in,
+                           const float *out, float *cache, float *dout, float *din, float *grad)
 {
     size_t k = (size_t)l->in_steps * (size_t)l->in_width, n = (size_t)l->width;
     (void)out, (void)cache;
@@ -152,7 +155,8 @@ static int dense_tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
     return 2;
 }
 
-const struct layer_kind layer_dense = {"dense", dense_shape, dense_init, dense_transpose, dense_forward, dense_backward, dense_tensors};
+const struct layer_kind layer_dense = {"dense",       dense_shape,    dense_init,   dense_transpose,
+                                       dense_forward, dense_backward, dense_tensors};
 
 /* --- activation --- */
 
@@ -167,7 +171,8 @@ static size_t floats(const struct layer *l, const struct leaf *leaf)
     return (size_t)leaf->n * (size_t)l->steps * (size_t)l->width;
 }
 
-static void activation_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, float *cache)
+static void activation_forward(const struct layer *l, const float *w, const struct leaf *leaf,
+                               const float *in, float *out, float *cache)
 {
     size_t n = floats(l, leaf);
     (void)w, (void)cache;
@@ -183,8 +188,9 @@ static void activation_forward(const struct layer *l, const float *w, const stru
         kernel_tanh(out, n);
 }
 
-static void activation_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in, const float *out,
-                                float *cache, float *dout, float *din, float *grad)
+static void activation_backward(const struct layer *l, const float *wt, const struct leaf *leaf,
+                                const float *in, const float *out, float *cache, float *dout, float *din,
+                                float *grad)
 {
     size_t n = floats(l, leaf);
     (void)wt, (void)in, (void)cache, (void)grad;
@@ -196,7 +202,8 @@ static void activation_backward(const struct layer *l, const float *wt, const st
                                         : dout[i] * (1 - out[i] * out[i]);
 }
 
-const struct layer_kind layer_activation = {"activation", same_shape, NULL, NULL, activation_forward, activation_backward, NULL};
+const struct layer_kind layer_activation = {"activation",       same_shape,          NULL, NULL,
+                                            activation_forward, activation_backward, NULL};
 
 /* --- dropout (Srivastava et al. 2014), kept units scaled up --- */
 
@@ -206,7 +213,8 @@ static void dropout_shape(struct layer *l)
     l->cache = (size_t)l->steps * (size_t)l->width;
 }
 
-static void dropout_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, float *cache)
+static void dropout_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in,
+                            float *out, float *cache)
 {
     size_t row = (size_t)l->steps * (size_t)l->width, n = floats(l, leaf);
     (void)w;
@@ -224,8 +232,8 @@ static void dropout_forward(const struct layer *l, const float *w, const struct 
         out[i] = in[i] * cache[i];
 }
 
-static void dropout_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in, const float *out, float *cache,
-                             float *dout, float *din, float *grad)
+static void dropout_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in,
+                             const float *out, float *cache, float *dout, float *din, float *grad)
 {
     size_t n = floats(l, leaf);
     (void)wt, (void)in, (void)out, (void)grad;
@@ -233,4 +241,5 @@ static void dropout_backward(const struct layer *l, const float *wt, const struc
         din[i] = l->rate > 0 ? dout[i] * cache[i] : dout[i];
 }
 
-const struct layer_kind layer_dropout = {"dropout", dropout_shape, NULL, NULL, dropout_forward, dropout_backward, NULL};
+const struct layer_kind layer_dropout = {"dropout",       dropout_shape,    NULL, NULL,
+                                         dropout_forward, dropout_backward, NULL};

@@ -18,8 +18,8 @@ static void conv_shape(struct layer *l)
 
 static void conv_init(const struct layer *l, float *w, uint64_t key)
 {
-    layer_glorot(w, (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width, l->kernel_size * l->in_width, l->kernel_size * l->width,
-                 key);
+    layer_glorot(w, (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width,
+                 l->kernel_size * l->in_width, l->kernel_size * l->width, key);
 }
 
 /* Each tap's (in_width, width) by itself. */
@@ -30,26 +30,28 @@ static void conv_transpose(const struct layer *l, const float *w, float *wt)
         gemm_transpose(w + (size_t)k * tap, l->in_width, l->width, wt + (size_t)k * tap);
 }
 
-static void conv_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, float *cache)
+static void conv_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in,
+                         float *out, float *cache)
 {
     size_t cin = (size_t)l->in_width, n = (size_t)l->width, taps = (size_t)l->kernel_size * cin;
     (void)cache;
     for (int i = 0; i < leaf->n * l->steps; i++)
         memcpy(out + (size_t)i * n, w + taps * n, n * sizeof *out);
     for (int i = 0; i < leaf->n; i++)
-        gemm(&(struct gemm){l->steps, l->width, (int)taps, in + (size_t)i * (size_t)l->in_steps * cin, cin, 1, w, n,
-                            out + (size_t)i * (size_t)l->steps * n, n, true});
+        gemm(&(struct gemm){l->steps, l->width, (int)taps, in + (size_t)i * (size_t)l->in_steps * cin, cin, 1,
+                            w, n, out + (size_t)i * (size_t)l->steps * n, n, true});
 }
 
-static void conv_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in, const float *out, float *cache,
-                          float *dout, float *din, float *grad)
+static void conv_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in,
+                          const float *out, float *cache, float *dout, float *din, float *grad)
 {
     size_t cin = (size_t)l->in_width, n = (size_t)l->width, taps = (size_t)l->kernel_size * cin;
     (void)out, (void)cache;
     if (din)
         memset(din, 0, (size_t)leaf->n * (size_t)l->in_steps * cin * sizeof *din);
     for (int i = 0; i < leaf->n; i++) {
-        const float *x = in + (size_t)i * (size_t)l->in_steps * cin, *dy = dout + (size_t)i * (size_t)l->steps * n;
+        const float *x = in + (size_t)i * (size_t)l->in_steps * cin,
+                    *dy = dout + (size_t)i * (size_t)l->steps * n;
         gemm(&(struct gemm){(int)taps, l->width, l->steps, x, 1, cin, dy, n, grad, n, true});
         for (int k = 0; din && k < l->kernel_size; k++)
             gemm(&(struct gemm){l->steps, l->in_width, l->width, dy, n, 1, wt + (size_t)k * cin * n, cin,
@@ -62,11 +64,13 @@ static void conv_backward(const struct layer *l, const float *wt, const struct l
 static int conv_tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
 {
     out[0] = (struct tensor){"kernel", 0, {l->kernel_size, l->in_width, l->width}, 3};
-    out[1] = (struct tensor){"bias", (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width, {l->width}, 1};
+    out[1] = (struct tensor){
+        "bias", (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width, {l->width}, 1};
     return 2;
 }
 
-const struct layer_kind layer_conv1d = {"conv1d", conv_shape, conv_init, conv_transpose, conv_forward, conv_backward, conv_tensors};
+const struct layer_kind layer_conv1d = {"conv1d",     conv_shape,    conv_init,   conv_transpose,
+                                        conv_forward, conv_backward, conv_tensors};
 
 /* --- max pooling: windows side by side, what is left over is dropped; ties to the earlier step --- */
 
@@ -76,7 +80,8 @@ static void pool_shape(struct layer *l)
     l->width = l->in_width;
 }
 
-static void pool_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, float *cache)
+static void pool_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in,
+                         float *out, float *cache)
 {
     size_t n = (size_t)l->width;
     (void)w, (void)cache;
@@ -91,8 +96,8 @@ static void pool_forward(const struct layer *l, const float *w, const struct lea
         }
 }
 
-static void pool_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in, const float *out, float *cache,
-                          float *dout, float *din, float *grad)
+static void pool_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in,
+                          const float *out, float *cache, float *dout, float *din, float *grad)
 {
     size_t n = (size_t)l->width;
     (void)wt, (void)cache, (void)grad;
@@ -101,7 +106,8 @@ static void pool_backward(const struct layer *l, const float *wt, const struct l
     memset(din, 0, (size_t)leaf->n * (size_t)l->in_steps * n * sizeof *din);
     for (int i = 0; i < leaf->n; i++)
         for (int t = 0; t < l->steps; t++) {
-            size_t from = ((size_t)i * (size_t)l->in_steps + (size_t)t * (size_t)l->pool_size) * n, at = ((size_t)i * (size_t)l->steps + (size_t)t) * n;
+            size_t from = ((size_t)i * (size_t)l->in_steps + (size_t)t * (size_t)l->pool_size) * n,
+                   at = ((size_t)i * (size_t)l->steps + (size_t)t) * n;
             for (size_t j = 0; j < n; j++) {
                 size_t k = 0;
                 while (in[from + k * n + j] != out[at + j] && k + 1 < (size_t)l->pool_size)
@@ -111,7 +117,8 @@ static void pool_backward(const struct layer *l, const float *wt, const struct l
         }
 }
 
-const struct layer_kind layer_max_pooling = {"max_pooling", pool_shape, NULL, NULL, pool_forward, pool_backward, NULL};
+const struct layer_kind layer_max_pooling = {"max_pooling", pool_shape,    NULL, NULL,
+                                             pool_forward,  pool_backward, NULL};
 
 /* --- batch normalization (Ioffe and Szegedy 2015): weights gamma, beta; stats moving mean, moving variance --- */
 
@@ -144,8 +151,8 @@ void batch_norm_sum(const struct layer *l, int rows, const float *x, const float
         }
 }
 
-void batch_norm_apply(const struct layer *l, const float *w, int rows, const float *x, const float *mean, const float *variance, float *out,
-                      float *cache)
+void batch_norm_apply(const struct layer *l, const float *w, int rows, const float *x, const float *mean,
+                      const float *variance, float *out, float *cache)
 {
     size_t n = (size_t)l->width;
     for (size_t i = 0; i < (size_t)rows * (size_t)l->steps; i++)
@@ -157,7 +164,8 @@ void batch_norm_apply(const struct layer *l, const float *w, int rows, const flo
         }
 }
 
-void batch_norm_backward_sum(const struct layer *l, int rows, const float *dout, const float *cache, float *sum)
+void batch_norm_backward_sum(const struct layer *l, int rows, const float *dout, const float *cache,
+                             float *sum)
 {
     size_t n = (size_t)l->width;
     memset(sum, 0, 2 * n * sizeof *sum);
@@ -168,8 +176,9 @@ void batch_norm_backward_sum(const struct layer *l, int rows, const float *dout,
         }
 }
 
-void batch_norm_backward(const struct layer *l, const float *w, int rows, const float *dout, const float *cache, const float *sum,
-                         const float *variance, double total, float *din)
+void batch_norm_backward(const struct layer *l, const float *w, int rows, const float *dout,
+                         const float *cache, const float *sum, const float *variance, double total,
+                         float *din)
 {
     size_t n = (size_t)l->width;
     float count = (float)total;
@@ -186,4 +195,5 @@ static int norm_tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
     return 2;
 }
 
-const struct layer_kind layer_batch_norm = {"batch_norm", norm_shape, norm_init, NULL, NULL, NULL, norm_tensors};
+const struct layer_kind layer_batch_norm = {"batch_norm", norm_shape, norm_init,   NULL,
+                                            NULL,         NULL,       norm_tensors};

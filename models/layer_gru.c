@@ -71,33 +71,41 @@ static inline float dsigmoid(const struct layer *l, float y)
 }
 
 /* Adds to the first `gates` thirds what the outputs before give; h (n rows, `apart` floats from each other). */
-static void add_recurrent(const struct layer *l, int n, const float *h, size_t apart, const float *weights, int columns, float *out,
-                          size_t out_apart)
+static void add_recurrent(const struct layer *l, int n, const float *h, size_t apart, const float *weights,
+                          int columns, float *out, size_t out_apart)
 {
-    gemm(&(struct gemm){n, columns, l->width, h, apart, 1, weights, 3 * (size_t)l->width, out, out_apart, true});
+    gemm(&(struct gemm){n, columns, l->width, h, apart, 1, weights, 3 * (size_t)l->width, out, out_apart,
+                        true});
 }
 
 /* inner of step t: h Uh + bh' with reset_after, else r * h; then the candidate's input side is completed. */
-static void candidate(const struct layer *l, const float *recurrent, const float *bias, int n, int t, const struct gru_cache *c)
+static void candidate(const struct layer *l, const float *recurrent, const float *bias, int n, int t,
+                      const struct gru_cache *c)
 {
     size_t u = (size_t)l->width, steps = (size_t)l->in_steps;
     for (int i = 0; i < n; i++) {
         size_t at = ((size_t)i * steps + (size_t)t) * u;
         const float *r = c->gates + 3 * at + u;
         for (size_t j = 0; j < u; j++)
-            c->inner[at + j] = l->reset_after ? bias[3 * u + 2 * u + j] : t ? r[j] * c->outputs[at - u + j] : 0;
+            c->inner[at + j] = l->reset_after ? bias[3 * u + 2 * u + j]
+                               : t            ? r[j] * c->outputs[at - u + j]
+                                              : 0;
     }
     if (t && l->reset_after)
-        add_recurrent(l, n, c->outputs + (size_t)(t - 1) * u, steps * u, recurrent + 2 * u, l->width, c->inner + (size_t)t * u, steps * u);
+        add_recurrent(l, n, c->outputs + (size_t)(t - 1) * u, steps * u, recurrent + 2 * u, l->width,
+                      c->inner + (size_t)t * u, steps * u);
     if (t && !l->reset_after)
-        add_recurrent(l, n, c->inner + (size_t)t * u, steps * u, recurrent + 2 * u, l->width, c->gates + (size_t)t * 3 * u + 2 * u, steps * 3 * u);
+        add_recurrent(l, n, c->inner + (size_t)t * u, steps * u, recurrent + 2 * u, l->width,
+                      c->gates + (size_t)t * 3 * u + 2 * u, steps * 3 * u);
 }
 
-static void gru_step(const struct layer *l, const float *recurrent, const float *bias, int n, int t, const struct gru_cache *c)
+static void gru_step(const struct layer *l, const float *recurrent, const float *bias, int n, int t,
+                     const struct gru_cache *c)
 {
     size_t u = (size_t)l->width, steps = (size_t)l->in_steps;
     if (t)
-        add_recurrent(l, n, c->outputs + (size_t)(t - 1) * u, steps * u, recurrent, 2 * l->width, c->gates + (size_t)t * 3 * u, steps * 3 * u);
+        add_recurrent(l, n, c->outputs + (size_t)(t - 1) * u, steps * u, recurrent, 2 * l->width,
+                      c->gates + (size_t)t * 3 * u, steps * 3 * u);
     for (int i = 0; i < n; i++)
         sigmoid(l, c->gates + ((size_t)i * steps + (size_t)t) * 3 * u, 2 * u);
     candidate(l, recurrent, bias, n, t, c);
@@ -112,7 +120,8 @@ static void gru_step(const struct layer *l, const float *recurrent, const float 
     }
 }
 
-static void gru_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, float *cache)
+static void gru_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in,
+                        float *out, float *cache)
 {
     size_t u = (size_t)l->width, k = (size_t)l->in_width, steps = (size_t)l->in_steps;
     const float *recurrent = w + k * 3 * u, *bias = recurrent + u * 3 * u;
@@ -129,7 +138,8 @@ static void gru_forward(const struct layer *l, const float *w, const struct leaf
 }
 
 /* dx and dr of step t out of dh; dh becomes what reaches the step before through z (and r * h). */
-static void gru_step_backward(const struct layer *l, const float *recurrent_t, int n, int t, const struct gru_cache *c)
+static void gru_step_backward(const struct layer *l, const float *recurrent_t, int n, int t,
+                              const struct gru_cache *c)
 {
     size_t u = (size_t)l->width, steps = (size_t)l->in_steps;
     for (int i = 0; i < n; i++) {
@@ -145,8 +155,8 @@ static void gru_step_backward(const struct layer *l, const float *recurrent_t, i
         }
     }
     if (!l->reset_after) /* d(r * h) = dh~ Uh^T */
-        gemm(&(struct gemm){n, l->width, l->width, c->dx + (size_t)t * 3 * u + 2 * u, steps * 3 * u, 1, recurrent_t + 2 * u * u, u, c->room, u,
-                            false});
+        gemm(&(struct gemm){n, l->width, l->width, c->dx + (size_t)t * 3 * u + 2 * u, steps * 3 * u, 1,
+                            recurrent_t + 2 * u * u, u, c->room, u, false});
     for (int i = 0; i < n; i++) {
         size_t at = ((size_t)i * steps + (size_t)t) * u;
         const float *z = c->gates + 3 * at;
@@ -163,7 +173,8 @@ static void gru_step_backward(const struct layer *l, const float *recurrent_t, i
         }
     }
     if (t)
-        gemm(&(struct gemm){n, l->width, 3 * l->width, c->dr + (size_t)t * 3 * u, steps * 3 * u, 1, recurrent_t, u, c->dh, u, true});
+        gemm(&(struct gemm){n, l->width, 3 * l->width, c->dr + (size_t)t * 3 * u, steps * 3 * u, 1,
+                            recurrent_t, u, c->dh, u, true});
 }
 
 /* Gradients of the recurrent kernel: outputs before (and r * h for the candidate) times dr. */
@@ -172,15 +183,16 @@ static void recurrent_gradient(const struct layer *l, int n, const struct gru_ca
     size_t u = (size_t)l->width, steps = (size_t)l->in_steps;
     for (int i = 0; i < n; i++) {
         size_t row = (size_t)i * steps * u;
-        gemm(&(struct gemm){l->width, 3 * l->width, l->in_steps - 1, c->outputs + row, 1, u, c->dr + 3 * row + 3 * u, 3 * u, grad, 3 * u, true});
+        gemm(&(struct gemm){l->width, 3 * l->width, l->in_steps - 1, c->outputs + row, 1, u,
+                            c->dr + 3 * row + 3 * u, 3 * u, grad, 3 * u, true});
         if (!l->reset_after)
-            gemm(&(struct gemm){l->width, l->width, l->in_steps - 1, c->inner + row + u, 1, u, c->dx + 3 * row + 3 * u + 2 * u, 3 * u,
-                                grad + 2 * u, 3 * u, true});
+            gemm(&(struct gemm){l->width, l->width, l->in_steps - 1, c->inner + row + u, 1, u,
+                                c->dx + 3 * row + 3 * u + 2 * u, 3 * u, grad + 2 * u, 3 * u, true});
     }
 }
 
-static void gru_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in, const float *out, float *cache,
-                         float *dout, float *din, float *grad)
+static void gru_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in,
+                         const float *out, float *cache, float *dout, float *din, float *grad)
 {
     size_t u = (size_t)l->width, k = (size_t)l->in_width;
     struct gru_cache c = cut(l, leaf->n, cache);
@@ -205,8 +217,10 @@ static int gru_tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
     size_t u = (size_t)l->width, k = (size_t)l->in_width;
     out[0] = (struct tensor){"kernel", 0, {l->in_width, 3 * l->width}, 2};
     out[1] = (struct tensor){"recurrent_kernel", k * 3 * u, {l->width, 3 * l->width}, 2};
-    out[2] = (struct tensor){"bias", (k + u) * 3 * u, {l->reset_after ? 2 : 1, 3 * l->width}, 2};
+    out[2] = l->reset_after ? (struct tensor){"bias", (k + u) * 3 * u, {2, 3 * l->width}, 2}
+                            : (struct tensor){"bias", (k + u) * 3 * u, {3 * l->width}, 1};
     return 3;
 }
 
-const struct layer_kind layer_gru = {"gru", gru_shape, gru_init, gru_transpose, gru_forward, gru_backward, gru_tensors};
+const struct layer_kind layer_gru = {"gru",       gru_shape,    gru_init,   gru_transpose,
+                                     gru_forward, gru_backward, gru_tensors};

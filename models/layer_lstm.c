@@ -90,7 +90,8 @@ static void step_forward(const struct layer *l, int n, int t, const struct lstm_
     }
 }
 
-static void lstm_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, float *cache)
+static void lstm_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in,
+                         float *out, float *cache)
 {
     size_t u = (size_t)l->width, k = (size_t)l->in_width, steps = (size_t)l->in_steps;
     const float *recurrent = w + k * 4 * u, *bias = recurrent + u * 4 * u;
@@ -101,8 +102,8 @@ static void lstm_forward(const struct layer *l, const float *w, const struct lea
     gemm(&(struct gemm){cells, 4 * l->width, l->in_width, in, k, 1, w, 4 * u, c.gates, 4 * u, true});
     for (int t = 0; t < l->in_steps; t++) {
         if (t)
-            gemm(&(struct gemm){leaf->n, 4 * l->width, l->width, c.outputs + (size_t)(t - 1) * u, steps * u, 1, recurrent, 4 * u,
-                                c.gates + (size_t)t * 4 * u, steps * 4 * u, true});
+            gemm(&(struct gemm){leaf->n, 4 * l->width, l->width, c.outputs + (size_t)(t - 1) * u, steps * u,
+                                1, recurrent, 4 * u, c.gates + (size_t)t * 4 * u, steps * 4 * u, true});
         step_forward(l, leaf->n, t, &c);
     }
     for (int i = 0; i < leaf->n; i++)
@@ -128,8 +129,8 @@ static void step_backward(const struct layer *l, int n, int t, const struct lstm
     }
 }
 
-static void lstm_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in, const float *out, float *cache,
-                          float *dout, float *din, float *grad)
+static void lstm_backward(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in,
+                          const float *out, float *cache, float *dout, float *din, float *grad)
 {
     size_t u = (size_t)l->width, k = (size_t)l->in_width, steps = (size_t)l->in_steps;
     struct lstm_cache c = cut(l, leaf->n, cache);
@@ -140,7 +141,8 @@ static void lstm_backward(const struct layer *l, const float *wt, const struct l
     for (int t = l->in_steps - 1; t >= 0; t--) {
         step_backward(l, n, t, &c);
         if (t)
-            gemm(&(struct gemm){n, l->width, 4 * l->width, c.dz + (size_t)t * 4 * u, steps * 4 * u, 1, wt + k * 4 * u, u, c.dh, u, false});
+            gemm(&(struct gemm){n, l->width, 4 * l->width, c.dz + (size_t)t * 4 * u, steps * 4 * u, 1,
+                                wt + k * 4 * u, u, c.dh, u, false});
     }
     gemm(&(struct gemm){l->in_width, 4 * l->width, cells, in, 1, k, c.dz, 4 * u, grad, 4 * u, true});
     for (int i = 0; i < n; i++)
@@ -161,4 +163,5 @@ static int lstm_tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
     return 3;
 }
 
-const struct layer_kind layer_lstm = {"lstm", lstm_shape, lstm_init, lstm_transpose, lstm_forward, lstm_backward, lstm_tensors};
+const struct layer_kind layer_lstm = {"lstm",       lstm_shape,    lstm_init,   lstm_transpose,
+                                      lstm_forward, lstm_backward, lstm_tensors};

@@ -18,7 +18,8 @@ struct adam {
     float beta_1, beta_2, rate, correction, epsilon;
 };
 
-KERNEL static void adam_step(const struct adam *a, float *restrict w, const float *restrict g, float *restrict m, float *restrict v, size_t n)
+KERNEL static void adam_step(const struct adam *a, float *restrict w, const float *restrict g,
+                             float *restrict m, float *restrict v, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         m[i] = a->beta_1 * m[i] + (1 - a->beta_1) * g[i];
@@ -27,7 +28,8 @@ KERNEL static void adam_step(const struct adam *a, float *restrict w, const floa
     }
 }
 
-KERNEL static void sgd_step(float rate, float momentum, float *restrict w, const float *restrict g, float *restrict m, size_t n)
+KERNEL static void sgd_step(float rate, float momentum, float *restrict w, const float *restrict g,
+                            float *restrict m, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         m[i] = momentum * m[i] - rate * g[i];
@@ -35,7 +37,8 @@ KERNEL static void sgd_step(float rate, float momentum, float *restrict w, const
     }
 }
 
-void optimizer_step(const struct optimizer *o, int64_t step, float *w, const float *g, float *m, float *v, size_t n)
+void optimizer_step(const struct optimizer *o, int64_t step, float *w, const float *g, float *m, float *v,
+                    size_t n)
 {
     if (o->kind == OPTIMIZER_SGD) {
         sgd_step((float)o->learning_rate, (float)o->momentum, w, g, m, n);

@@ -19,7 +19,8 @@ enum { ENTRIES_MAX = NETWORK_LAYERS_MAX * (TENSORS_MAX + 2) };
 static void add(struct entry *entries, int *n, const struct layer *l, struct tensor t, bool in_stats)
 {
     struct entry *e = &entries[(*n)++];
-    *e = (struct entry){.tensor = t, .n = 1, .in_stats = in_stats, .at = (in_stats ? l->stats : l->weights) + t.offset};
+    *e = (struct entry){
+        .tensor = t, .n = 1, .in_stats = in_stats, .at = (in_stats ? l->stats : l->weights) + t.offset};
     for (int d = 0; d < t.n_dims; d++)
         e->n *= (size_t)t.shape[d];
     snprintf(e->name, sizeof e->name, "%d.%s.%s", l->number, l->kind->name, t.name);
@@ -42,7 +43,8 @@ static int list(const struct network *net, struct entry *entries)
     return n;
 }
 
-void safetensors_write(const struct network *net, const float *weights, const float *stats, struct buffer *out)
+void safetensors_write(const struct network *net, const float *weights, const float *stats,
+                       struct buffer *out)
 {
     struct entry *entries = memory_new(ENTRIES_MAX * sizeof *entries);
     struct buffer header = {0};
@@ -72,44 +74,75 @@ static bool shape_fits(const cJSON *shape, const struct tensor *t)
     if (!cJSON_IsArray(shape) || cJSON_GetArraySize(shape) != t->n_dims)
         return false;
     for (int d = 0; d < t->n_dims; d++)
-        if (!cJSON_IsNumber(cJSON_GetArrayItem(shape, d)) || cJSON_GetArrayItem(shape, d)->valuedouble != t->shape[d])
+        if (!cJSON_IsNumber(cJSON_GetArrayItem(shape, d)) ||
+            cJSON_GetArrayItem(shape, d)->valuedouble != t->shape[d])
             return false;
     return true;
 }
 
-static enum status take(const cJSON *header, const struct entry *entry, const char *data, size_t size, float *to, struct error *e)
+/* A variance below zero would make every prediction NaN. */
+static bool plausible(const struct entry *entry, const float *x)
+{
+    bool variance = entry->in_stats && strcmp(entry->tensor.name, "moving_variance") == 0;
+    for (size_t i = 0; i < entry->n; i++)
+        if (!isfinite(x[i]) || (variance && x[i] < 0))
+            return false;
+    return true;
+}
+
+static enum status take(const cJSON *header, const struct entry *entry, const char *data, size_t size,
+                        float *to, struct error *e)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(header, entry->name);
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(item, "dtype"), *offsets = cJSON_GetObjectItemCaseSensitive(item, "data_offsets");
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(item, "dtype"),
+                *offsets = cJSON_GetObjectItemCaseSensitive(item, "data_offsets");
     if (!item)
         return error_set(e, STATUS_DATA, "the weights lack \"%s\"", entry->name);
     if (!cJSON_IsString(type) || strcmp(type->valuestring, "F32") != 0 ||
         !shape_fits(cJSON_GetObjectItemCaseSensitive(item, "shape"), &entry->tensor))
-        return error_set(e, STATUS_DATA, "the weights' \"%s\" has another type or shape than the model", entry->name);
+        return error_set(e, STATUS_DATA, "the weights' \"%s\" has another type or shape than the model",
+                         entry->name);
     const cJSON *first = cJSON_GetArrayItem(offsets, 0), *last = cJSON_GetArrayItem(offsets, 1);
-    double from = cJSON_IsNumber(first) ? first->valuedouble : -1, end = cJSON_IsNumber(last) ? last->valuedouble : -1;
+    double from = cJSON_IsNumber(first) ? first->valuedouble : -1,
+           end = cJSON_IsNumber(last) ? last->valuedouble : -1;
     if (from < 0 || from != floor(from) || end - from != 4.0 * (double)entry->n || end > (double)size)
-        return error_set(e, STATUS_DATA, "the weights' \"%s\" lies outside of the file: it is truncated or damaged", entry->name);
+        return error_set(e, STATUS_DATA,
+                         "the weights' \"%s\" lies outside of the file: it is truncated or damaged",
+                         entry->name);
     memcpy(to, data + (size_t)from, 4 * entry->n);
-    for (size_t i = 0; i < entry->n; i++)
-        if (!isfinite(to[i]))
-            return error_set(e, STATUS_DATA, "the weights' \"%s\" holds numbers that are not finite", entry->name);
-    return STATUS_OK;
+    return plausible(entry, to)
+               ? STATUS_OK
+               : error_set(e, STATUS_DATA, "the weights' \"%s\" holds numbers that cannot be", entry->name);
 }
 
-static enum status take_all(const cJSON *header, const struct network *net, const char *data, size_t size, float *weights, float *stats,
-                            struct error *e)
+/* Does the file hold n tensors and nothing else, in so many bytes as they need? */
+static bool holds_only(const cJSON *header, const struct entry *entries, int n, size_t size)
+{
+    size_t bytes = 0;
+    int held = 0;
+    for (int i = 0; i < n; i++)
+        bytes += 4 * entries[i].n;
+    for (const cJSON *item = header->child; item; item = item->next)
+        held += strcmp(item->string, "__metadata__") != 0;
+    return held == n && bytes == size;
+}
+
+static enum status take_all(const cJSON *header, const struct network *net, const char *data, size_t size,
+                            float *weights, float *stats, struct error *e)
 {
     struct entry *entries = memory_new(ENTRIES_MAX * sizeof *entries);
     int n = list(net, entries);
     enum status s = STATUS_OK;
     for (int i = 0; s == STATUS_OK && i < n; i++)
         s = take(header, &entries[i], data, size, (entries[i].in_stats ? stats : weights) + entries[i].at, e);
+    if (s == STATUS_OK && !holds_only(header, entries, n, size))
+        s = error_set(e, STATUS_DATA, "the weights hold more than this model has");
     free(entries);
     return s;
 }
 
-enum status safetensors_read(const struct network *net, const void *bytes, size_t n, float *weights, float *stats, struct error *e)
+enum status safetensors_read(const struct network *net, const void *bytes, size_t n, float *weights,
+                             float *stats, struct error *e)
 {
     struct reader r = reader_of(bytes, n);
     uint64_t length = reader_u64(&r);
@@ -117,8 +150,9 @@ enum status safetensors_read(const struct network *net, const void *bytes, size_
     if (!text || r.failed)
         return error_set(e, STATUS_DATA, "no safetensors file, or a truncated one");
     cJSON *header = cJSON_ParseWithLength(text, length);
-    enum status s = cJSON_IsObject(header) ? take_all(header, net, r.at, (size_t)(r.end - r.at), weights, stats, e)
-                                           : error_set(e, STATUS_DATA, "a safetensors file without a proper header");
+    enum status s = cJSON_IsObject(header)
+                        ? take_all(header, net, r.at, (size_t)(r.end - r.at), weights, stats, e)
+                        : error_set(e, STATUS_DATA, "a safetensors file without a proper header");
     cJSON_Delete(header);
     return s;
 }

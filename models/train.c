@@ -18,10 +18,13 @@ const struct param train_params[] = {
     {"momentum", PARAM_REAL, 0, 0.9999999, NULL, "0.0", "of sgd"},
     {"beta_1", PARAM_REAL, 0, 0.9999999, NULL, "0.9", "of adam: decay of the mean"},
     {"beta_2", PARAM_REAL, 0, 0.9999999, NULL, "0.999", "of adam: decay of the variance"},
-    {"epsilon", PARAM_REAL | PARAM_OPEN, 0, 1, NULL, "1e-7", "of adam: beside the root of the corrected variance"},
-    {"patience", PARAM_INT, 0, 100000, NULL, "5", "epochs without a better one before training ends, the best restored; 0: off"},
+    {"epsilon", PARAM_REAL | PARAM_OPEN, 0, 1, NULL, "1e-7",
+     "of adam: beside the root of the corrected variance"},
+    {"patience", PARAM_INT, 0, 100000, NULL, "5",
+     "epochs without a better one before training ends, the best restored; 0: off"},
     {"monitor", PARAM_WORD | PARAM_NONE, 0, 0,
-     "accuracy|balanced_accuracy|macro_precision|macro_recall|macro_f1|weighted_precision|weighted_recall|weighted_f1|log_loss|top3_accuracy|top5_"
+     "accuracy|balanced_accuracy|macro_precision|macro_recall|macro_f1|weighted_precision|weighted_recall|"
+     "weighted_f1|log_loss|top3_accuracy|top5_"
      "accuracy",
      "\"none\"", "metric on the stop rows that patience watches; none: study.metric"},
     {"class_weight", PARAM_WORD | PARAM_NONE, 0, 0, "balanced", "\"none\"", "balanced: classes weigh alike"},
@@ -35,6 +38,9 @@ struct trainer {
     struct slab slab;
     /* One piece each: what moves, what it was when the epoch began, the best. Weights, then moving statistics, then moments. */
     float *live, *start, *best, *total;
+    int32_t *order;        /* (training rows) of an epoch */
+    float *stop_proba;     /* (stop rows, n_classes) */
+    float *class_weight;   /* (n_classes), or NULL */
     size_t n_kept, n_live; /* floats of weights and statistics; with moments */
     int epoch, best_epoch; /* finished; of the best */
     int64_t step, start_step;
@@ -57,39 +63,49 @@ static int token_channel_of(const struct features *x)
 static struct model_shape shape_of(const struct model_spec *spec)
 {
     const struct features *x = spec->features;
-    return (struct model_shape){.steps = x->steps, .n_channels = x->n_channels, .n_classes = spec->n_classes, .clip = x->clip,
-                                .has_signed_size = token_channel_of(x) >= 0, .train_rows = spec->train->n};
+    return (struct model_shape){.steps = x->steps,
+                                .n_channels = x->n_channels,
+                                .n_classes = spec->n_classes,
+                                .clip = x->clip,
+                                .has_signed_size = token_channel_of(x) >= 0,
+                                .train_rows = spec->train->n};
 }
 
-static void cut(struct trainer *t, bool training)
+/* spec NULL: to predict alone. */
+static void cut(struct trainer *t, const struct model_spec *spec)
 {
     t->live = slab_take(&t->slab, t->n_live * sizeof(float));
-    if (!training)
+    if (!spec)
         return;
     t->start = slab_take(&t->slab, t->n_live * sizeof(float));
     t->best = slab_take(&t->slab, t->n_kept * sizeof(float));
     t->total = slab_take(&t->slab, (t->net.n_weights + EXTRA_COUNT) * sizeof(float));
+    t->order = slab_take(&t->slab, (size_t)spec->train->n * sizeof(int32_t));
+    t->stop_proba = slab_take(&t->slab, (size_t)spec->stop->n * (size_t)spec->n_classes * sizeof(float));
+    if (params_is(spec->params, "train.class_weight", "balanced"))
+        t->class_weight = slab_take(&t->slab, (size_t)spec->n_classes * sizeof(float));
 }
 
-static enum status allocate(struct trainer *t, bool training, struct error *e)
+static enum status allocate(struct trainer *t, const struct model_spec *spec, struct error *e)
 {
     t->n_kept = t->net.n_weights + t->net.n_stats;
-    t->n_live = t->n_kept + (training ? 2 * t->net.n_weights : 0);
-    cut(t, training);
+    t->n_live = t->n_kept + (spec ? 2 * t->net.n_weights : 0);
+    cut(t, spec);
     TRY(slab_new(&t->slab, "a network's weights", e));
-    cut(t, training);
+    cut(t, spec);
     return run_new(&t->predict, &t->net, 1, false, e);
 }
 
-static enum status make(struct trainer **out, const struct model_kind *kind, network_build *build, const struct params *p,
-                        const struct model_shape *shape, int token_channel, bool training, struct error *e)
+static enum status make(struct trainer **out, const struct model_kind *kind, network_build *build,
+                        const struct params *p, const struct model_shape *shape, int token_channel,
+                        const struct model_spec *spec, struct error *e)
 {
     struct trainer *t = memory_new(sizeof *t);
     *out = NULL;
     t->model.kind = kind;
     enum status s = build(&t->net, p, shape, token_channel, e);
     if (s == STATUS_OK)
-        s = allocate(t, training, e);
+        s = allocate(t, spec, e);
     if (s == STATUS_OK)
         *out = t;
     else
@@ -97,18 +113,40 @@ static enum status make(struct trainer **out, const struct model_kind *kind, net
     return s;
 }
 
-enum status train_new(struct model **out, const struct model_kind *kind, network_build *build, const struct model_spec *spec, struct error *e)
+/* Leaves of the largest batch: a batch has no more rows than there are. */
+static int batch_leaves(const struct params *p, int64_t rows)
+{
+    int64_t size = params_int(p, "train.batch_size");
+    return gang_leaves((int)(rows < size ? rows : size));
+}
+
+/* n / (classes present * rows of the class), as scikit-learn's "balanced". */
+static void class_weights(const struct model_spec *spec, float *w)
+{
+    int present = 0;
+    for (int i = 0; i < spec->train->n; i++)
+        w[spec->train->y[i]] += 1;
+    for (int c = 0; c < spec->n_classes; c++)
+        present += w[c] > 0;
+    for (int c = 0; c < spec->n_classes; c++)
+        w[c] = w[c] > 0 ? (float)((double)spec->train->n / ((double)present * (double)w[c])) : 0;
+}
+
+enum status train_new(struct model **out, const struct model_kind *kind, network_build *build,
+                      const struct model_spec *spec, struct error *e)
 {
     struct model_shape shape = shape_of(spec);
     struct trainer *t;
     *out = NULL;
-    TRY(make(&t, kind, build, spec->params, &shape, token_channel_of(spec->features), true, e));
-    enum status s = run_new(&t->run, &t->net, gang_leaves((int)params_int(spec->params, "train.batch_size")), true, e);
+    TRY(make(&t, kind, build, spec->params, &shape, token_channel_of(spec->features), spec, e));
+    enum status s = run_new(&t->run, &t->net, batch_leaves(spec->params, spec->train->n), true, e);
     if (s != STATUS_OK) {
         train_free(&t->model);
         return s;
     }
     network_start(&t->net, t->live, stats_of(t, t->live), random_key(spec->key, 0x696e6974)); /* "init" */
+    if (t->class_weight)
+        class_weights(spec, t->class_weight);
     *out = &t->model;
     return STATUS_OK;
 }
@@ -124,7 +162,8 @@ void train_free(struct model *m)
     free(t);
 }
 
-enum status train_check(network_build *build, const struct params *p, const struct model_shape *shape, struct error *e)
+enum status train_check(network_build *build, const struct params *p, const struct model_shape *shape,
+                        struct error *e)
 {
     struct network *net = memory_new(sizeof *net);
     enum status s = build(net, p, shape, shape->has_signed_size ? 0 : -1, e);
@@ -135,9 +174,10 @@ enum status train_check(network_build *build, const struct params *p, const stru
 uint64_t train_bytes(network_build *build, const struct params *p, const struct model_shape *shape)
 {
     struct network *net = memory_new(sizeof *net);
-    uint64_t bytes = 0, leaves = (uint64_t)gang_leaves((int)params_int(p, "train.batch_size"));
+    uint64_t bytes = 0, leaves = (uint64_t)batch_leaves(p, shape->train_rows);
     if (build(net, p, shape, shape->has_signed_size ? 0 : -1, NULL) == STATUS_OK)
-        bytes = 4 * ((9 + leaves) * net->n_weights + (leaves + 1) * LEAF_ROWS * 2 * network_row_floats(net));
+        bytes = 4 * ((9 + leaves) * net->n_weights + (leaves + 1) * LEAF_ROWS * 2 * network_row_floats(net) +
+                     (uint64_t)shape->train_rows);
     free(net);
     return bytes;
 }
@@ -154,31 +194,16 @@ double train_flops(network_build *build, const struct params *p, const struct mo
 
 /* --- an epoch --- */
 
-static float *class_weights(const struct model_spec *spec)
-{
-    if (!params_is(spec->params, "train.class_weight", "balanced"))
-        return NULL;
-    float *w = memory_new((size_t)spec->n_classes * sizeof *w);
-    int present = 0;
-    for (int i = 0; i < spec->train->n; i++)
-        w[spec->train->y[i]] += 1;
-    for (int c = 0; c < spec->n_classes; c++)
-        present += w[c] > 0;
-    for (int c = 0; c < spec->n_classes; c++)
-        w[c] = w[c] > 0 ? (float)((double)spec->train->n / ((double)present * (double)w[c])) : 0;
-    return w;
-}
-
 /* All batches; *stopped where any rank was told to. Sums of losses and hits over rows. */
-static enum status batches(struct trainer *t, const struct model_spec *spec, struct gang *g, struct batch *b, const int32_t *order, double *loss,
-                           double *hits, bool *stopped, struct error *e)
+static enum status batches(struct trainer *t, const struct model_spec *spec, struct gang *g, struct batch *b,
+                           double *loss, double *hits, bool *stopped, struct error *e)
 {
     struct optimizer o = optimizer_of(spec->params);
     int size = (int)params_int(spec->params, "train.batch_size"), n = spec->train->n;
     size_t w = t->net.n_weights;
     float *m = t->live + t->n_kept, *v = m + w;
     for (int at = 0; at < n && !*stopped; at += size) {
-        b->samples = order + at;
+        b->samples = t->order + at;
         b->n = n - at < size ? n - at : size;
         TRY(network_batch(&t->net, t->run, t->live, stats_of(t, t->live), b, g, t->total, e));
         *stopped = t->total[w + EXTRA_STOP] > 0;
@@ -190,43 +215,51 @@ static enum status batches(struct trainer *t, const struct model_spec *spec, str
     return STATUS_OK;
 }
 
-static enum status epoch(struct trainer *t, const struct model_spec *spec, struct gang *g, double *loss, double *hits, bool *stopped,
-                         struct error *e)
+static enum status epoch(struct trainer *t, const struct model_spec *spec, struct gang *g, double *loss,
+                         double *hits, bool *stopped, struct error *e)
 {
     int n = spec->train->n;
     uint64_t key = random_key(spec->key, (uint64_t)t->epoch + 1);
     struct random r = random_of(key, 0x6f72646572); /* "order" */
-    struct batch b = {.features = spec->features, .rows = spec->train, .key = key};
-    int32_t *order = memory_new((size_t)n * sizeof *order);
+    struct batch b = {
+        .features = spec->features, .rows = spec->train, .key = key, .class_weight = t->class_weight};
     for (int i = 0; i < n; i++)
-        order[i] = i;
-    random_shuffle(&r, order, (size_t)n);
-    float *weight = class_weights(spec);
-    b.class_weight = weight;
-    enum status s = batches(t, spec, g, &b, order, loss, hits, stopped, e);
-    free(weight);
-    free(order);
-    return s;
+        t->order[i] = i;
+    random_shuffle(&r, t->order, (size_t)n);
+    return batches(t, spec, g, &b, loss, hits, stopped, e);
+}
+
+static bool finite(const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            return false;
+    return true;
+}
+
+/* Equal on every rank. */
+static enum status diverged(const struct trainer *t, struct error *e)
+{
+    return error_set(e, STATUS_DATA, "the network diverged in epoch %d: try a smaller train.learning_rate",
+                     t->epoch);
 }
 
 /* Loss and the watched metric on the stop rows. */
-static enum status evaluate(struct trainer *t, const struct model_spec *spec, struct gang *g, struct model_progress *p, double *watched,
-                            struct error *e)
+static enum status evaluate(struct trainer *t, const struct model_spec *spec, struct gang *g,
+                            struct model_progress *p, double *watched, struct error *e)
 {
     const char *monitor = params_text(spec->params, "train.monitor");
     int metric = metric_find(monitor && strcmp(monitor, "none") != 0 ? monitor : spec->metric);
     double values[METRIC_COUNT];
-    float *proba = memory_new((size_t)spec->stop->n * (size_t)spec->n_classes * sizeof *proba);
-    enum status s = train_predict(&t->model, spec->features, spec->stop->row, spec->stop->n, g, proba, e);
-    if (s == STATUS_OK) {
-        metrics_of(proba, spec->stop->y, spec->stop->n, spec->n_classes, values, NULL, NULL);
-        p->has_stop = spec->stop->n > 0;
-        p->stop_loss = values[METRIC_LOG_LOSS];
-        p->stop_metric = values[metric_find(spec->metric)];
-        *watched = values[metric] * metric_sign((enum metric)metric);
-    }
-    free(proba);
-    return s;
+    TRY(train_predict(&t->model, spec->features, spec->stop->row, spec->stop->n, g, t->stop_proba, e));
+    if (!finite(t->stop_proba, (size_t)spec->stop->n * (size_t)spec->n_classes))
+        return diverged(t, e);
+    metrics_of(t->stop_proba, spec->stop->y, spec->stop->n, spec->n_classes, values, NULL, NULL);
+    p->has_stop = spec->stop->n > 0;
+    p->stop_loss = values[METRIC_LOG_LOSS];
+    p->stop_metric = values[metric_find(spec->metric)];
+    *watched = values[metric] * metric_sign((enum metric)metric);
+    return STATUS_OK;
 }
 
 /* Keeps the best epoch (ties: the earlier), ends training where patience is over, and then puts the best back. */
@@ -246,7 +279,8 @@ static void early_stopping(struct trainer *t, const struct model_spec *spec, dou
         memcpy(t->live, t->best, t->n_kept * sizeof *t->live);
 }
 
-enum status train_step(struct model *m, const struct model_spec *spec, struct gang *g, struct model_progress *progress, struct error *e)
+enum status train_step(struct model *m, const struct model_spec *spec, struct gang *g,
+                       struct model_progress *progress, struct error *e)
 {
     struct trainer *t = (struct trainer *)m;
     double loss = 0, hits = 0, watched = 0;
@@ -267,9 +301,8 @@ enum status train_step(struct model *m, const struct model_spec *spec, struct ga
     *progress = (struct model_progress){.epoch = t->epoch, .epoch_ended = true, .has_loss = true};
     progress->train_loss = loss / spec->train->n;
     progress->train_accuracy = hits / spec->train->n;
-    if (!isfinite(progress->train_loss))
-        return error_set(e, STATUS_DATA, "the loss became %s in epoch %d: try a smaller train.learning_rate", isnan(progress->train_loss) ? "nan" : "infinite",
-                         t->epoch);
+    if (!isfinite(progress->train_loss) || !finite(t->live, t->n_kept))
+        return diverged(t, e);
     TRY(evaluate(t, spec, g, progress, &watched, e));
     early_stopping(t, spec, watched);
     progress->done = t->done;
@@ -278,8 +311,8 @@ enum status train_step(struct model *m, const struct model_spec *spec, struct ga
 
 /* --- predicting --- */
 
-enum status train_predict(const struct model *m, const struct features *x, const int32_t *rows, int n, struct gang *g, float *proba,
-                          struct error *e)
+enum status train_predict(const struct model *m, const struct features *x, const int32_t *rows, int n,
+                          struct gang *g, float *proba, struct error *e)
 {
     const struct trainer *t = (const struct trainer *)m;
     return network_predict(&t->net, t->predict, t->live, t->live + t->net.n_weights, x, rows, n, g, proba, e);
@@ -310,7 +343,9 @@ enum status train_state_read(struct model *m, const void *bytes, size_t n, struc
     t->step = (int64_t)reader_u64(&r);
     t->best_metric = reader_f64(&r);
     const void *live = reader_bytes(&r, &n_live), *best = reader_bytes(&r, &n_best);
-    if (r.failed || n_live != t->n_live * sizeof *t->live || n_best != t->n_kept * sizeof *t->best)
+    bool sound = !r.failed && r.at == r.end && t->epoch >= 0 && t->step >= 0 && t->best_epoch >= 0 &&
+                 t->best_epoch <= t->epoch;
+    if (!sound || n_live != t->n_live * sizeof *t->live || n_best != t->n_kept * sizeof *t->best)
         return error_set(e, STATUS_DATA, "a checkpoint of another network, or a damaged one");
     memcpy(t->live, live, n_live);
     memcpy(t->best, best, n_best);
@@ -323,12 +358,13 @@ void train_write(const struct model *m, struct buffer *out)
     safetensors_write(&t->net, t->live, t->live + t->net.n_weights, out);
 }
 
-enum status train_read(struct model **out, const struct model_kind *kind, network_build *build, const struct params *p,
-                       const struct model_shape *shape, const void *bytes, size_t n, struct error *e)
+enum status train_read(struct model **out, const struct model_kind *kind, network_build *build,
+                       const struct params *p, const struct model_shape *shape, const void *bytes, size_t n,
+                       struct error *e)
 {
     struct trainer *t;
     *out = NULL;
-    TRY(make(&t, kind, build, p, shape, shape->token_channel, false, e));
+    TRY(make(&t, kind, build, p, shape, shape->token_channel, NULL, e));
     enum status s = safetensors_read(&t->net, bytes, n, t->live, stats_of(t, t->live), e);
     if (s == STATUS_OK)
         *out = &t->model;
