@@ -117,7 +117,7 @@ static enum status make(struct trainer **out, const struct model_kind *kind, net
 static int batch_leaves(const struct params *p, int64_t rows)
 {
     int64_t size = params_int(p, "train.batch_size");
-    return gang_leaves((int)(rows < size ? rows : size));
+    return gang_leaves((int)(rows > 0 && rows < size ? rows : size));
 }
 
 /* n / (classes present * rows of the class), as scikit-learn's "balanced". */
@@ -229,7 +229,7 @@ static enum status epoch(struct trainer *t, const struct model_spec *spec, struc
     return batches(t, spec, g, &b, loss, hits, stopped, e);
 }
 
-static bool finite(const float *x, size_t n)
+static bool all_finite(const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (!isfinite(x[i]))
@@ -252,7 +252,7 @@ static enum status evaluate(struct trainer *t, const struct model_spec *spec, st
     int metric = metric_find(monitor && strcmp(monitor, "none") != 0 ? monitor : spec->metric);
     double values[METRIC_COUNT];
     TRY(train_predict(&t->model, spec->features, spec->stop->row, spec->stop->n, g, t->stop_proba, e));
-    if (!finite(t->stop_proba, (size_t)spec->stop->n * (size_t)spec->n_classes))
+    if (!all_finite(t->stop_proba, (size_t)spec->stop->n * (size_t)spec->n_classes))
         return diverged(t, e);
     metrics_of(t->stop_proba, spec->stop->y, spec->stop->n, spec->n_classes, values, NULL, NULL);
     p->has_stop = spec->stop->n > 0;
@@ -301,7 +301,7 @@ enum status train_step(struct model *m, const struct model_spec *spec, struct ga
     *progress = (struct model_progress){.epoch = t->epoch, .epoch_ended = true, .has_loss = true};
     progress->train_loss = loss / spec->train->n;
     progress->train_accuracy = hits / spec->train->n;
-    if (!isfinite(progress->train_loss) || !finite(t->live, t->n_kept))
+    if (!isfinite(progress->train_loss) || !all_finite(t->live, t->n_kept))
         return diverged(t, e);
     TRY(evaluate(t, spec, g, progress, &watched, e));
     early_stopping(t, spec, watched);
