@@ -21,6 +21,7 @@
     X(EPOCH, "epoch")           /* worker: an epoch or block has ended */                                    \
     X(TRIAL, "trial")           /* worker: K is the trial's number in the plan, from 1, not a count */       \
     X(ALLOCATE, "allocate")     /* worker: before it takes the memory of a trial */                          \
+    X(ARITHMETIC, "arithmetic") /* any rank: fail makes it another machine's */                              \
     X(WRITE, "write")           /* coordinator: SQLite writes to a file of the database */                   \
     X(SYNC, "sync")             /* coordinator: SQLite syncs one */
 

@@ -2,9 +2,12 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/fault.h"
 
 static void *checked(void *p)
 {
@@ -44,7 +47,8 @@ enum status slab_new(struct slab *s, const char *what, struct error *e)
 {
     size_t size = s->used;
     *s = (struct slab){0};
-    void *base = aligned_alloc(SLAB_ALIGNMENT, size ? size : SLAB_ALIGNMENT);
+    bool refused = fault_at(FAULT_ALLOCATE) == FAULT_ACTION_FAIL;
+    void *base = refused ? NULL : aligned_alloc(SLAB_ALIGNMENT, size ? size : SLAB_ALIGNMENT);
     if (!base)
         return error_set(e, STATUS_MEMORY, "%s: %zu MB of memory are not to be had", what, size >> 20);
     memset(base, 0, size);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
+
 struct cell {
     float value;
     uint32_t row;
@@ -31,7 +33,8 @@ static size_t code_column(const float *x, int n, int stride, struct cell *cells,
 
 static enum status allocate(struct forest_data *d, size_t n, size_t columns, float **x, struct cell **cells, struct error *e)
 {
-    d->codes = malloc(n * columns * sizeof *d->codes + 1);
+    bool refused = fault_at(FAULT_ALLOCATE) == FAULT_ACTION_FAIL;
+    d->codes = refused ? NULL : malloc(n * columns * sizeof *d->codes + 1);
     d->values = malloc(n * columns * sizeof *d->values + 1);
     d->first = calloc(columns + 1, sizeof *d->first);
     *x = malloc(n * columns * sizeof **x + 1);

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
+#include "base/memory.h"
+
 /* What one attempt carries along. */
 struct attempt {
     const struct model_spec *spec;
@@ -39,9 +42,9 @@ static enum status checkpoint(struct attempt *a, int epoch, struct error *e)
 /* Tells the sink of an epoch and takes a checkpoint where one is due. */
 static enum status epoch_end(struct attempt *a, const struct model_progress *p, struct error *e)
 {
-    enum status status = STATUS_OK;
+    enum status status = fault_at(FAULT_EPOCH) == FAULT_ACTION_FAIL ? error_set(e, STATUS_MEMORY, "a fault after epoch %d", p->epoch) : STATUS_OK;
     bool due = false;
-    if (a->gang->rank == 0) {
+    if (a->gang->rank == 0 && status == STATUS_OK) {
         status = a->sink->epoch ? a->sink->epoch(a->sink->context, p, e) : STATUS_OK;
         due =
             status == STATUS_OK && a->sink->due && !p->done && !p->stopped && a->sink->due(a->sink->context);
@@ -102,13 +105,38 @@ static enum status predict_parts(struct attempt *a, const struct rows *parts, st
     return predict(a, &parts[PART_TEST], &out->proba[PART_TEST], e);
 }
 
+/* Collective: rank 0's n bytes for everybody. room (owned by the caller) holds them elsewhere. */
+static enum status share_bytes(struct gang *g, const void **bytes, size_t *n, struct buffer *room, struct error *e)
+{
+    uint64_t size = *n;
+    size_t *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
+    for (int r = 1; r <= g->size; r++)
+        offset[r] = sizeof size;
+    enum status s = g->share(g, &size, offset, e);
+    for (int r = 1; r <= g->size; r++)
+        offset[r] = size;
+    if (s == STATUS_OK && size > 0) {
+        if (g->rank > 0)
+            *bytes = buffer_grow(room, size);
+        *n = size;
+        s = g->share(g, (void *)(uintptr_t)*bytes, offset, e);
+    }
+    free(offset);
+    return s;
+}
+
 static enum status start(struct attempt *a, const void *state, size_t n, struct error *e)
 {
     const struct model_kind *kind = a->spec->kind;
+    struct buffer room = {0};
     enum status status = kind->fit_new(&a->model, a->spec, e);
-    if (status == STATUS_OK && state)
-        status = kind->state_read(a->model, state, n, e);
-    return agree(a->gang, status, e);
+    status = agree(a->gang, status, e);
+    if (status == STATUS_OK && a->gang->size > 1)
+        status = share_bytes(a->gang, &state, &n, &room, e);
+    if (status == STATUS_OK && n > 0)
+        status = agree(a->gang, kind->state_read(a->model, state, n, e), e);
+    buffer_fini(&room);
+    return status;
 }
 
 enum status training_run(const struct model_spec *spec, const struct rows *parts, struct gang *g,
@@ -117,15 +145,17 @@ enum status training_run(const struct model_spec *spec, const struct rows *parts
 {
     struct attempt a = {.spec = spec, .gang = g, .sink = sink};
     *out = (struct training_result){0};
+    int epochs = 0;
     enum status status = start(&a, state, n, e);
     if (status == STATUS_OK)
-        status = fit(&a, &out->epochs, e);
+        status = fit(&a, &epochs, e);
     if (status == STATUS_OK)
         status = predict_parts(&a, parts, out, e);
     if (status == STATUS_OK)
         spec->kind->write(a.model, &out->model);
     else
         training_result_fini(out);
+    out->epochs = epochs;
     spec->kind->free(a.model);
     return status;
 }

@@ -9,7 +9,7 @@
 #include "models/model.h"
 
 struct training_result { /* valid on every rank; owned by the caller after training_run */
-    int epochs;
+    int epochs;                       /* finished; of a failed attempt too */
     struct buffer model;              /* the model's file */
     float *proba[PART_COUNT];         /* (rows, n_classes) for stop, validation and test; NULL for train */
 };
@@ -23,7 +23,7 @@ struct training_sink {
     enum status (*checkpoint)(void *context, int epoch, const struct buffer *state, struct error *e);
 };
 
-/* state: a checkpoint to go on from, or NULL with n = 0. STATUS_STOPPED: told to stop; the last checkpoint call holds the state.
+/* state: on the gang's rank 0 a checkpoint to go on from, or NULL with n = 0; other ranks get it from there. STATUS_STOPPED: told to stop; the last checkpoint call holds the state.
  * parts: the task's; test probabilities are computed too (they are stored sealed). */
 enum status training_run(const struct model_spec *spec, const struct rows *parts, struct gang *g, const struct training_sink *sink,
                          const void *state, size_t n, struct training_result *out, struct error *e);

@@ -6,8 +6,6 @@
 
 #include "base/memory.h"
 
-enum { TAG_HEAD = 1, TAG_BODY = 2 };
-
 static void pause_after(int tries)
 {
     if (tries < 200)
@@ -20,54 +18,42 @@ static void pause_after(int tries)
     nanosleep(&t, NULL);
 }
 
-void comm_wait(MPI_Request *r)
+enum status comm_serve(struct comm *c, struct error *e)
+{
+    if (c->serving)
+        return STATUS_OK;
+    c->serving = true;
+    enum status s = comm_move_messages(c, e);
+    if (s == STATUS_OK)
+        s = comm_watch(c, e);
+    c->serving = false;
+    return s;
+}
+
+enum status comm_wait(struct comm *c, MPI_Request *r, struct error *e)
 {
     int done = 0;
-    for (int tries = 0; MPI_Test(r, &done, MPI_STATUS_IGNORE), !done; tries += tries < 1000000)
+    for (int tries = 0; MPI_Test(r, &done, MPI_STATUS_IGNORE), !done; tries += tries < 1000000) {
+        if (tries % 64 == 63 || tries >= 4000)
+            TRY(comm_serve(c, e));
         pause_after(tries);
-}
-
-static enum status send_message(struct transport *t, int to, enum message_kind kind, const struct buffer *body, struct error *e)
-{
-    struct comm *c = t->context;
-    uint64_t head[2] = {kind, body ? body->size : 0};
-    MPI_Request r;
-    (void)e;
-    MPI_Isend(head, 2, MPI_UINT64_T, to, TAG_HEAD, c->world, &r);
-    comm_wait(&r);
-    for (uint64_t at = 0; at < head[1]; at += COMM_PIECE) {
-        uint64_t n = head[1] - at < COMM_PIECE ? head[1] - at : COMM_PIECE;
-        MPI_Isend(body->data + at, (int)n, MPI_BYTE, to, TAG_BODY, c->world, &r);
-        comm_wait(&r);
     }
     return STATUS_OK;
 }
 
-static enum status poll_message(struct transport *t, struct message *out, bool *got, struct error *e)
+enum status comm_broadcast(struct comm *c, MPI_Comm comm, void *bytes, size_t n, int root, struct error *e)
 {
-    struct comm *c = t->context;
-    uint64_t head[2];
-    int there = 0;
-    MPI_Status s;
-    MPI_Request r;
-    *got = false;
-    MPI_Iprobe(MPI_ANY_SOURCE, TAG_HEAD, c->world, &there, &s);
-    if (!there)
-        return STATUS_OK;
-    MPI_Irecv(head, 2, MPI_UINT64_T, s.MPI_SOURCE, TAG_HEAD, c->world, &r);
-    comm_wait(&r);
-    if (head[0] >= MESSAGE_KIND_COUNT)
-        return error_set(e, STATUS_BUG, "rank %d sent a message of no kind", s.MPI_SOURCE);
-    *out = (struct message){.kind = (enum message_kind)head[0], .from = s.MPI_SOURCE};
-    char *bytes = head[1] ? buffer_grow(&out->body, head[1]) : NULL;
-    for (uint64_t at = 0; at < head[1]; at += COMM_PIECE) {
-        uint64_t n = head[1] - at < COMM_PIECE ? head[1] - at : COMM_PIECE;
-        MPI_Irecv(bytes + at, (int)n, MPI_BYTE, s.MPI_SOURCE, TAG_BODY, c->world, &r);
-        comm_wait(&r);
+    for (size_t at = 0; at < n; at += COMM_PIECE) {
+        MPI_Request r;
+        MPI_Ibcast((char *)bytes + at, (int)(n - at < COMM_PIECE ? n - at : COMM_PIECE), MPI_BYTE, root, comm, &r);
+        TRY(comm_wait(c, &r, e));
     }
-    c->idle = 0;
-    *got = true;
     return STATUS_OK;
+}
+
+static enum status serve(struct transport *t, struct error *e)
+{
+    return comm_serve(t->context, e);
 }
 
 /* 0.1 ms at first, 5 ms when nothing has come for a while. */
@@ -81,26 +67,47 @@ static void pause_idle(struct transport *t)
 
 enum status comm_init(struct transport *t, struct error *e)
 {
-    (void)e;
     struct comm *c = memory_new(sizeof *c);
-    *t = (struct transport){.context = c, .send = send_message, .poll = poll_message, .pause = pause_idle, .publish = comm_publish,
-                            .gang_new = comm_gang_new, .gang_free = comm_gang_free};
+    *t = (struct transport){.context = c, .send = comm_send, .poll = comm_poll, .sent = comm_sent, .serve = serve, .pause = pause_idle,
+                            .publish = comm_publish, .gang_new = comm_gang_new, .gang_free = comm_gang_free, .silence_s = COMM_START_S};
+    c->transport = t;
     c->window = MPI_WIN_NULL;
     MPI_Comm_dup(MPI_COMM_WORLD, &c->world);
     MPI_Comm_rank(c->world, &t->rank);
     MPI_Comm_size(c->world, &t->size);
-    return STATUS_OK;
+    c->peers = memory_new((size_t)t->size * sizeof *c->peers);
+    for (int rank = 0; rank < t->size; rank++) {
+        c->peers[rank].process = -1;
+        c->peers[rank].sending = c->peers[rank].receiving = MPI_REQUEST_NULL;
+    }
+    return comm_meet(c, e);
+}
+
+/* Nobody leaves while a last word is on its way. */
+static enum status last_words(struct comm *c, struct error *e)
+{
+    MPI_Request r;
+    for (struct timespec p = {0, 200000}; !comm_sent(c->transport); nanosleep(&p, NULL))
+        TRY(comm_serve(c, e));
+    comm_free_peers(c); /* from here on others may end before this one has heard of it */
+    MPI_Ibarrier(c->world, &r);
+    return comm_wait(c, &r, e);
 }
 
 void comm_fini(struct transport *t)
 {
     struct comm *c = t->context;
-    MPI_Request r;
-    MPI_Ibarrier(c->world, &r); /* nobody leaves while a last word is on its way */
-    comm_wait(&r);
-    if (c->window != MPI_WIN_NULL)
-        MPI_Win_free(&c->window);
-    MPI_Comm_free(&c->world);
+    struct error ignored;
+    if (!t->broken && last_words(c, &ignored) == STATUS_OK) {
+        if (c->window != MPI_WIN_NULL)
+            MPI_Win_free(&c->window);
+        comm_free_messages(c);
+        MPI_Comm_free(&c->world);
+    }
+    comm_free_peers(c);
+    if (t->broken)
+        return; /* requests may still point into what is left; the caller aborts */
+    free(c->peers);
     free(c->private);
     free(c);
 }

@@ -6,6 +6,7 @@
 #include "mpi/comm.h"
 
 struct gang_context {
+    struct comm *carrier;
     MPI_Comm comm;
     float *scratch; /* (width) of the widest sum so far, owned */
     size_t width;
@@ -21,31 +22,24 @@ static int owner_of(int leaf, int n_leaves, int size)
     return r;
 }
 
-static void send_floats(MPI_Comm comm, const float *x, size_t n, int to)
+static enum status send_floats(struct gang_context *c, const float *x, size_t n, int to, struct error *e)
 {
     for (size_t at = 0; at < n; at += FLOATS_AT_A_TIME) {
         MPI_Request r;
-        MPI_Isend(x + at, (int)(n - at < FLOATS_AT_A_TIME ? n - at : FLOATS_AT_A_TIME), MPI_FLOAT, to, TAG_SUM, comm, &r);
-        comm_wait(&r);
+        MPI_Isend(x + at, (int)(n - at < FLOATS_AT_A_TIME ? n - at : FLOATS_AT_A_TIME), MPI_FLOAT, to, TAG_SUM, c->comm, &r);
+        TRY(comm_wait(c->carrier, &r, e));
     }
+    return STATUS_OK;
 }
 
-static void receive_floats(MPI_Comm comm, float *x, size_t n, int from)
+static enum status receive_floats(struct gang_context *c, float *x, size_t n, int from, struct error *e)
 {
     for (size_t at = 0; at < n; at += FLOATS_AT_A_TIME) {
         MPI_Request r;
-        MPI_Irecv(x + at, (int)(n - at < FLOATS_AT_A_TIME ? n - at : FLOATS_AT_A_TIME), MPI_FLOAT, from, TAG_SUM, comm, &r);
-        comm_wait(&r);
+        MPI_Irecv(x + at, (int)(n - at < FLOATS_AT_A_TIME ? n - at : FLOATS_AT_A_TIME), MPI_FLOAT, from, TAG_SUM, c->comm, &r);
+        TRY(comm_wait(c->carrier, &r, e));
     }
-}
-
-static void broadcast(MPI_Comm comm, void *bytes, size_t n, int root)
-{
-    for (size_t at = 0; at < n; at += COMM_PIECE) {
-        MPI_Request r;
-        MPI_Ibcast((char *)bytes + at, (int)(n - at < COMM_PIECE ? n - at : COMM_PIECE), MPI_BYTE, root, comm, &r);
-        comm_wait(&r);
-    }
+    return STATUS_OK;
 }
 
 static void add(float *restrict into, const float *restrict x, size_t n)
@@ -55,30 +49,30 @@ static void add(float *restrict into, const float *restrict x, size_t n)
 }
 
 /* "Leaf i takes in leaf i + stride", where no rank could do it alone. */
-static void step(struct gang *g, float *mine, size_t width, int n_leaves, int i, int stride)
+static enum status step(struct gang *g, float *mine, size_t width, int n_leaves, int i, int stride, struct error *e)
 {
     struct gang_context *c = g->context;
     int to = owner_of(i, n_leaves, g->size), from = owner_of(i + stride, n_leaves, g->size);
     int first = gang_first(n_leaves, to, g->size), count = gang_first(n_leaves, to + 1, g->size) - first;
     if (gang_step_inside(i, stride, first, count, n_leaves))
-        return; /* folded already */
+        return STATUS_OK; /* folded already */
     int my_first = gang_first(n_leaves, g->rank, g->size);
     if (g->rank == from && from != to)
-        send_floats(c->comm, mine + (size_t)(i + stride - my_first) * width, width, to);
+        TRY(send_floats(c, mine + (size_t)(i + stride - my_first) * width, width, to, e));
     if (g->rank != to)
-        return;
+        return STATUS_OK;
     const float *other = mine + (size_t)(i + stride - my_first) * width;
     if (from != to) {
-        receive_floats(c->comm, c->scratch, width, from);
+        TRY(receive_floats(c, c->scratch, width, from, e));
         other = c->scratch;
     }
     add(mine + (size_t)(i - my_first) * width, other, width);
+    return STATUS_OK;
 }
 
 static enum status sum(struct gang *g, float *mine, float *total, size_t width, int n_leaves, struct error *e)
 {
     struct gang_context *c = g->context;
-    (void)e;
     if (n_leaves == 0) {
         memset(total, 0, width * sizeof *total);
         return STATUS_OK;
@@ -91,20 +85,18 @@ static enum status sum(struct gang *g, float *mine, float *total, size_t width, 
     gang_fold(mine, width, first, count, n_leaves);
     for (int stride = 1; stride < n_leaves; stride *= 2)
         for (int i = 0; n_leaves - i > stride; i += 2 * stride)
-            step(g, mine, width, n_leaves, i, stride);
+            TRY(step(g, mine, width, n_leaves, i, stride, e));
     int root = owner_of(0, n_leaves, g->size);
     if (g->rank == root)
         memcpy(total, mine, width * sizeof *total);
-    broadcast(c->comm, total, width * sizeof *total, root);
-    return STATUS_OK;
+    return comm_broadcast(c->carrier, c->comm, total, width * sizeof *total, root, e);
 }
 
 static enum status share(struct gang *g, void *data, const size_t *offset, struct error *e)
 {
     struct gang_context *c = g->context;
-    (void)e;
     for (int r = 0; r < g->size; r++)
-        broadcast(c->comm, (char *)data + offset[r], offset[r + 1] - offset[r], r);
+        TRY(comm_broadcast(c->carrier, c->comm, (char *)data + offset[r], offset[r + 1] - offset[r], r, e));
     return STATUS_OK;
 }
 
@@ -117,6 +109,7 @@ enum status comm_gang_new(struct transport *t, const int *members, int n, int ta
     if (n == 1)
         return STATUS_OK;
     struct gang_context *context = memory_new(sizeof *context);
+    context->carrier = c;
     MPI_Group world, group;
     MPI_Comm_group(c->world, &world);
     MPI_Group_incl(world, n, members, &group);
@@ -134,8 +127,7 @@ enum status comm_gang_new(struct transport *t, const int *members, int n, int ta
 void comm_gang_free(struct transport *t, struct gang *g)
 {
     struct gang_context *c = g->context;
-    (void)t;
-    if (!c)
+    if (!c || t->broken) /* requests may still point into it; the program ends */
         return;
     MPI_Comm_free(&c->comm);
     free(c->scratch);

@@ -191,24 +191,29 @@ void coordinator_free(struct coordinator *c)
 
 /* --- telling --- */
 
-static enum status tell(struct coordinator *c, const struct gang_slot *g, enum message_kind kind, const struct buffer *body, struct error *e)
+static enum status tell(struct coordinator *c, const struct gang_slot *g, enum message_kind kind, struct error *e)
 {
     for (int i = 0; i < g->n; i++)
-        TRY(c->r.transport->send(c->r.transport, g->members[i], kind, body, e));
+        TRY(c->r.transport->send(c->r.transport, g->members[i], kind, NULL, e));
     return STATUS_OK;
 }
 
 static enum status send_assignment(struct coordinator *c, struct gang_slot *g, const struct buffer *state, struct error *e)
 {
     const struct plan_trial *t = &c->plan->trials[g->trial];
-    struct buffer body = {0}, params = {0};
+    struct buffer params = {0};
+    enum status s = STATUS_OK;
     params_to_json(&c->plan->configurations[t->configuration].params, &params);
     struct assignment a = {.trial = g->trial, .task = t->task, .split_repeat = t->split_repeat, .key = t->key, .params = params.data,
-                           .members = g->members, .n_members = g->n, .tag = ++c->tags, .epoch = g->epoch, .state = state->data,
-                           .n_state = state->size};
-    assignment_put(&a, &body);
-    enum status s = tell(c, g, MESSAGE_ASSIGN, &body, e);
-    buffer_fini(&body);
+                           .members = g->members, .n_members = g->n, .tag = ++c->tags, .epoch = g->epoch};
+    for (int i = 0; s == STATUS_OK && i < g->n; i++) {
+        struct buffer body = {0};
+        a.state = i == 0 ? state->data : NULL; /* the others get it from the gang's rank 0 */
+        a.n_state = i == 0 ? state->size : 0;
+        assignment_put(&a, &body);
+        s = c->r.transport->send(c->r.transport, g->members[i], MESSAGE_ASSIGN, &body, e);
+        buffer_fini(&body);
+    }
     buffer_fini(&params);
     return s;
 }
@@ -247,16 +252,16 @@ static enum status ready(struct coordinator *c, struct gang_slot *g, struct erro
         return STATUS_OK;
     if (g->failed || c->stopping) {
         g->stopped = !g->failed;
-        return tell(c, g, MESSAGE_ABANDON, NULL, e);
+        return tell(c, g, MESSAGE_ABANDON, e);
     }
     g->going = true;
-    return tell(c, g, MESSAGE_GO, NULL, e);
+    return tell(c, g, MESSAGE_GO, e);
 }
 
-static enum status failed(struct coordinator *c, struct gang_slot *g, struct reader *r, struct error *e)
+static enum status failed(struct coordinator *c, struct gang_slot *g, int rank, int epoch, struct reader *r, struct error *e)
 {
     char *message = reader_string(r);
-    gangs_failed(g, message);
+    gangs_failed(g, rank, epoch, message);
     free(message);
     return g->going ? STATUS_OK : ready(c, g, e);
 }
@@ -406,7 +411,7 @@ enum status coordinator_handle(void *coordinator, const struct message *m, struc
     case MESSAGE_RESULT:
         return finished(c, g, epoch, &r, e);
     case MESSAGE_FAILED:
-        return failed(c, g, &r, e);
+        return failed(c, g, m->from, epoch, &r, e);
     case MESSAGE_STOPPED:
         g->stopped = true;
         return STATUS_OK;
@@ -425,7 +430,7 @@ static enum status stop(struct coordinator *c, struct error *e)
     scheduler_stop(c->scheduler);
     for (int i = 0; i < c->gangs.n; i++)
         if (c->gangs.slots[i].n > 0 && c->gangs.slots[i].going)
-            TRY(tell(c, &c->gangs.slots[i], MESSAGE_STOP, NULL, e));
+            TRY(tell(c, &c->gangs.slots[i], MESSAGE_STOP, e));
     return STATUS_OK;
 }
 
@@ -487,6 +492,8 @@ static enum status loop(struct coordinator *c, struct error *e)
 
 enum status coordinator_loop(struct coordinator *c, struct error *e)
 {
+    struct transport *t = c->r.transport;
+    budget_seconds(params_get(&c->r.config->budget, "silence"), &t->silence_s, NULL);
     enum status s = loop(c, e);
     const char *why = s != STATUS_OK ? "error" : c->stopping && scheduler_waiting(c->scheduler) + c->gangs.n_stopped > 0 ? "stopped"
                       : c->progress.failed                                                                               ? "finished, trials failed"
@@ -496,8 +503,8 @@ enum status coordinator_loop(struct coordinator *c, struct error *e)
     if (told == STATUS_OK)
         commit(c, db_job_end(c->db, c->job, now_s(), s == STATUS_OK ? why : e ? e->message : why, &ignored), &ignored);
     progress_show(&c->progress, now_s(), "", true);
-    for (int rank = 1; rank <= c->r.n_workers; rank++)
-        c->r.transport->send(c->r.transport, rank, MESSAGE_BYE, NULL, NULL);
+    for (int rank = 1; rank <= c->r.n_workers && !t->broken; rank++)
+        t->send(t, rank, MESSAGE_BYE, NULL, NULL);
     if (s != STATUS_OK)
         return s;
     if (strcmp(why, "stopped") == 0)

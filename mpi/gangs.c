@@ -65,10 +65,10 @@ void gangs_disband(struct gangs *g, struct gang_slot *slot)
     clear(slot);
 }
 
-void gangs_failed(struct gang_slot *slot, const char *message)
+void gangs_failed(struct gang_slot *slot, int rank, int epoch, const char *message)
 {
-    if (!slot->failed || strncmp(slot->message, "another rank", 12) == 0)
-        snprintf(slot->message, sizeof slot->message, "%s", message);
+    if (!slot->failed || strstr(slot->message, "another rank"))
+        snprintf(slot->message, sizeof slot->message, "rank %d, epoch %d: %s", rank, epoch + 1, message);
     slot->failed = true;
 }
 

@@ -34,8 +34,8 @@ struct gang_slot *gangs_form(struct gangs *g, int trial, const int *workers, int
 struct gang_slot *gangs_of(const struct gangs *g, int rank); /* NULL where it is in none */
 void gangs_leave(struct gangs *g, int rank);
 void gangs_disband(struct gangs *g, struct gang_slot *slot);
-/* Keeps the message that says most: that of the rank which failed by itself. */
-void gangs_failed(struct gang_slot *slot, const char *message);
+/* Keeps the message that says most: that of the rank which failed by itself. epoch: the last that it finished. */
+void gangs_failed(struct gang_slot *slot, int rank, int epoch, const char *message);
 void gangs_epoch(struct gang_slot *slot, struct model_progress p);
 
 #endif

@@ -1,12 +1,14 @@
 #include "mpi/launch.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -16,7 +18,11 @@
 #include "mpi/words.h"
 #include "storage/db.h"
 
-enum { RESTARTS = 3, LINES_KEPT = 30 };
+enum {
+    RESTARTS = 3,
+    LINES_KEPT = 30,
+    GRACE_S = 20 /* mpirun's, to end after rank 0 has said how it went, or a rank was lost */
+};
 
 struct launch {
     const struct run_options *options;
@@ -28,6 +34,9 @@ struct launch {
     int pipe;
     struct buffer line;
     struct error told;  /* by rank 0 */
+    int lost;           /* the rank that was lost, or -1 */
+    bool ending;        /* rank 0 has spoken its last word, or a rank was lost */
+    int signals;        /* passed on so far */
     char *kept[LINES_KEPT]; /* the launcher's own last lines */
     int n_kept;
 };
@@ -69,11 +78,13 @@ static enum status exec_in_place(const struct run_options *o, struct error *e)
 
 /* --- mpirun --- */
 
-static void become_mpirun(const struct launch *l, int output)
+static void become_mpirun(const struct launch *l, pid_t parent, int output)
 {
     char workers[16], flags[16];
     char *arguments[8 + 256 + 4] = {"mpirun", "-n", workers};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(127);
     setpgid(0, 0); /* signals of the terminal come to flowsweep alone, which passes them on */
     dup2(output, STDERR_FILENO);
     dup2(output, STDOUT_FILENO);
@@ -91,6 +102,7 @@ static enum status start_mpirun(struct launch *l, struct error *e)
     int ends[2];
     if (pipe(ends) != 0)
         return error_set(e, STATUS_MEMORY, "no pipe: %s", strerror(errno));
+    pid_t self = getpid();
     l->mpirun = fork();
     if (l->mpirun < 0) {
         close(ends[0]);
@@ -98,7 +110,7 @@ static enum status start_mpirun(struct launch *l, struct error *e)
         return error_set(e, STATUS_MEMORY, "no process for mpirun: %s", strerror(errno));
     }
     if (l->mpirun == 0)
-        become_mpirun(l, ends[1]);
+        become_mpirun(l, self, ends[1]);
     close(ends[1]);
     l->pipe = ends[0];
     return STATUS_OK;
@@ -116,13 +128,19 @@ static void keep(struct launch *l, const char *line)
 
 static void take_line(struct launch *l, const char *line)
 {
-    const char *mark = strchr(line, WORDS_MARK);
-    if (!mark)
+    const char *mark = strchr(line, WORDS_MARK), *text;
+    if (!mark) {
         keep(l, line);
-    else if (mark[1] == 'E')
-        words_take_error(mark + 2, &l->told);
-    else if (l->say)
+    } else if (mark[1] == 'E' || mark[1] == 'D') {
+        long number = words_take_number(mark + 2, &text);
+        if (mark[1] == 'D' && l->lost < 0)
+            l->lost = (int)number;
+        if (!l->ending)
+            error_set(&l->told, mark[1] == 'D' ? STATUS_STOPPED : (enum status)number, "%s", text);
+        l->ending = true;
+    } else if (l->say) {
         l->say(mark + 2, mark[1] == 'r');
+    }
 }
 
 static void take_output(struct launch *l, const char *bytes, ssize_t n)
@@ -138,28 +156,48 @@ static void take_output(struct launch *l, const char *bytes, ssize_t n)
     }
 }
 
-/* Until mpirun has closed its output; passes on what people signal. USR1 alone: TERM would kill ranks in the middle of a checkpoint. */
-static void attend(struct launch *l)
+/* Passes on what people signal: USR1 alone, since TERM would kill ranks in the middle of a checkpoint. Who asks again wants it now. */
+static void pass_signals(struct launch *l)
+{
+    int seen = signals_count();
+    if (seen == l->signals)
+        return;
+    kill(l->signals ? -l->mpirun : l->mpirun, l->signals ? SIGKILL : SIGUSR1);
+    if (l->signals == 0 && !l->options->quiet)
+        l->say("stopping after a checkpoint; once more ends at once, at the cost of what came after the last one", false);
+    l->signals = seen;
+}
+
+/* What mpirun has written, waiting up to wait_ms for it. False once it has closed its output. */
+static bool hear(struct launch *l, int wait_ms, bool *heard)
 {
     char bytes[4096];
-    bool passed = false;
-    for (;;) {
-        ssize_t n = read(l->pipe, bytes, sizeof bytes);
-        if (signals_seen() && !passed) {
-            kill(l->mpirun, SIGUSR1);
-            passed = true;
-        }
-        if (n > 0)
-            take_output(l, bytes, n);
-        else if (n == 0 || errno != EINTR)
-            break;
+    struct pollfd f = {.fd = l->pipe, .events = POLLIN};
+    *heard = poll(&f, 1, wait_ms) > 0;
+    if (!*heard)
+        return true;
+    ssize_t n = read(l->pipe, bytes, sizeof bytes);
+    if (n > 0)
+        take_output(l, bytes, n);
+    return n > 0 || (n < 0 && errno == EINTR);
+}
+
+/* Until mpirun has ended. One that does not end when all is over is killed. */
+static void attend(struct launch *l)
+{
+    const struct timespec moment = {0, 50000000};
+    bool open = true, heard = true;
+    for (int idle = 0; waitpid(l->mpirun, NULL, WNOHANG) == 0; idle = l->ending && !heard ? idle + 1 : 0) {
+        pass_signals(l);
+        open = open && hear(l, 50, &heard);
+        if (!open)
+            nanosleep(&moment, NULL);
+        if (idle == 20 * GRACE_S)
+            kill(-l->mpirun, SIGKILL);
     }
+    while (open && heard) /* what was written last */
+        open = hear(l, 1000, &heard);
     close(l->pipe);
-    while (waitpid(l->mpirun, NULL, 0) < 0 && errno == EINTR)
-        if (signals_seen() && !passed) {
-            kill(l->mpirun, SIGUSR1);
-            passed = true;
-        }
 }
 
 /* --- outcome --- */
@@ -178,24 +216,25 @@ static const char *telling(const struct launch *l)
 static enum status outcome(struct launch *l, bool *died, int64_t *done, struct error *e)
 {
     char *why = NULL;
-    *died = false;
-    if (l->told.code != STATUS_OK)
-        return error_set(e, l->told.code, "%s", l->told.message);
     struct error ignored;
     enum status s = db_outcome(l->database, &why, done, &ignored);
-    if (s == STATUS_OK && why && strcmp(why, "finished") == 0) {
-        free(why);
-        return STATUS_OK;
-    }
+    bool finished = s == STATUS_OK && why && strcmp(why, "finished") == 0;
     free(why);
-    *died = true;
-    return error_set(e, signals_seen() ? STATUS_STOPPED : STATUS_IO, "a rank died%s%s", telling(l) ? ": " : "", telling(l) ? telling(l) : "");
+    *died = l->lost >= 0 || (l->told.code == STATUS_OK && !finished);
+    if (l->told.code != STATUS_OK)
+        return error_set(e, l->told.code, "%s%s", l->told.message, l->lost >= 0 ? "; run it again to go on" : "");
+    if (finished)
+        return STATUS_OK;
+    return error_set(e, STATUS_STOPPED, "a rank died%s%s; run it again to go on", telling(l) ? ": " : "", telling(l) ? telling(l) : "");
 }
 
 static enum status once(struct launch *l, bool *died, int64_t *done, struct error *e)
 {
     *died = false;
     l->told = (struct error){0};
+    l->lost = -1;
+    l->ending = false;
+    l->signals = signals_count();
     while (l->n_kept)
         free(l->kept[--l->n_kept]);
     TRY(start_mpirun(l, e));
@@ -217,7 +256,7 @@ static enum status with_restarts(struct launch *l, struct error *e)
         if (left == 0)
             return error_prefix(e, "gave up after %d restarts", RESTARTS);
         if (!l->options->quiet) {
-            l->say(e ? e->message : "a rank died", false);
+            l->say(l->told.message[0] ? l->told.message : e ? e->message : "a rank died", false);
             l->say("starting again from the last checkpoints", false);
         }
     }
@@ -237,14 +276,7 @@ static enum status run_mpirun(const struct run_options *o, say_function *say, st
     environment_set_mpi(&says);
     if (says && !o->quiet)
         say(says, false);
-    struct sigaction act; /* reads must return when a signal comes */
     signals_catch();
-    for (int i = 0; i < 3; i++) {
-        static const int caught[] = {SIGINT, SIGTERM, SIGUSR1};
-        sigaction(caught[i], NULL, &act);
-        act.sa_flags = 0;
-        sigaction(caught[i], &act, NULL);
-    }
     enum status s = with_restarts(&l, e);
     buffer_fini(&l.line);
     while (l.n_kept)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
+#include "base/fault.h"
 #include "mpi/comm.h"
 #include "mpi/environment.h"
 #include "mpi/run.h"
@@ -29,16 +30,29 @@ static void say_error(const struct error *e)
     fflush(stderr);
 }
 
+/* A rank or a message was lost: the launcher kills whoever is left, stopped ones too. */
+static void abandon(const struct transport *t, const struct error *e)
+{
+    if (marked)
+        fprintf(stderr, "%cD%d %s\n", WORDS_MARK, t->lost_rank, e->message);
+    else
+        fprintf(stderr, "flowsweep: %s; run it again to go on\n", e->message);
+    fflush(stderr);
+    MPI_Abort(MPI_COMM_WORLD, status_exit_code(STATUS_STOPPED));
+}
+
 static enum status run(const struct run_options *o, struct error *e)
 {
     struct transport t;
-    TRY(comm_init(&t, e));
-    enum status s;
-    if (t.size < 2)
+    enum status s = comm_init(&t, e);
+    fault_rank(t.rank);
+    if (s == STATUS_OK && t.size < 2)
         s = error_set(e, STATUS_CONFIG, "one rank alone: started as many single programs, or with -n 1? Two are needed at least: a coordinator and a worker");
-    else
+    else if (s == STATUS_OK)
         s = t.rank == 0 ? run_coordinator(&t, o, say, e) : run_worker(&t, e);
-    if (s != STATUS_OK && (t.rank == 0 || s != STATUS_STOPPED))
+    if (t.broken)
+        abandon(&t, e);
+    else if (s != STATUS_OK && (t.rank == 0 || (s != STATUS_STOPPED && s != STATUS_CONFIG))) /* rank 0 says what all found */
         say_error(e);
     comm_fini(&t);
     return s;

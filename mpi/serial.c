@@ -4,15 +4,17 @@
 
 enum { INBOX_MAX = sizeof((struct serial *)0)->inbox / sizeof *((struct serial *)0)->inbox };
 
-static enum status to_worker(struct transport *t, int to, enum message_kind kind, const struct buffer *body, struct error *e)
+static enum status to_worker(struct transport *t, int to, enum message_kind kind, struct buffer *body, struct error *e)
 {
     struct serial *s = t->context;
     if (to != 1 || s->n_inbox == INBOX_MAX)
         return error_set(e, STATUS_BUG, "a message to rank %d that nobody takes", to);
     struct message *m = &s->inbox[s->n_inbox++];
     *m = (struct message){.kind = kind};
-    if (body)
-        buffer_put(&m->body, body->data, body->size);
+    if (body) {
+        m->body = *body;
+        *body = (struct buffer){0};
+    }
     return STATUS_OK;
 }
 
@@ -37,13 +39,15 @@ static enum status coordinator_poll(struct transport *t, struct message *out, bo
     return status;
 }
 
-static enum status to_coordinator(struct transport *t, int to, enum message_kind kind, const struct buffer *body, struct error *e)
+static enum status to_coordinator(struct transport *t, int to, enum message_kind kind, struct buffer *body, struct error *e)
 {
     struct serial *s = t->context;
     struct message m = {.kind = kind, .from = 1};
     (void)to;
-    if (body)
-        buffer_put(&m.body, body->data, body->size);
+    if (body) {
+        m.body = *body;
+        *body = (struct buffer){0};
+    }
     enum status status = s->deliver(s->context, &m, e);
     buffer_fini(&m.body);
     return status;
@@ -56,6 +60,18 @@ static enum status worker_poll(struct transport *t, struct message *out, bool *g
     *got = s->n_inbox > 0;
     if (*got)
         *out = take(s);
+    return STATUS_OK;
+}
+
+static bool all_sent(struct transport *t)
+{
+    (void)t;
+    return true;
+}
+
+static enum status nobody_to_serve(struct transport *t, struct error *e)
+{
+    (void)t, (void)e;
     return STATUS_OK;
 }
 
@@ -88,8 +104,8 @@ static void gang_free(struct transport *t, struct gang *g)
 void serial_init(struct serial *s)
 {
     *s = (struct serial){0};
-    s->coordinator = (struct transport){.rank = 0, .size = 1, .context = s, .send = to_worker, .poll = coordinator_poll, .pause = no_pause,
-                                        .publish = publish, .gang_new = gang_of_one, .gang_free = gang_free};
+    s->coordinator = (struct transport){.rank = 0, .size = 1, .context = s, .send = to_worker, .poll = coordinator_poll, .sent = all_sent,
+                                        .serve = nobody_to_serve, .pause = no_pause, .publish = publish, .gang_new = gang_of_one, .gang_free = gang_free};
     s->worker = s->coordinator;
     s->worker.rank = 1;
     s->worker.send = to_coordinator;

@@ -2,11 +2,12 @@
 
 #include <signal.h>
 
-static volatile sig_atomic_t seen;
+static volatile sig_atomic_t seen, count;
 
 static void note(int signal)
 {
     seen = signal;
+    count++;
 }
 
 void signals_catch(void)
@@ -22,4 +23,9 @@ void signals_catch(void)
 int signals_seen(void)
 {
     return seen;
+}
+
+int signals_count(void)
+{
+    return count;
 }

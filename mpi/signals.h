@@ -7,5 +7,7 @@
 void signals_catch(void);
 /* The signal that came, or 0. */
 int signals_seen(void);
+/* How many came so far. */
+int signals_count(void);
 
 #endif

@@ -1,7 +1,8 @@
 /* Messages between the coordinator (rank 0) and workers, whatever carries them.
  *
  * Two carriers: mpi/serial.c (one process: the worker's turn comes when the coordinator polls and nothing waits for it) and mpi/comm.c (MPI). Messages
- * are buffers with a kind; a carrier cuts large ones into pieces and never blocks for ever.
+ * are buffers with a kind; a carrier queues them, cuts large ones into pieces, and never blocks. That a rank or a message is lost, a carrier notices by
+ * itself and says as an error of any call.
  *
  * The life of a gang:
  *
@@ -32,6 +33,9 @@ enum message_kind {
     MESSAGE_FREE,
     MESSAGE_STOP,
     MESSAGE_BYE, /* coordinator to workers: the run is over */
+    MESSAGE_PING, /* these are for carriers themselves: are you there? */
+    MESSAGE_PONG,
+    MESSAGE_DEATH, /* a worker has seen that a rank of its node died */
     MESSAGE_KIND_COUNT
 };
 
@@ -44,9 +48,17 @@ struct message {
 struct transport {
     int rank, size; /* size counts the coordinator; 1 for serial, where the worker has rank 1 all the same */
     void *context;
-    enum status (*send)(struct transport *t, int to, enum message_kind kind, const struct buffer *body, struct error *e);
+    double silence_s; /* who was not heard of for so long is lost; 0: never. Set by whoever knows the configuration */
+    bool broken;      /* a rank or a message was lost: nothing more can be sent, and the program must end by aborting the others */
+    int lost_rank;    /* the rank to blame, where broken */
+    /* Takes the bytes of body (or NULL), leaving it empty, and sends them when it can; does not wait. */
+    enum status (*send)(struct transport *t, int to, enum message_kind kind, struct buffer *body, struct error *e);
     /* The next message that has arrived: *got false where there is none yet. Does not wait. The caller frees out->body. */
     enum status (*poll)(struct transport *t, struct message *out, bool *got, struct error *e);
+    /* Has everything that was sent been handed over? */
+    bool (*sent)(struct transport *t);
+    /* Keeps the carrier going (answers, watches) while its owner is busy with something else. */
+    enum status (*serve)(struct transport *t, struct error *e);
     /* Sleeps a little, longer the longer nothing has come. */
     void (*pause)(struct transport *t);
     /* Collective over all ranks, once, at the start: what the coordinator has read, for everybody. text (copied) and block (one copy a node, at the

@@ -40,9 +40,10 @@ bool words_take(int argc, char **argv, struct run_options *out, bool *marked)
     return true;
 }
 
-void words_take_error(const char *text, struct error *e)
+long words_take_number(const char *text, const char **rest)
 {
-    char *rest;
-    long code = strtol(text, &rest, 10);
-    error_set(e, (enum status)code, "%s", *rest == ' ' ? rest + 1 : rest);
+    char *end;
+    long number = strtol(text, &end, 10);
+    *rest = *end == ' ' ? end + 1 : end;
+    return number;
 }

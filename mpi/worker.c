@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "mpi/assignment.h"
 
@@ -11,7 +12,7 @@ struct worker {
     struct transport *transport;
     const struct config *config;
     const struct flows *flows;
-    double silence_s, checkpoint_s;
+    double checkpoint_s;
     /* The trial in hand; params.n == 0 while there is none. */
     struct assignment assignment;
     struct buffer body; /* that the assignment's state points into */
@@ -22,7 +23,6 @@ struct worker {
     struct model_spec spec;
     bool told_to_stop, over;
     double last_checkpoint;
-    enum status lost; /* what the transport said last */
 };
 
 static double clock_s(void)
@@ -39,7 +39,6 @@ struct worker *worker_new(struct transport *t, const struct config *c, const str
     w->config = c;
     w->flows = f;
     w->task_index = -1;
-    budget_seconds(params_get(&c->budget, "silence"), &w->silence_s, NULL);
     budget_seconds(params_get(&c->budget, "checkpoint"), &w->checkpoint_s, NULL);
     return w;
 }
@@ -63,10 +62,9 @@ void worker_free(struct worker *w)
     free(w);
 }
 
-static enum status tell(struct worker *w, enum message_kind kind, const struct buffer *body, struct error *e)
+static enum status tell(struct worker *w, enum message_kind kind, struct buffer *body, struct error *e)
 {
-    w->lost = w->transport->send(w->transport, 0, kind, body, e);
-    return w->lost;
+    return w->transport->send(w->transport, 0, kind, body, e);
 }
 
 static enum status tell_trial(struct worker *w, enum message_kind kind, int epoch, const char *text, struct error *e)
@@ -129,11 +127,12 @@ static enum status prepare(struct worker *w, struct error *e)
     return w->spec.kind ? STATUS_OK : error_set(e, STATUS_BUG, "no model \"%s\"", params_text(&w->params, "model"));
 }
 
-static enum status assigned(struct worker *w, const struct message *m, struct error *e)
+static enum status assigned(struct worker *w, struct message *m, struct error *e)
 {
     struct error why = {0};
     forget(w);
-    buffer_put(&w->body, m->body.data, m->body.size);
+    w->body = m->body; /* large where it holds a checkpoint */
+    m->body = (struct buffer){0};
     w->told_to_stop = false;
     if (prepare(w, &why) == STATUS_OK)
         return tell_trial(w, MESSAGE_READY, 0, "", e);
@@ -156,13 +155,14 @@ static enum status sink_epoch(void *context, const struct model_progress *p, str
 static bool sink_due(void *context)
 {
     struct worker *w = context;
-    return w->checkpoint_s > 0 && clock_s() - w->last_checkpoint >= w->checkpoint_s;
+    return w->checkpoint_s > 0 && clock_s() - w->last_checkpoint >= w->checkpoint_s && w->transport->sent(w->transport);
 }
 
 static enum status sink_checkpoint(void *context, int epoch, const struct buffer *state, struct error *e)
 {
     struct worker *w = context;
     struct buffer body = {0};
+    fault_at(FAULT_CHECKPOINT);
     trial_put(&body, w->assignment.trial, epoch);
     buffer_put_bytes(&body, state->data, state->size);
     enum status s = tell(w, MESSAGE_CHECKPOINT, &body, e);
@@ -194,10 +194,11 @@ static bool stop_asked(struct gang *g)
     struct worker *w = g->stop_context;
     struct message m = {0};
     bool got = true;
+    if (w->told_to_stop)
+        w->transport->serve(w->transport, NULL);
     while (!w->told_to_stop && got) {
-        w->lost = w->transport->poll(w->transport, &m, &got, NULL);
-        if (w->lost != STATUS_OK)
-            return w->told_to_stop = true;
+        if (w->transport->poll(w->transport, &m, &got, NULL) != STATUS_OK)
+            return w->told_to_stop = true; /* the carrier is broken: whatever comes next says so */
         if (!got)
             break;
         w->told_to_stop |= m.kind == MESSAGE_STOP || m.kind == MESSAGE_BYE;
@@ -213,6 +214,7 @@ static enum status train(struct worker *w, struct gang *g, struct error *e)
     struct training_result result = {0};
     double start = clock_s();
     struct error why = {0};
+    fault_at_number(FAULT_TRIAL, w->assignment.trial + 1);
     w->last_checkpoint = start;
     enum status s = training_run(&w->spec, w->task->parts, g, &sink, w->assignment.n_state ? w->assignment.state : NULL, w->assignment.n_state,
                                  &result, &why);
@@ -222,7 +224,7 @@ static enum status train(struct worker *w, struct gang *g, struct error *e)
     else if (s == STATUS_STOPPED && g->rank == 0)
         told = tell_trial(w, MESSAGE_STOPPED, 0, "", e);
     else if (s != STATUS_OK && s != STATUS_STOPPED)
-        told = tell_trial(w, MESSAGE_FAILED, 0, why.message, e);
+        told = tell_trial(w, MESSAGE_FAILED, result.epochs, why.message, e);
     training_result_fini(&result);
     return told;
 }
@@ -240,7 +242,7 @@ static enum status go(struct worker *w, struct error *e)
     return STATUS_OK;
 }
 
-enum status worker_handle(struct worker *w, const struct message *m, bool *over, struct error *e)
+enum status worker_handle(struct worker *w, struct message *m, bool *over, struct error *e)
 {
     enum status s = STATUS_OK;
     if (m->kind == MESSAGE_ASSIGN) {
@@ -259,7 +261,6 @@ enum status worker_handle(struct worker *w, const struct message *m, bool *over,
 
 enum status worker_loop(struct worker *w, struct error *e)
 {
-    double heard = clock_s();
     for (bool over = false; !over;) {
         struct message m = {0};
         bool got;
@@ -268,9 +269,6 @@ enum status worker_loop(struct worker *w, struct error *e)
             enum status s = worker_handle(w, &m, &over, e);
             buffer_fini(&m.body);
             TRY(s);
-            heard = clock_s();
-        } else if (w->silence_s > 0 && clock_s() - heard > w->silence_s) {
-            return error_set(e, STATUS_IO, "worker %d heard nothing from the coordinator for %.0f s", w->transport->rank, w->silence_s);
         } else {
             w->transport->pause(w->transport);
         }

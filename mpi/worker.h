@@ -11,7 +11,7 @@ struct worker;
 struct worker *worker_new(struct transport *t, const struct config *c, const struct flows *f);
 void worker_free(struct worker *w);
 /* What a message asks for; may take as long as a trial. *over: the run has ended. Errors are those of the transport: trials' own go to the coordinator. */
-enum status worker_handle(struct worker *w, const struct message *m, bool *over, struct error *e);
+enum status worker_handle(struct worker *w, struct message *m, bool *over, struct error *e);
 /* Until the coordinator says BYE, or is silent for too long. */
 enum status worker_loop(struct worker *w, struct error *e);
 
