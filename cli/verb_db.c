@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/query_verbs.h"
 #include "storage/db.h"
@@ -21,6 +22,16 @@ static enum status run_snapshot(const struct arguments *a, struct error *e)
     return db_snapshot(a->positional[0], a->positional[1], e);
 }
 
+static enum status run_upgrade(const struct arguments *a, struct error *e)
+{
+    char *line;
+    TRY(db_upgrade(a->positional[0], &line, e));
+    bool printed = puts(line) >= 0;
+    free(line);
+    return printed ? STATUS_OK : error_set(e, STATUS_IO, "standard output cannot be written");
+}
+
 const struct verb verb_db_check = {"db check", "DB", "looks for damage: pages, references, checksums, states", NULL, 1, 1, true, run_check};
 const struct verb verb_db_digest = {"db digest", "DB", "one sha256 over all results: equal bits, equal digests", NULL, 1, 1, false, run_digest};
 const struct verb verb_db_snapshot = {"db snapshot", "DB OUT", "a copy that is whole, also while a run writes", NULL, 2, 2, false, run_snapshot};
+const struct verb verb_db_upgrade = {"db upgrade", "DB", "brings a database of an older flowsweep to this one's schema, and keeps it as it was", NULL, 1, 1, false, run_upgrade};

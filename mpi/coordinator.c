@@ -82,7 +82,7 @@ static enum status write_plan(struct coordinator *c, struct error *e)
     if (s == STATUS_OK)
         s = db_study(c->db, config, hash, now_s(), e);
     if (s == STATUS_OK)
-        s = db_job_start(c->db, config, c->r.transport->size, now_s(), &c->job, e);
+        s = db_job_start(c->db, config, c->r.transport->size, getenv("OPENBLAS_CORETYPE"), now_s(), &c->job, e);
     if (s == STATUS_OK)
         s = db_plan(c->db, config, c->plan, first, c->r.options->retry_failed, e);
     if (s == STATUS_OK)
@@ -143,7 +143,13 @@ static enum status open_database(struct coordinator *c, struct error *e)
         free(line);
     }
     free(renamed);
-    return db_open(&c->db, path, true, o->take_over, e);
+    TRY(db_open(&c->db, path, true, o->take_over, e));
+    if (db_as_it_was(c->db) && !o->quiet && c->r.say) {
+        char *line = memory_format("%s: made by an older flowsweep, and upgraded; as it was: %s", path, db_as_it_was(c->db));
+        c->r.say(line, false);
+        free(line);
+    }
+    return STATUS_OK;
 }
 
 static enum status start(struct coordinator *c, struct error *e)
@@ -234,10 +240,11 @@ static enum status assign(struct coordinator *c, const struct scheduler_action *
     int64_t id = c->trials[action->trial].id;
     g->started = now_s();
     enum status s = db_checkpoint_read(c->db, id, &state, &g->epoch, e);
+    struct db_start start = {id, c->job, g->members, g->n, g->epoch, getenv("OPENBLAS_CORETYPE")};
     if (s == STATUS_OK)
         s = db_begin(c->db, e);
     if (s == STATUS_OK)
-        s = commit(c, db_trial_start(c->db, id, c->job, g->n, g->epoch, g->started, &g->attempt, e), e);
+        s = commit(c, db_trial_start(c->db, &start, g->started, &g->attempt, e), e);
     if (s == STATUS_OK)
         s = send_assignment(c, g, &state, e);
     buffer_fini(&state);

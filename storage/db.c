@@ -53,6 +53,7 @@ void db_close(struct db *d)
         close(d->lock);
     }
     free(d->lock_path);
+    free(d->as_it_was);
     free(d->path);
     free(d);
 }
@@ -71,6 +72,7 @@ static enum status check_version(struct db *d, struct error *e)
     if (version > DB_VERSION)
         return error_set(e, STATUS_IO, "%s: was made by a newer flowsweep (schema %lld, this one knows %d)", d->path, (long long)version,
                          DB_VERSION);
+    d->version = (int)version;
     return STATUS_OK;
 }
 
@@ -231,6 +233,7 @@ static enum status open_locked(struct db *d, bool exists, bool take_over, struct
     TRY(sql_exec(d, "PRAGMA synchronous = FULL", e));
     if (!exists)
         TRY(make_schema(d, e));
+    d->version = exists ? d->version : DB_VERSION;
     return become_holder(d, take_over, e);
 }
 
@@ -249,6 +252,8 @@ enum status db_open(struct db **out, const char *path, bool create, bool take_ov
     struct db *d;
     TRY(db_new(&d, path, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), e));
     enum status s = open_locked(d, exists, take_over, e);
+    if (s == STATUS_OK && create)
+        s = db_upgrade_here(d, e);
     if (s != STATUS_OK) {
         db_close(d);
         return s;
@@ -276,6 +281,13 @@ enum status db_open_read(struct db **out, const char *path, struct error *e)
     return STATUS_OK;
 }
 
+char *db_name_beside(const char *path, const char *word)
+{
+    const char *dot = strrchr(path, '.');
+    size_t stem = dot && !strchr(dot, '/') && dot != path ? (size_t)(dot - path) : strlen(path);
+    return memory_format("%.*s.%s%s", (int)stem, path, word, path + stem);
+}
+
 enum status db_set_aside(const char *path, char **renamed, struct error *e)
 {
     *renamed = NULL;
@@ -284,12 +296,10 @@ enum status db_set_aside(const char *path, char **renamed, struct error *e)
     struct db *d; /* nobody may hold it, and its journal must be folded in */
     TRY(db_open(&d, path, false, false, e));
     db_close(d);
-    size_t stem = strlen(path);
-    const char *dot = strrchr(path, '.');
-    if (dot && !strchr(dot, '/') && dot != path)
-        stem = (size_t)(dot - path);
     for (int i = 1; i < 100000; i++) {
-        char *name = memory_format("%.*s.%d%s", (int)stem, path, i, path + stem);
+        char number[16];
+        snprintf(number, sizeof number, "%d", i);
+        char *name = db_name_beside(path, number);
         if (access(name, F_OK) != 0 && rename(path, name) == 0) {
             *renamed = name;
             return STATUS_OK;

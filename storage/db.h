@@ -13,12 +13,14 @@
 
 struct db;
 
-/* Opens (making it where `create`) for writing. STATUS_IO: no database, another program's, newer, damaged, held by another run (host, pid, since when).
+/* Opens for writing; where `create`, makes it, or brings an older one to this schema first (db_as_it_was). STATUS_IO: no database, another program's, newer, damaged, held by another run (host, pid, since when).
  * Waits up to 15 s for a dying holder. */
 enum status db_open(struct db **out, const char *path, bool create, bool take_over, struct error *e);
 /* Read-only. STATUS_NO_INPUT where there is no such file. */
 enum status db_open_read(struct db **out, const char *path, struct error *e);
 void db_close(struct db *d);
+/* Where db_open upgraded it: the name of the copy kept before; else NULL. */
+const char *db_as_it_was(const struct db *d);
 /* --fresh: renames an existing database to NAME.1.db, .. *renamed (or NULL) is owned by the caller. */
 enum status db_set_aside(const char *path, char **renamed, struct error *e);
 
@@ -28,8 +30,8 @@ void db_rollback(struct db *d);
 
 /* Makes the study, or checks that it is the same one (STATUS_CONFIG names what differs). */
 enum status db_study(struct db *d, const struct config *c, const char *data_hash, double now, struct error *e);
-/* One launch. *job is its id. n_ranks counts the coordinator; 1 for -n 0. */
-enum status db_job_start(struct db *d, const struct config *c, int n_ranks, double now, int64_t *job, struct error *e);
+/* One launch. *job is its id. n_ranks counts the coordinator; 1 for -n 0. arithmetic names the kernel of BLAS, or is NULL where nobody knows. */
+enum status db_job_start(struct db *d, const struct config *c, int n_ranks, const char *arithmetic, double now, int64_t *job, struct error *e);
 enum status db_job_end(struct db *d, int64_t job, double now, const char *why, struct error *e);
 /* Tasks, configurations, trials of the plan: new ones queued, running ones of earlier jobs queued again, those outside the plan cancelled, cancelled ones
  * inside it queued again, failed ones queued where retry_failed. tasks: (n_tasks of the config) labels, counts and parts. */
@@ -45,7 +47,14 @@ enum status db_trials(struct db *d, const struct plan *p, struct db_trial *out, 
 enum status db_checkpoint_read(struct db *d, int64_t trial, struct buffer *state, int *epoch, struct error *e);
 
 /* Transitions. now: seconds since 1970. */
-enum status db_trial_start(struct db *d, int64_t trial, int64_t job, int gang, int epoch, double now, int64_t *attempt, struct error *e);
+struct db_start {
+    int64_t trial, job;
+    const int *ranks; /* (n_ranks) of the gang */
+    int n_ranks;
+    int epoch; /* of the checkpoint that it goes on from, or 0 */
+    const char *arithmetic; /* or NULL */
+};
+enum status db_trial_start(struct db *d, const struct db_start *start, double now, int64_t *attempt, struct error *e);
 /* Curve rows up to an epoch and, where state is not NULL, the checkpoint, one transaction's worth. */
 enum status db_trial_curves(struct db *d, int64_t trial, const struct model_progress *rows, int n, struct error *e);
 enum status db_checkpoint_write(struct db *d, int64_t trial, int64_t attempt, int epoch, const void *state, size_t n, struct error *e);
@@ -82,6 +91,8 @@ enum status db_outcome(const char *path, char **why, int64_t *done, struct error
 enum status db_check(const char *path, struct table *out, struct error *e);
 enum status db_digest(const char *path, char hex[HASH_HEX], struct error *e);
 enum status db_snapshot(const char *path, const char *out, struct error *e);
+/* *line: what was done, in words; owned by the caller. */
+enum status db_upgrade(const char *path, char **line, struct error *e);
 
 /* The handle (struct sqlite3 *), for the other files of storage/. */
 void *db_handle(struct db *d);

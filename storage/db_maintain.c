@@ -174,9 +174,9 @@ enum status db_check(const char *path, struct table *out, struct error *e)
     return s;
 }
 
-/* --- snapshot --- */
+/* --- copies --- */
 
-static enum status copy(struct db *d, const char *to, struct error *e)
+static enum status write_copy(struct db *d, const char *to, struct error *e)
 {
     sqlite3 *target = NULL;
     int code = sqlite3_open_v2(to, &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
@@ -192,18 +192,24 @@ static enum status copy(struct db *d, const char *to, struct error *e)
     return s;
 }
 
-enum status db_snapshot(const char *path, const char *out, struct error *e)
+enum status db_copy(struct db *d, const char *out, struct error *e)
 {
-    struct db *d;
-    TRY(db_open_read(&d, path, e));
     char *temporary = memory_format("%s.%ld.part", out, (long)getpid());
     enum status s = access(out, F_OK) == 0 ? error_set(e, STATUS_CANNOT_CREATE, "%s: exists already; nothing was written", out)
-                                           : copy(d, temporary, e);
+                                           : write_copy(d, temporary, e);
     if (s == STATUS_OK && rename(temporary, out) != 0)
         s = error_set(e, STATUS_CANNOT_CREATE, "%s: %s", out, strerror(errno));
     if (s != STATUS_OK)
         unlink(temporary);
     free(temporary);
+    return s;
+}
+
+enum status db_snapshot(const char *path, const char *out, struct error *e)
+{
+    struct db *d;
+    TRY(db_open_read(&d, path, e));
+    enum status s = db_copy(d, out, e);
     db_close(d);
     return s;
 }

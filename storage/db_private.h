@@ -5,7 +5,7 @@
 #include "storage/db.h"
 #include "storage/sql.h"
 
-enum { DB_APPLICATION_ID = 0x464c5357, DB_VERSION = 1, DB_CHUNK = 16 << 20 }; /* "FLSW" */
+enum { DB_APPLICATION_ID = 0x464c5357, DB_VERSION = 2, DB_CHUNK = 16 << 20 }; /* "FLSW" */
 
 struct db {
     sqlite3 *sqlite;
@@ -13,8 +13,19 @@ struct db {
     char *lock_path;  /* owned; NULL for readers */
     int lock;         /* file descriptor or -1 */
     char token[33];   /* of the holder row */
+    int version;      /* of its schema; at most DB_VERSION */
+    char *as_it_was;  /* owned; the copy kept when opening upgraded it, or NULL */
     enum metric metric;
 };
+
+/* STATUS_IO where the schema is older: for queries that need what came since. */
+enum status db_current(struct db *d, struct error *e);
+/* Brings a database that we hold to DB_VERSION, in one transaction, after a copy of it was kept. */
+enum status db_upgrade_here(struct db *d, struct error *e);
+/* NAME.word.db beside NAME.db; owned by the caller. */
+char *db_name_beside(const char *path, const char *word);
+/* A copy that is whole, one file and nobody's; whoever writes meanwhile does not wait. STATUS_CANNOT_CREATE where `out` exists. */
+enum status db_copy(struct db *d, const char *out, struct error *e);
 
 /* Makes the views trials and configs anew for the parameters there are. */
 enum status db_views(struct db *d, struct error *e);

@@ -117,14 +117,15 @@ static void read_processor(char out[128])
         fclose(f);
 }
 
-enum status db_job_start(struct db *d, const struct config *c, int n_ranks, double now, int64_t *job, struct error *e)
+enum status db_job_start(struct db *d, const struct config *c, int n_ranks, const char *arithmetic, double now, int64_t *job, struct error *e)
 {
     char host[256] = "", processor[128];
     gethostname(host, sizeof host - 1);
     read_processor(processor);
     TRY(sql_run(d, e, "UPDATE job SET why = 'died' WHERE ended IS NULL AND why IS NULL", ""));
-    TRY(sql_run(d, e, "INSERT INTO job (slurm_job, host, ranks, processor, config, started) VALUES (?, ?, ?, ?, ?, ?)", "ttittr",
-                getenv("SLURM_JOB_ID"), host, (int64_t)n_ranks, processor, c->text ? c->text : "", now));
+    TRY(sql_run(d, e, "INSERT INTO job (slurm_job, host, ranks, processor, config, started, arithmetic, placement) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "ttittrtt", getenv("SLURM_JOB_ID"), host, (int64_t)n_ranks, processor, c->text ? c->text : "", now, arithmetic,
+                params_text(&c->data, "placement")));
     *job = sql_last_id(d);
     return STATUS_OK;
 }
@@ -237,7 +238,7 @@ static enum status put_trials(struct db *d, const struct plan *p, const int64_t 
 
 static enum status settle_states(struct db *d, bool retry_failed, struct error *e)
 {
-    TRY(sql_run(d, e, "UPDATE attempt SET outcome = 'died' WHERE outcome IS NULL", ""));
+    TRY(sql_run(d, e, "UPDATE attempt SET outcome = 'died', why = 'its job ended without a word' WHERE outcome IS NULL", ""));
     TRY(sql_run(d, e, "UPDATE trial SET state = 'queued' WHERE state = 'running'", ""));
     TRY(sql_run(d, e, "UPDATE trial SET state = 'queued', error = NULL WHERE state = 'cancelled' AND identity IN (SELECT identity FROM planned)", ""));
     if (retry_failed)

@@ -1,5 +1,6 @@
 /* Transitions of trials. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,21 +8,33 @@
 #include "base/memory.h"
 #include "storage/db_private.h"
 
-enum status db_trial_start(struct db *d, int64_t trial, int64_t job, int gang, int epoch, double now, int64_t *attempt, struct error *e)
+enum status db_trial_start(struct db *d, const struct db_start *start, double now, int64_t *attempt, struct error *e)
 {
-    TRY(sql_run(d, e, "UPDATE trial SET state = 'running', error = NULL WHERE id = ?", "i", trial));
-    TRY(sql_run(d, e, "INSERT INTO attempt (trial, job, gang, epoch_from, started) VALUES (?, ?, ?, ?, ?)", "iiiir", trial, job, (int64_t)gang,
-                (int64_t)epoch, now));
+    struct buffer ranks = {0};
+    for (int i = 0; i < start->n_ranks; i++)
+        buffer_printf(&ranks, "%s%d", i ? "," : "[", start->ranks[i]);
+    buffer_puts(&ranks, "]");
+    enum status s = sql_run(d, e, "UPDATE trial SET state = 'running', error = NULL WHERE id = ?", "i", start->trial);
+    if (s == STATUS_OK)
+        s = sql_run(d, e, "INSERT INTO attempt (trial, job, gang, epoch_from, started, ranks, arithmetic) VALUES (?, ?, ?, ?, ?, ?, ?)", "iiiirtt",
+                    start->trial, start->job, (int64_t)start->n_ranks, (int64_t)start->epoch, now, ranks.data, start->arithmetic);
+    buffer_fini(&ranks);
     *attempt = sql_last_id(d);
-    return STATUS_OK;
+    return s;
 }
 
-static enum status end_attempt(struct db *d, int64_t trial, int64_t attempt, int epoch, const char *outcome, double seconds, double now,
-                               struct error *e)
+struct ending {
+    const char *outcome, *why; /* why: in words, or NULL */
+    int epoch;
+    double seconds, now;
+};
+
+static enum status end_attempt(struct db *d, int64_t trial, int64_t attempt, const struct ending *end, struct error *e)
 {
+    double seconds = end->seconds;
     TRY(sql_run(d, e,
-                "UPDATE attempt SET epoch_to = ?, outcome = ?, computed_s = ?, waited_s = max(0, ? - started - ?), ended = ? WHERE id = ?",
-                "itrrrri", (int64_t)epoch, outcome, seconds, now, seconds, now, attempt));
+                "UPDATE attempt SET epoch_to = ?, outcome = ?, why = ?, computed_s = ?, waited_s = max(0, ? - started - ?), ended = ? WHERE id = ?",
+                "ittrrrri", (int64_t)end->epoch, end->outcome, end->why, seconds, end->now, seconds, end->now, attempt));
     return sql_run(d, e, "UPDATE trial SET wall_s = wall_s + ? WHERE id = ?", "ri", seconds, trial);
 }
 
@@ -233,7 +246,7 @@ enum status db_trial_done(struct db *d, const struct config *c, int64_t trial, i
     char model[HASH_HEX], proba[HASH_HEX];
     hash_bytes(r->model, r->model_size, model);
     hash_probabilities(r, proba);
-    TRY(end_attempt(d, trial, attempt, r->epochs, "done", r->seconds, now, e));
+    TRY(end_attempt(d, trial, attempt, &(struct ending){"done", NULL, r->epochs, r->seconds, now}, e));
     TRY(sql_run(d, e, "UPDATE trial SET state = 'done', epochs = ?, features = ?, model_sha256 = ?, proba_sha256 = ? WHERE id = ?", "ittti",
                 (int64_t)r->epochs, r->features, model, proba, trial));
     TRY(put_metrics(d, trial, r, PART_STOP, e));
@@ -248,14 +261,19 @@ enum status db_trial_done(struct db *d, const struct config *c, int64_t trial, i
 
 enum status db_trial_failed(struct db *d, int64_t trial, int64_t attempt, const char *message, double seconds, double now, struct error *e)
 {
-    TRY(end_attempt(d, trial, attempt, 0, "failed", seconds, now, e));
+    TRY(end_attempt(d, trial, attempt, &(struct ending){"failed", message, 0, seconds, now}, e));
     TRY(drop_checkpoint(d, trial, e));
     return sql_run(d, e, "UPDATE trial SET state = 'failed', error = ? WHERE id = ?", "ti", message, trial);
 }
 
 enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, int epoch, double seconds, double now, struct error *e)
 {
-    TRY(end_attempt(d, trial, attempt, epoch, "stopped", seconds, now, e));
+    char why[80];
+    if (epoch > 0)
+        snprintf(why, sizeof why, "told to stop; it goes on from epoch %d", epoch);
+    else
+        snprintf(why, sizeof why, "told to stop before its first checkpoint");
+    TRY(end_attempt(d, trial, attempt, &(struct ending){"stopped", why, epoch, seconds, now}, e));
     return sql_run(d, e, "UPDATE trial SET state = 'queued' WHERE id = ?", "i", trial);
 }
 

@@ -16,7 +16,7 @@ static const struct part_of_show parts[] = {
     {"parameters", "parameters",
      "SELECT p.name, p.value FROM configuration_param p JOIN trial t ON t.configuration = p.configuration WHERE t.id = ? ORDER BY p.name"},
     {"attempts", "attempts",
-     "SELECT job, gang, epoch_from, epoch_to, outcome, computed_s, waited_s FROM attempt WHERE trial = ? ORDER BY id"},
+     "SELECT job, gang, ranks, epoch_from, epoch_to, outcome, why, computed_s, waited_s FROM attempt WHERE trial = ? ORDER BY id"},
     {"metrics (test is sealed: flowsweep reveal)", "metrics",
      "SELECT part || '_' || name AS metric, value FROM metric WHERE trial = ? AND epoch IS NULL ORDER BY part DESC, rowid"},
     {"curves", "curves",
@@ -36,8 +36,8 @@ enum status query_show(const char *path, int64_t trial, struct table **tables, i
     *tables = NULL;
     *n = 0;
     TRY(query_open(&d, path, e));
+    enum status s = db_current(d, e);
     *tables = memory_new(PARTS * sizeof **tables);
-    enum status s = STATUS_OK;
     for (int i = 0; s == STATUS_OK && i < PARTS; i++) {
         s = query_table(d, &(*tables)[i], e, parts[i].query, "i", trial);
         (*tables)[i].title = memory_text(parts[i].title);

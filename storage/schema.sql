@@ -1,4 +1,5 @@
 -- The results database of a study. Times are seconds since 1970; blobs of numbers are little-endian.
+-- Schema version 2. A change here is a migration in storage/db_upgrade.c, which adds columns at the end, as they stand here.
 -- The views trials and configs are made by storage/db_views.c, since their columns follow from the parameters in use.
 
 -- One study a file. hash is that of text, what changes results; text names it, so that differences can be told.
@@ -29,7 +30,10 @@ CREATE TABLE job (
     id INTEGER PRIMARY KEY,
     slurm_job TEXT, host TEXT NOT NULL, ranks INTEGER NOT NULL, processor TEXT NOT NULL,
     config TEXT NOT NULL,            -- the file as it was
-    started REAL NOT NULL, ended REAL, why TEXT
+    started REAL NOT NULL, ended REAL, why TEXT,
+    arithmetic TEXT,                 -- kernel that BLAS used; NULL: from before version 2
+    placement TEXT,                  -- data.placement of this launch
+    dead_rank INTEGER                -- the rank that died first; NULL: none, or nobody knows
 );
 
 CREATE TABLE task (
@@ -80,7 +84,11 @@ CREATE TABLE attempt (
     epoch_from INTEGER NOT NULL, epoch_to INTEGER,
     outcome TEXT,                    -- done, failed, stopped, died; NULL while it runs
     computed_s REAL, waited_s REAL,
-    started REAL NOT NULL, ended REAL
+    started REAL NOT NULL, ended REAL,
+    ranks TEXT,                      -- JSON list: the MPI ranks of the gang; NULL: from before version 2
+    blamed INTEGER NOT NULL DEFAULT 0,  -- 1: a rank of this gang died first, and that ended the job
+    why TEXT,                        -- how it ended, in words; NULL where done
+    arithmetic TEXT                  -- kernel that BLAS used
 );
 CREATE INDEX attempt_trial ON attempt (trial);
 
