@@ -90,11 +90,22 @@ static enum status check_format(const struct verb *v, const struct arguments *a,
                      near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
+/* Where the words for another program begin: behind the first --, which getopt would lose among the arguments that it moves. */
+static int find_rest(const struct verb *v, int argc, char **argv)
+{
+    for (int i = 1; v->rest && i < argc; i++)
+        if (strcmp(argv[i], "--") == 0)
+            return i;
+    return argc;
+}
+
 enum status arguments_parse(const struct verb *v, int argc, char **argv, struct arguments *out, bool *help, struct error *e)
 {
     struct option_list list;
+    int own = find_rest(v, argc, argv);
     list_make(v, &list);
-    *out = (struct arguments){0};
+    *out = (struct arguments){.rest = argv + own + (own < argc), .n_rest = argc - own - (own < argc)};
+    argc = own;
     *help = false;
     opterr = 0;
     optind = 1;

@@ -44,7 +44,8 @@ static void put_option(const struct verb_option *o, struct buffer *out)
 enum status help_verb(const struct verb *v, struct error *e)
 {
     struct buffer out = {0};
-    buffer_printf(&out, "usage: flowsweep %s %s%s\n\n%s\n", v->name, v->arguments, v->options || v->tables ? " [OPTIONS]" : "", v->help);
+    buffer_printf(&out, "usage: flowsweep %s %s%s%s%s%s\n\n%s\n", v->name, v->arguments, v->options || v->tables ? " [OPTIONS]" : "",
+                  v->rest ? " [-- " : "", v->rest ? v->rest : "", v->rest ? "]" : "", v->help);
     if (v->options || v->tables)
         buffer_puts(&out, "\n");
     for (const struct verb_option *o = v->options; o && o->name; o++)

@@ -23,6 +23,8 @@ static void put_verb(struct buffer *out, const struct verb *v)
     put_escaped(out, v->name);
     buffer_puts(out, " ");
     put_escaped(out, v->arguments);
+    if (v->rest)
+        buffer_printf(out, " [\\-\\- %s]", v->rest);
     buffer_puts(out, "\n");
     put_escaped(out, v->help);
     buffer_puts(out, "\n");

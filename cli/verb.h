@@ -17,6 +17,8 @@ struct arguments {
     int n_positional;
     struct option_given *given; /* owned */
     int n_given;
+    char **rest; /* what follows --, where the verb takes it; points into argv */
+    int n_rest;
 };
 
 struct verb_option {
@@ -34,6 +36,7 @@ struct verb {
     int min_positional, max_positional;
     bool tables; /* prints tables: takes --format table|csv|json */
     enum status (*run)(const struct arguments *a, struct error *e);
+    const char *rest; /* what may follow --, as shown; NULL: nothing */
 };
 
 extern const struct verb *const verbs[]; /* cli/verbs.c; ends with NULL */

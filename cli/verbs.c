@@ -2,7 +2,7 @@
 #include "cli/verb.h"
 
 #define VERBS(X)                                                                                             \
-    X(init) X(run) X(plan) X(status) X(ls) X(show) X(best) X(ensemble) X(reveal) X(export) X(predict) X(score) X(predictions)             \
+    X(init) X(run) X(plan) X(submit) X(status) X(ls) X(show) X(best) X(ensemble) X(reveal) X(export) X(predict) X(score) X(predictions)             \
         X(data_inspect) X(data_synth) X(db_check) X(db_digest) X(db_snapshot) X(db_upgrade) X(help)
 
 #define X(name) extern const struct verb verb_##name;

@@ -8,4 +8,5 @@ add_custom_command(OUTPUT ${man} ${completion}
 add_custom_target(flowsweep_docs ALL DEPENDS ${man} ${completion})
 install(FILES ${man} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME flowsweep)
+install(FILES slurm/flowsweep.sbatch DESTINATION ${CMAKE_INSTALL_DATADIR}/flowsweep)
 install(DIRECTORY configs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/flowsweep/configs FILES_MATCHING PATTERN "*.cfg")

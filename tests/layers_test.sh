@@ -10,7 +10,7 @@ for i in "${!rooms[@]}"; do
         found=$(grep -nE "#include \"$above/" "$room"/*.[ch] 2>/dev/null) && say "$room/ includes $above/, a room above it:
 $found"
     done
-    found=$(grep -nE '#include "' "$room"/*.[ch] 2>/dev/null | grep -vE '#include "(base|flows|models|sweep|storage|mpi|cli)/[a-z0-9_]+\.h"|schema_sql\.h') &&
+    found=$(grep -nE '#include "' "$room"/*.[ch] 2>/dev/null | grep -vE '#include "(base|flows|models|sweep|storage|mpi|cli)/[a-z0-9_]+\.h"|schema_sql\.h|slurm_template\.h') &&
         say "includes name their room, as in #include \"base/status.h\":
 $found"
 done
