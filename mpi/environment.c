@@ -1,5 +1,6 @@
 #include "mpi/environment.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,4 +100,61 @@ void environment_set_mpi(const char **says)
 bool environment_launched(void)
 {
     return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK");
+}
+
+/* A count in the environment; 0 where there is none. */
+static int count_of(const char *name)
+{
+    const char *text = getenv(name);
+    long n = text ? strtol(text, NULL, 10) : 0;
+    return n > 0 && n < 100000000 ? (int)n : 0;
+}
+
+int environment_started(void)
+{
+    static const char *const launchers[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}; /* mpirun's word before that of the step which it stands in */
+    for (int i = 0; i < 2; i++)
+        if (count_of(launchers[i]) > 0)
+            return count_of(launchers[i]);
+    if (!getenv("SLURM_STEP_ID"))
+        return 1;
+    int step = count_of("SLURM_STEP_NUM_TASKS"), tasks = step ? step : count_of("SLURM_NTASKS");
+    return tasks ? tasks : 1;
+}
+
+/* Slurm's list of tasks on each node, "2(x3),1": 7. */
+static int sum_of(const char *list)
+{
+    long sum = 0;
+    for (char *at = (char *)(uintptr_t)list; at && *at;) {
+        char *end;
+        long tasks = strtol(at, &end, 10), nodes = 1;
+        if (end == at || tasks < 0 || tasks > 1000000)
+            return 0;
+        if (strncmp(end, "(x", 2) == 0)
+            nodes = strtol(end + 2, &end, 10);
+        sum += nodes > 0 && nodes < 1000000 ? tasks * nodes : 0;
+        at = end + strcspn(end, ",");
+        at += *at == ',';
+    }
+    return sum < 100000000 ? (int)sum : 0;
+}
+
+int environment_job_tasks(void)
+{
+    if (!getenv("SLURM_JOB_ID") || environment_launched() || environment_started() > 1)
+        return 0;
+    int tasks = count_of("SLURM_NTASKS");
+    return tasks ? tasks : sum_of(getenv("SLURM_TASKS_PER_NODE"));
+}
+
+enum status environment_refuse_alone(struct error *e)
+{
+    int n = environment_started();
+    if (n == 1)
+        return error_set(e, STATUS_CONFIG, "one rank alone: two are needed at least, a coordinator and a worker; run -n 0 needs one process, without MPI");
+    if (getenv("SLURM_STEP_ID"))
+        return error_set(e, STATUS_CONFIG, "started %d times, not as one job of %d ranks: srun and this MPI do not know each other; try srun --mpi=pmix (srun --mpi=list "
+                         "names others), or mpirun", n, n);
+    return error_set(e, STATUS_CONFIG, "started %d times, not as one job of %d ranks: the launcher belongs to another MPI than flowsweep-mpi", n, n);
 }

@@ -72,6 +72,7 @@ static enum status exec_in_place(const struct run_options *o, struct error *e)
     int n = words_arguments(o, program, flags, arguments);
     arguments[n] = NULL;
     environment_set_arithmetic();
+    environment_set_mpi(&(const char *){NULL});
     execv(program, arguments);
     return error_set(e, STATUS_BUG, "%s: %s", program, strerror(errno));
 }
@@ -262,9 +263,16 @@ static enum status with_restarts(struct launch *l, struct error *e)
     }
 }
 
+/* As many as a Slurm job has tasks, over all of its nodes, else one a core. */
+static int default_workers(void)
+{
+    int tasks = environment_job_tasks();
+    return tasks ? tasks : (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 static enum status run_mpirun(const struct run_options *o, say_function *say, struct error *e)
 {
-    struct launch l = {.options = o, .say = say, .workers = o->workers < 0 ? (int)sysconf(_SC_NPROCESSORS_ONLN) : o->workers};
+    struct launch l = {.options = o, .say = say, .workers = o->workers < 0 ? default_workers() : o->workers};
     struct config c = {0};
     const char *says;
     if (!find_program(l.program))
@@ -290,6 +298,8 @@ enum status launch_run(const struct run_options *o, say_function *say, struct er
     char program[4096];
     if (o->workers != 0 && environment_launched())
         return exec_in_place(o, e);
+    if (o->workers != 0 && environment_started() > 1)
+        return environment_refuse_alone(e);
     if (o->workers > 0 || (o->workers < 0 && find_program(program)))
         return run_mpirun(o, say, e);
     environment_settle();

@@ -8,6 +8,7 @@
 #include "mpi/comm.h"
 #include "mpi/environment.h"
 #include "mpi/run.h"
+#include "mpi/signals.h"
 #include "mpi/words.h"
 
 static bool marked;
@@ -47,7 +48,7 @@ static enum status run(const struct run_options *o, struct error *e)
     enum status s = comm_init(&t, e);
     fault_rank(t.rank);
     if (s == STATUS_OK && t.size < 2)
-        s = error_set(e, STATUS_CONFIG, "one rank alone: started as many single programs, or with -n 1? Two are needed at least: a coordinator and a worker");
+        s = environment_refuse_alone(e);
     else if (s == STATUS_OK)
         s = t.rank == 0 ? run_coordinator(&t, o, say, e) : run_worker(&t, e);
     if (t.broken)
@@ -68,6 +69,7 @@ int main(int argc, char **argv)
     }
     environment_settle();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signals_catch(); /* before MPI, which takes its time: a signal that comes then must not kill */
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &(int){0});
     enum status s = run(&o, &e);
     MPI_Finalize();
