@@ -13,6 +13,7 @@ static const struct verb_option options[] = {
     {"retry-failed", 0, NULL, "runs failed trials again"},
     {"no-restart", 0, NULL, "does not start again by itself when a rank died"},
     {"take-over", 0, NULL, "takes the database from a holder that cannot be asked"},
+    {"accept-other-arithmetic", 0, NULL, "goes on with a study begun on a system that computes other bits"},
     {"quiet", 'q', NULL, "no progress"},
     {0}};
 
@@ -29,6 +30,7 @@ static enum status run(const struct arguments *a, struct error *e)
     TRY(argument_int(a, "workers", 0, 1000000, &workers, e));
     struct run_options o = {.config = a->positional[0], .sets = sets, .workers = (int)workers, .terminal = isatty(STDERR_FILENO)};
     o.n_sets = argument_texts(a, "set", sets, SETS_MAX);
+    o.accept_other_arithmetic = argument_given(a, "accept-other-arithmetic");
     o.fresh = argument_given(a, "fresh");
     o.retry_failed = argument_given(a, "retry-failed");
     o.no_restart = argument_given(a, "no-restart");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/fault.h"
 #include "base/memory.h"
 
 static void pause_after(int tries)
@@ -75,6 +76,7 @@ enum status comm_init(struct transport *t, struct error *e)
     MPI_Comm_dup(MPI_COMM_WORLD, &c->world);
     MPI_Comm_rank(c->world, &t->rank);
     MPI_Comm_size(c->world, &t->size);
+    fault_rank(t->rank);
     c->peers = memory_new((size_t)t->size * sizeof *c->peers);
     for (int rank = 0; rank < t->size; rank++) {
         c->peers[rank].process = -1;

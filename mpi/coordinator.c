@@ -7,10 +7,13 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "models/arithmetic.h"
 #include "mpi/assignment.h"
 #include "mpi/gangs.h"
 #include "mpi/signals.h"
 #include "sweep/scheduler.h"
+
+enum { ALONE_DEATHS = 2 }; /* who took down so many jobs runs alone */
 
 struct coordinator {
     struct coordinator_request r;
@@ -26,6 +29,7 @@ struct coordinator {
     int tags;
     double deadline; /* [s since 1970], 0: none */
     bool stopping;
+    char arithmetic[ARITHMETIC_WORD];
 };
 
 static double now_s(void)
@@ -80,9 +84,9 @@ static enum status write_plan(struct coordinator *c, struct error *e)
     flows_hash(c->r.flows, hash);
     enum status s = db_begin(c->db, e);
     if (s == STATUS_OK)
-        s = db_study(c->db, config, hash, now_s(), e);
+        s = db_study(c->db, config, hash, c->arithmetic, c->r.options->accept_other_arithmetic, now_s(), e);
     if (s == STATUS_OK)
-        s = db_job_start(c->db, config, c->r.transport->size, getenv("OPENBLAS_CORETYPE"), now_s(), &c->job, e);
+        s = db_job_start(c->db, config, c->r.transport->size, c->arithmetic, now_s(), &c->job, e);
     if (s == STATUS_OK)
         s = db_plan(c->db, config, c->plan, first, c->r.options->retry_failed, e);
     if (s == STATUS_OK)
@@ -112,7 +116,8 @@ static void schedule(struct coordinator *c)
         c->progress.failed += c->trials[i].state == TRIAL_FAILED;
         if (c->trials[i].state != TRIAL_QUEUED)
             continue;
-        waiting[n++] = (struct scheduler_trial){i, config_ranks(c->r.config, plan->configurations[t->configuration].kind), t->flops};
+        waiting[n++] = (struct scheduler_trial){i, config_ranks(c->r.config, plan->configurations[t->configuration].kind), t->flops,
+                                                 c->trials[i].deaths >= ALONE_DEATHS};
         c->progress.work_total += t->flops;
     }
     c->progress.total = plan->n_trials;
@@ -169,6 +174,7 @@ enum status coordinator_new(struct coordinator **out, const struct coordinator_r
     struct coordinator *c = memory_new(sizeof *c);
     *out = NULL;
     c->r = *r;
+    arithmetic_of(c->arithmetic);
     c->progress = (struct progress){.say = r->options->quiet ? NULL : r->say, .terminal = r->options->terminal, .started = now_s()};
     c->progress.shown = c->progress.started;
     enum status s = start(c, e);
@@ -240,7 +246,7 @@ static enum status assign(struct coordinator *c, const struct scheduler_action *
     int64_t id = c->trials[action->trial].id;
     g->started = now_s();
     enum status s = db_checkpoint_read(c->db, id, &state, &g->epoch, e);
-    struct db_start start = {id, c->job, g->members, g->n, g->epoch, getenv("OPENBLAS_CORETYPE")};
+    struct db_start start = {id, c->job, g->members, g->n, g->epoch, c->arithmetic};
     if (s == STATUS_OK)
         s = db_begin(c->db, e);
     if (s == STATUS_OK)
@@ -497,28 +503,38 @@ static enum status loop(struct coordinator *c, struct error *e)
     }
 }
 
+/* The job's last row: how it ended, and whom a lost rank takes along. */
+static void write_end(struct coordinator *c, const char *why)
+{
+    const struct transport *t = c->r.transport;
+    struct error ignored;
+    if (db_begin(c->db, &ignored) == STATUS_OK)
+        commit(c, t->broken ? db_job_lost(c->db, c->job, t->lost_rank, now_s(), why, &ignored) : db_job_end(c->db, c->job, now_s(), why, &ignored),
+               &ignored);
+}
+
+static enum status outcome(struct coordinator *c, bool stopped, struct error *e)
+{
+    int failed = c->progress.failed;
+    if (stopped)
+        return error_set(e, STATUS_STOPPED, "stopped with %d of %d trials left; run it again to go on", c->progress.total - c->progress.done - failed,
+                         c->progress.total);
+    if (failed)
+        return error_set(e, STATUS_TRIALS_FAILED, "%d trial%s failed; see: flowsweep ls %s --state failed", failed, failed == 1 ? "" : "s",
+                         params_text(&c->r.config->study, "database"));
+    return STATUS_OK;
+}
+
 enum status coordinator_loop(struct coordinator *c, struct error *e)
 {
     struct transport *t = c->r.transport;
+    struct error why = {0};
     budget_seconds(params_get(&c->r.config->budget, "silence"), &t->silence_s, NULL);
-    enum status s = loop(c, e);
-    const char *why = s != STATUS_OK ? "error" : c->stopping && scheduler_waiting(c->scheduler) + c->gangs.n_stopped > 0 ? "stopped"
-                      : c->progress.failed                                                                               ? "finished, trials failed"
-                                                                                                                         : "finished";
-    struct error ignored;
-    enum status told = db_begin(c->db, &ignored);
-    if (told == STATUS_OK)
-        commit(c, db_job_end(c->db, c->job, now_s(), s == STATUS_OK ? why : e ? e->message : why, &ignored), &ignored);
+    enum status s = loop(c, &why);
+    bool stopped = c->stopping && scheduler_waiting(c->scheduler) + c->gangs.n_stopped > 0;
+    write_end(c, s != STATUS_OK ? why.message : stopped ? "stopped" : c->progress.failed ? "finished, trials failed" : "finished");
     progress_show(&c->progress, now_s(), "", true);
     for (int rank = 1; rank <= c->r.n_workers && !t->broken; rank++)
         t->send(t, rank, MESSAGE_BYE, NULL, NULL);
-    if (s != STATUS_OK)
-        return s;
-    if (strcmp(why, "stopped") == 0)
-        return error_set(e, STATUS_STOPPED, "stopped with %d of %d trials left; run it again to go on",
-                         c->progress.total - c->progress.done - c->progress.failed, c->progress.total);
-    if (c->progress.failed)
-        return error_set(e, STATUS_TRIALS_FAILED, "%d trial%s failed; see: flowsweep ls %s --state failed", c->progress.failed,
-                         c->progress.failed == 1 ? "" : "s", params_text(&c->r.config->study, "database"));
-    return STATUS_OK;
+    return s != STATUS_OK ? error_set(e, s, "%s", why.message) : outcome(c, stopped, e);
 }

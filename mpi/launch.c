@@ -25,7 +25,7 @@ enum {
 };
 
 struct launch {
-    const struct run_options *options;
+    struct run_options options;
     say_function *say;
     char program[4096]; /* flowsweep-mpi */
     char *database;     /* owned */
@@ -90,8 +90,8 @@ static void become_mpirun(const struct launch *l, pid_t parent, int output)
     dup2(output, STDERR_FILENO);
     dup2(output, STDOUT_FILENO);
     snprintf(workers, sizeof workers, "%d", l->workers + 1);
-    words_of(l->options, true, flags);
-    int n = 3 + words_arguments(l->options, (char *)(uintptr_t)l->program, flags, arguments + 3);
+    words_of(&l->options, true, flags);
+    int n = 3 + words_arguments(&l->options, (char *)(uintptr_t)l->program, flags, arguments + 3);
     arguments[n] = NULL;
     execvp("mpirun", arguments);
     fprintf(stderr, "%cE%d mpirun cannot be executed: %s; install Open MPI, or run with -n 0\n", WORDS_MARK, (int)STATUS_CONFIG, strerror(errno));
@@ -164,7 +164,7 @@ static void pass_signals(struct launch *l)
     if (seen == l->signals)
         return;
     kill(l->signals ? -l->mpirun : l->mpirun, l->signals ? SIGKILL : SIGUSR1);
-    if (l->signals == 0 && !l->options->quiet)
+    if (l->signals == 0 && !l->options.quiet)
         l->say("stopping after a checkpoint; once more ends at once, at the cost of what came after the last one", false);
     l->signals = seen;
 }
@@ -214,6 +214,19 @@ static const char *telling(const struct launch *l)
     return l->n_kept ? l->kept[0] : NULL;
 }
 
+/* The rank that died first, as a rank has told or mpirun says it ("mpirun noticed that process rank 2 with PID .."); -1: nobody knows. */
+static int lost_rank(const struct launch *l)
+{
+    static const char words[] = "process rank ";
+    int rank = l->lost;
+    for (int i = 0; i < l->n_kept && rank < 0; i++) {
+        const char *at = strstr(l->kept[i], words);
+        if (at && strstr(l->kept[i], "exited on signal"))
+            rank = atoi(at + sizeof words - 1);
+    }
+    return rank;
+}
+
 static enum status outcome(struct launch *l, bool *died, int64_t *done, struct error *e)
 {
     char *why = NULL;
@@ -247,16 +260,20 @@ static enum status with_restarts(struct launch *l, struct error *e)
 {
     bool died;
     int64_t done = 0, before = 0;
+    struct error ignored;
     for (int left = RESTARTS;; left--) {
         enum status s = once(l, &died, &done, e);
-        if (!died || l->options->no_restart || signals_seen())
+        l->options.fresh = l->options.retry_failed = l->options.take_over = false; /* once is enough */
+        if (died && lost_rank(l) >= 0)
+            db_last_job_lost(l->database, lost_rank(l), (double)time(NULL), l->told.message[0] ? l->told.message : telling(l), &ignored);
+        if (!died || l->options.no_restart || signals_seen())
             return s;
         if (done > before)
             left = RESTARTS;
         before = done;
         if (left == 0)
             return error_prefix(e, "gave up after %d restarts", RESTARTS);
-        if (!l->options->quiet) {
+        if (!l->options.quiet) {
             l->say(l->told.message[0] ? l->told.message : e ? e->message : "a rank died", false);
             l->say("starting again from the last checkpoints", false);
         }
@@ -272,7 +289,7 @@ static int default_workers(void)
 
 static enum status run_mpirun(const struct run_options *o, say_function *say, struct error *e)
 {
-    struct launch l = {.options = o, .say = say, .workers = o->workers < 0 ? default_workers() : o->workers};
+    struct launch l = {.options = *o, .say = say, .workers = o->workers < 0 ? default_workers() : o->workers};
     struct config c = {0};
     const char *says;
     if (!find_program(l.program))

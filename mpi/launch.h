@@ -10,7 +10,7 @@ struct run_options {
     const char *const *sets; /* "path=value" */
     int n_sets;
     int workers;             /* -1: one per core; 0: serial, in this process */
-    bool fresh, retry_failed, no_restart, take_over, quiet;
+    bool accept_other_arithmetic, fresh, retry_failed, no_restart, take_over, quiet;
     bool terminal;           /* progress may be redrawn */
 };
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
-#include "base/fault.h"
 #include "mpi/comm.h"
 #include "mpi/environment.h"
 #include "mpi/run.h"
@@ -46,7 +45,6 @@ static enum status run(const struct run_options *o, struct error *e)
 {
     struct transport t;
     enum status s = comm_init(&t, e);
-    fault_rank(t.rank);
     if (s == STATUS_OK && t.size < 2)
         s = environment_refuse_alone(e);
     else if (s == STATUS_OK)

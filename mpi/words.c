@@ -7,7 +7,7 @@
 
 void words_of(const struct run_options *o, bool marked, char flags[16])
 {
-    snprintf(flags, 16, "-%s%s%s%s%s%s", o->fresh ? "f" : "", o->retry_failed ? "r" : "", o->take_over ? "t" : "", o->quiet ? "q" : "",
+    snprintf(flags, 16, "-%s%s%s%s%s%s%s", o->accept_other_arithmetic ? "a" : "", o->fresh ? "f" : "", o->retry_failed ? "r" : "", o->take_over ? "t" : "", o->quiet ? "q" : "",
              o->terminal ? "d" : "", marked ? "m" : "");
 }
 
@@ -31,6 +31,7 @@ bool words_take(int argc, char **argv, struct run_options *out, bool *marked)
     out->config = argv[1];
     out->sets = (const char *const *)(argv + 3);
     out->n_sets = argc - 3;
+    out->accept_other_arithmetic = strchr(flags, 'a');
     out->fresh = strchr(flags, 'f');
     out->retry_failed = strchr(flags, 'r');
     out->take_over = strchr(flags, 't');

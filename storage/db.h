@@ -28,11 +28,16 @@ enum status db_begin(struct db *d, struct error *e);
 enum status db_commit(struct db *d, struct error *e);
 void db_rollback(struct db *d);
 
-/* Makes the study, or checks that it is the same one (STATUS_CONFIG names what differs). */
-enum status db_study(struct db *d, const struct config *c, const char *data_hash, double now, struct error *e);
-/* One launch. *job is its id. n_ranks counts the coordinator; 1 for -n 0. arithmetic names the kernel of BLAS, or is NULL where nobody knows. */
+/* Makes the study, or checks that it is the same one (STATUS_CONFIG names what differs). arithmetic: this system's word (models/arithmetic.h); another one
+ * than the study's is refused (STATUS_CONFIG) unless `accept`. */
+enum status db_study(struct db *d, const struct config *c, const char *data_hash, const char *arithmetic, bool accept, double now, struct error *e);
+/* One launch. *job is its id. n_ranks counts the coordinator; 1 for -n 0. */
 enum status db_job_start(struct db *d, const struct config *c, int n_ranks, const char *arithmetic, double now, int64_t *job, struct error *e);
 enum status db_job_end(struct db *d, int64_t job, double now, const char *why, struct error *e);
+/* A job that ends because a rank was lost; attempts of that rank's gang are blamed for it. */
+enum status db_job_lost(struct db *d, int64_t job, int rank, double now, const char *why, struct error *e);
+/* The same, told by whoever started the job, where the job could not: opens the database; nothing to do where the last job has ended by itself. */
+enum status db_last_job_lost(const char *path, int rank, double now, const char *why, struct error *e);
 /* Tasks, configurations, trials of the plan: new ones queued, running ones of earlier jobs queued again, those outside the plan cancelled, cancelled ones
  * inside it queued again, failed ones queued where retry_failed. tasks: (n_tasks of the config) labels, counts and parts. */
 enum status db_plan(struct db *d, const struct config *c, const struct plan *p, struct task *const *tasks, bool retry_failed, struct error *e);
@@ -41,6 +46,7 @@ struct db_trial {
     int64_t id;
     enum trial_state state;
     bool has_checkpoint;
+    int deaths; /* jobs in a row that ended because a rank of its gang died, with no new checkpoint between */
 };
 enum status db_trials(struct db *d, const struct plan *p, struct db_trial *out, struct error *e);
 /* The checkpoint to go on from; *epoch 0 and an empty state where there is none. */

@@ -32,6 +32,12 @@ enum status db_views(struct db *d, struct error *e);
 /* Reads the study's metric into d->metric. STATUS_IO where the database holds no study. */
 enum status db_load_study(struct db *d, struct error *e);
 
+/* db_deaths.c, inside a transaction: attempts that have no outcome died with their jobs and their trials wait again; trials whose gangs' ranks died first in
+ * three jobs are set aside as failed. */
+enum status db_settle_attempts(struct db *d, struct error *e);
+enum status db_set_aside_trials(struct db *d, struct error *e);
+enum status db_trial_deaths(struct db *d, int64_t trial, int64_t *out, struct error *e);
+
 /* A trial's artifact, replacing an earlier one of its role. */
 enum status db_artifact_write(struct db *d, int64_t trial, const char *role, int epoch, const void *bytes, size_t n, double now, struct error *e);
 /* *found false where there is none; *out is appended to. Its checksum is compared (STATUS_IO where it differs). */

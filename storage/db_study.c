@@ -80,7 +80,19 @@ enum status db_load_study(struct db *d, struct error *e)
     return STATUS_OK;
 }
 
-enum status db_study(struct db *d, const struct config *c, const char *data_hash, double now, struct error *e)
+/* Words of databases before version 2 say less; they are taken for this system's. */
+static enum status check_arithmetic(struct db *d, const char *arithmetic, bool accept, struct error *e)
+{
+    int64_t differs = 0;
+    TRY(sql_int(d, &differs, NULL, e, "SELECT count(*) FROM study WHERE length(arithmetic) = 16 AND arithmetic <> ?", "t", arithmetic));
+    if (differs && !accept)
+        return error_set(e, STATUS_CONFIG,
+                         "%s: was begun on a system that computes other bits (its libraries differ); go on there, or add --accept-other-arithmetic: attempts "
+                         "then record which they used", d->path);
+    return sql_run(d, e, "UPDATE study SET arithmetic = ? WHERE length(arithmetic) <> 16", "t", arithmetic);
+}
+
+enum status db_study(struct db *d, const struct config *c, const char *data_hash, const char *arithmetic, bool accept, double now, struct error *e)
 {
     struct buffer text = {0}, form = {0};
     char hash[HASH_HEX];
@@ -91,10 +103,12 @@ enum status db_study(struct db *d, const struct config *c, const char *data_hash
     enum status s = sql_int(d, &n, NULL, e, "SELECT count(*) FROM study", "");
     if (s == STATUS_OK && n > 0)
         s = compare_study(d, text.data, e);
-    else if (s == STATUS_OK)
+    if (s == STATUS_OK && n > 0)
+        s = check_arithmetic(d, arithmetic, accept, e);
+    else if (s == STATUS_OK && n == 0)
         s = sql_run(d, e, "INSERT INTO study VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "ttttititttr", params_text(&c->study, "name"), hash,
                     text.data, data_hash, params_int(&c->study, "seed"), params_text(&c->study, "metric"),
-                    (int64_t)params_is(&c->data, "scaling_fit", "all"), form.data, getenv("OPENBLAS_CORETYPE") ? getenv("OPENBLAS_CORETYPE") : "", FLOWSWEEP_VERSION, now);
+                    (int64_t)params_is(&c->data, "scaling_fit", "all"), form.data, arithmetic, FLOWSWEEP_VERSION, now);
     buffer_fini(&text);
     buffer_fini(&form);
     return s == STATUS_OK ? db_load_study(d, e) : s;
@@ -238,8 +252,8 @@ static enum status put_trials(struct db *d, const struct plan *p, const int64_t 
 
 static enum status settle_states(struct db *d, bool retry_failed, struct error *e)
 {
-    TRY(sql_run(d, e, "UPDATE attempt SET outcome = 'died', why = 'its job ended without a word' WHERE outcome IS NULL", ""));
-    TRY(sql_run(d, e, "UPDATE trial SET state = 'queued' WHERE state = 'running'", ""));
+    TRY(db_settle_attempts(d, e));
+    TRY(db_set_aside_trials(d, e));
     TRY(sql_run(d, e, "UPDATE trial SET state = 'queued', error = NULL WHERE state = 'cancelled' AND identity IN (SELECT identity FROM planned)", ""));
     if (retry_failed)
         TRY(sql_run(d, e, "UPDATE trial SET state = 'queued', error = NULL WHERE state = 'failed'", ""));
@@ -278,11 +292,15 @@ static enum status read_trial(struct db *d, const char *identity, struct db_tria
     enum status status = sql_step(d, s, &row, e);
     if (status == STATUS_OK && row) {
         int state = trial_state_find(sql_text(s, 1));
-        *out = (struct db_trial){sqlite3_column_int64(s, 0), state < 0 ? TRIAL_QUEUED : (enum trial_state)state, sqlite3_column_int(s, 2) != 0};
+        *out = (struct db_trial){sqlite3_column_int64(s, 0), state < 0 ? TRIAL_QUEUED : (enum trial_state)state, sqlite3_column_int(s, 2) != 0, 0};
     } else if (status == STATUS_OK) {
         status = error_set(e, STATUS_BUG, "trial %s of the plan is not in %s", identity, d->path);
     }
     sql_end(s);
+    int64_t deaths = 0;
+    if (status == STATUS_OK)
+        status = db_trial_deaths(d, out->id, &deaths, e);
+    out->deaths = (int)deaths;
     return status;
 }
 

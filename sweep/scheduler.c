@@ -12,6 +12,7 @@ enum { NOBODY = -1 };
 struct entry {
     struct scheduler_trial trial;
     int listed; /* its place among the trials as given */
+    int place;  /* in the queue before those that run alone were put last */
     bool waiting;
 };
 
@@ -28,6 +29,7 @@ struct scheduler {
     int head;       /* everything before it has started */
     int booked_for; /* queue place whose reservation stands, or NOBODY */
     int gangs;      /* formed so far */
+    int lonely;     /* the last gang whose trial runs alone, or NOBODY */
     bool stopped;
 };
 
@@ -50,6 +52,21 @@ static void shuffle(struct entry *queue, int n, uint64_t seed)
     }
 }
 
+/* Those that run alone come last, in the order that they have. */
+static int by_alone(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    return x->trial.alone != y->trial.alone ? x->trial.alone - y->trial.alone : (x->place > y->place) - (x->place < y->place);
+}
+
+static void put_alone_last(struct entry *queue, int n)
+{
+    for (int i = 0; i < n; i++)
+        queue[i].place = i;
+    if (n > 1)
+        qsort(queue, (size_t)n, sizeof *queue, by_alone);
+}
+
 static struct entry entry_of(const struct scheduler_trial *t, int listed, int n_workers)
 {
     struct entry e = {.trial = *t, .listed = listed, .waiting = true};
@@ -68,7 +85,7 @@ struct scheduler *scheduler_new(const struct scheduler_trial *trials, int n, int
     struct scheduler *s = memory_new(sizeof *s);
     s->n = s->waiting = n;
     s->n_workers = n_workers;
-    s->booked_for = NOBODY;
+    s->booked_for = s->lonely = NOBODY;
     s->queue = memory_new((size_t)n * sizeof *s->queue);
     s->workers = memory_new((size_t)n_workers * sizeof *s->workers);
     s->members = memory_new((size_t)n_workers * sizeof *s->members);
@@ -80,6 +97,7 @@ struct scheduler *scheduler_new(const struct scheduler_trial *trials, int n, int
         qsort(s->queue, (size_t)n, sizeof *s->queue, by_flops);
     if (order == ORDER_SHUFFLED)
         shuffle(s->queue, n, seed);
+    put_alone_last(s->queue, n);
     return s;
 }
 
@@ -132,7 +150,7 @@ static void book(struct scheduler *s, int place)
 static int fitting(const struct scheduler *s, int n)
 {
     for (int i = s->head + 1; n > 0 && i < s->n; i++)
-        if (s->queue[i].waiting && s->queue[i].trial.ranks <= n)
+        if (s->queue[i].waiting && !s->queue[i].trial.alone && s->queue[i].trial.ranks <= n)
             return i;
     return NOBODY;
 }
@@ -148,10 +166,19 @@ static struct scheduler_action start(struct scheduler *s, int place, bool with_r
         s->members[n++] = w;
     }
     assert(n == entry->trial.ranks);
+    s->lonely = entry->trial.alone ? s->gangs : s->lonely;
     s->gangs++;
     s->waiting--;
     entry->waiting = false;
     return (struct scheduler_action){entry->trial.id, n, s->members};
+}
+
+static bool is_running(const struct scheduler *s, int gang)
+{
+    for (int w = 0; gang != NOBODY && w < s->n_workers; w++)
+        if (s->workers[w].gang == gang)
+            return true;
+    return false;
 }
 
 struct scheduler_action scheduler_next(struct scheduler *s)
@@ -159,9 +186,12 @@ struct scheduler_action scheduler_next(struct scheduler *s)
     struct scheduler_action nothing = {.trial = -1};
     while (s->head < s->n && !s->queue[s->head].waiting)
         s->head++;
-    if (s->stopped || s->n_workers == 0 || s->head == s->n)
+    if (s->stopped || s->n_workers == 0 || s->head == s->n || is_running(s, s->lonely))
         return nothing;
-    if (count_free(s, true) >= s->queue[s->head].trial.ranks) {
+    const struct scheduler_trial *first = &s->queue[s->head].trial;
+    if (first->alone && count_free(s, true) < s->n_workers)
+        return nothing;
+    if (count_free(s, true) >= first->ranks) {
         unbook(s);
         return start(s, s->head, true);
     }

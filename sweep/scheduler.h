@@ -2,7 +2,7 @@
  *
  * It knows the trials still to run, in their order, and the workers, free or busy. Gangs form from free workers; a trial's gang
  * size is what `ranks` says for its model, cut to the workers there are. The next trial in order starts when enough workers are free; a smaller one
- * further down may start earlier only with workers that the waiting one leaves over ( no trial waits for ever).
+ * further down may start earlier only with workers that the waiting one leaves over (no trial waits for ever).
  * The same scheduler drives -n 0: one worker, number 0. */
 #ifndef SWEEP_SCHEDULER_H
 #define SWEEP_SCHEDULER_H
@@ -16,6 +16,7 @@ struct scheduler_trial {
     int id;        /* the caller's, returned in actions */
     int ranks;     /* wanted gang size, at least 1 */
     double flops;
+    bool alone;    /* starts after all others, and nothing runs beside it */
 };
 
 enum scheduler_order { ORDER_LISTED, ORDER_LONGEST, ORDER_SHUFFLED };

@@ -91,6 +91,29 @@ static void test_wide_one_is_not_starved(void)
     CU_ASSERT(place <= 3 + WORKERS);
 }
 
+/* Trials that run alone come after all others, one by one, with nothing beside them. */
+static void test_alone(void)
+{
+    struct scheduler_trial trials[TRIALS];
+    struct sweep w;
+    make(trials);
+    trials[0].alone = trials[5].alone = trials[59].alone = true;
+    for (int order = ORDER_LISTED; order <= ORDER_SHUFFLED; order++) {
+        play(&w, trials, (enum scheduler_order)order);
+        for (int place = 0; place < TRIALS; place++)
+            CU_ASSERT_EQUAL(trials[w.order[place]].alone, place >= TRIALS - 3);
+    }
+    struct scheduler_trial two[] = {{0, 1, 1, true}, {1, 1, 1, false}};
+    struct scheduler *s = scheduler_new(two, 2, WORKERS, ORDER_LISTED, 1);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, 1);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, -1); /* not beside the other */
+    scheduler_worker_free(s, 0);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, 0);
+    scheduler_requeue(s, 1);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, -1); /* nothing beside it */
+    scheduler_free(s);
+}
+
 static void test_stop(void)
 {
     struct scheduler_trial trials[TRIALS];
@@ -102,4 +125,4 @@ static void test_stop(void)
     scheduler_free(s);
 }
 
-UNIT_MAIN({"orders", test_orders}, {"a wide trial is not starved", test_wide_one_is_not_starved}, {"stop", test_stop})
+UNIT_MAIN({"orders", test_orders}, {"a wide trial is not starved", test_wide_one_is_not_starved}, {"alone", test_alone}, {"stop", test_stop})
