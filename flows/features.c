@@ -81,6 +81,18 @@ void features_gather_raw(const struct features *x, const int32_t *rows, int n, f
         raw_row(x, rows[i], out + (size_t)i * width);
 }
 
+void features_gather_column(const struct features *x, const int32_t *rows, int n, int column, float *out)
+{
+    int t = column / x->n_channels, first, last;
+    enum channel channel = x->channel[column % x->n_channels];
+    for (int i = 0; i < n; i++) {
+        span(x, rows[i], &first, &last);
+        out[i] = t < first || t >= last
+                     ? 0
+                     : packet_value(x, channel, (size_t)rows[i] * (size_t)x->flows->steps + (size_t)(t - first));
+    }
+}
+
 void features_gather(const struct features *x, const int32_t *rows, int n, float *out)
 {
     int width = x->steps * x->n_channels;

@@ -1,19 +1,34 @@
-/* Training rows as trees want them: every column's values replaced by their place among its sorted distinct ones. */
+/* Training rows as trees want them: every column's values replaced by their place among its sorted distinct ones.
+ *
+ * A set of codes is large, needs all rows, and depends on the rows and channels alone, so the ranks of a node share one where there is memory for it
+ * (spec->node): whoever comes first makes it, of whatever gang; others wait until it stands and look. Its first word says what it is:
+ *
+ *     2 * version        somebody makes it        2 * version + 1    it stands        (anything else: an older one)
+ *
+ * Who has begun to make a set always ends, without waiting for others to make theirs, so no two gangs wait for each other. Without shared
+ * memory a rank makes its own. */
 #ifndef MODELS_FOREST_DATA_H
 #define MODELS_FOREST_DATA_H
 
-#include "flows/features.h"
+#include "models/model.h"
 #include "models/tree.h"
 
+struct forest_cell;
+
 struct forest_data {
-    struct tree_data tree; /* points into the following */
-    uint32_t *codes;
-    float *values;
-    size_t *first;
+    struct tree_data tree;     /* codes, values and first point into a set */
+    void *set;                 /* this rank's own or the node's */
+    bool owned, filled;
+    float *column;             /* (rows) until it is filled; owned, as the next */
+    struct forest_cell *cells; /* (rows) */
 };
 
-/* From raw (unscaled) features. rows must outlive it. STATUS_MEMORY. */
-enum status forest_data_init(struct forest_data *d, const struct features *x, const struct rows *rows, int n_classes, struct error *e);
+/* Bytes of a set. */
+uint64_t forest_data_bytes(int64_t rows, int columns);
+/* Memory; not collective. spec->train must outlive it. STATUS_MEMORY. */
+enum status forest_data_init(struct forest_data *d, const struct model_spec *spec, struct error *e);
+/* Collective: makes what is not there yet, from raw (unscaled) features. *stopped, equal on every rank: a rank was told to stop while it waited. */
+enum status forest_data_fill(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool *stopped, struct error *e);
 void forest_data_fini(struct forest_data *d);
 
 #endif

@@ -11,6 +11,14 @@ int gang_first(int n, int rank, int size)
     return (int)((int64_t)n * rank / size);
 }
 
+int gang_owner(int item, int n, int size)
+{
+    int r = (int)((int64_t)item * size / n);
+    while (gang_first(n, r + 1, size) <= item)
+        r++;
+    return r;
+}
+
 int gang_leaves(int rows)
 {
     return rows / LEAF_ROWS + (rows % LEAF_ROWS != 0);
@@ -54,6 +62,15 @@ static enum status alone_share(struct gang *g, void *data, const size_t *offset,
     return STATUS_OK;
 }
 
+static enum status alone_pass(struct gang *g, int to, const void *out, size_t n_out, int from, void *in, size_t n_in,
+                              struct error *e)
+{
+    (void)g, (void)to, (void)n_out, (void)from, (void)e;
+    if (n_in)
+        memcpy(in, out, n_in);
+    return STATUS_OK;
+}
+
 static bool never(struct gang *g)
 {
     (void)g;
@@ -66,6 +83,7 @@ struct gang gang_alone(bool (*stop)(struct gang *), void *stop_context)
                          .size = 1,
                          .sum = alone_sum,
                          .share = alone_share,
+                         .pass = alone_pass,
                          .stop = stop ? stop : never,
                          .stop_context = stop_context};
 }

@@ -1,6 +1,7 @@
-/* The ranks that train one trial together, as models see them: a rank, a size, and two collective operations.
+/* The ranks that train one trial together, as models see them: a rank, a size, and three collective operations.
  *
- * Models know no MPI. What they need is passed in: sums up a fixed tree, and everyone's piece for everyone. Alone, a gang has
+ * Models know no MPI. What they need is passed in: sums up a fixed tree, everyone's piece for everyone, and bytes from each to
+ * another. Alone, a gang has
  * size 1 (gang_alone). All calls marked collective must be made by every member in the same order; on failure every member gets an error.
  *
  * The fixed tree over n leaves: at stride 1, 2, 4, .. leaf i (a multiple of 2*stride) takes in leaf i+stride where there is one.
@@ -28,6 +29,8 @@ struct gang {
     enum status (*sum)(struct gang *g, float *mine, float *total, size_t width, int n_leaves, struct error *e);
     /* Collective. data holds size pieces, piece r in bytes [offset[r], offset[r+1]); each rank has filled its own, all get all. */
     enum status (*share)(struct gang *g, void *data, const size_t *offset, struct error *e);
+    /* Collective. n_out bytes to rank `to`, n_in from rank `from`, which gives just as many; 0 is none, and to itself is a copy. */
+    enum status (*pass)(struct gang *g, int to, const void *out, size_t n_out, int from, void *in, size_t n_in, struct error *e);
     /* Not collective: has this rank been told to stop? Models sum the answers (with a gradient, or by gang_any) and leave together. */
     bool (*stop)(struct gang *g);
     void *stop_context; /* of stop */
@@ -35,6 +38,7 @@ struct gang {
 
 /* First of n items that rank takes when they are dealt in runs: floor(n * rank / size). */
 int gang_first(int n, int rank, int size);
+int gang_owner(int item, int n, int size); /* the rank that takes it */
 int gang_leaves(int rows); /* ceil(rows / LEAF_ROWS) */
 
 /* Is the step "leaf i takes in leaf i + stride" (i a multiple of 2 * stride, i + stride < n_leaves) one that the run of leaves

@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 #include "models/kernels.h"
-#include "models/model.h"
+#include "models/shard.h"
 
 enum { BLOCK = 64, NEIGHBOURS_MAX = 256 };
 
@@ -102,14 +102,17 @@ static enum status fit_new(struct model **out, const struct model_spec *spec, st
 static enum status fit_step(struct model *model, const struct model_spec *spec, struct gang *g, struct model_progress *progress, struct error *e)
 {
     struct knn *m = (struct knn *)model;
-    float *row = memory_new((size_t)m->width * sizeof *row);
-    (void)g, (void)e;
-    for (int i = 0; i < m->n; i++) {
-        features_gather(spec->features, &spec->train->row[i], 1, row);
-        put_row(m, i, row);
-        m->y[i] = spec->train->y[i];
+    float *rows = memory_new(BLOCK * (size_t)m->width * sizeof *rows);
+    enum status s = STATUS_OK;
+    for (int at = 0; s == STATUS_OK && at < m->n; at += BLOCK) {
+        int n = m->n - at < BLOCK ? m->n - at : BLOCK;
+        s = shard_rows(spec, g, at, n, rows, e);
+        for (int i = 0; i < n; i++)
+            put_row(m, at + i, rows + (size_t)i * (size_t)m->width);
     }
-    free(row);
+    free(rows);
+    TRY(s);
+    memcpy(m->y, spec->train->y, (size_t)m->n * sizeof *m->y);
     *progress = (struct model_progress){.epoch = 1, .epoch_ended = true, .done = true};
     return STATUS_OK;
 }

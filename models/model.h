@@ -25,6 +25,13 @@ struct model_shape { /* what can be known before the data is touched: for validi
     int64_t train_rows;
 };
 
+/* Memory that the ranks of this node share, for what each would else have to make for itself (model_kind.node_bytes). */
+struct model_node {
+    void *memory;     /* NULL: there is none */
+    uint64_t version; /* of what lies or shall lie there; above 0, and another one whenever it is for something else */
+    bool first;       /* of this gang's ranks on this node */
+};
+
 struct model_spec {
     const struct model_kind *kind;
     const struct params *params;     /* active parameters, complete: "dnn.dropout", "train.epochs", .. */
@@ -33,6 +40,10 @@ struct model_spec {
     int n_classes;
     const char *metric;              /* study.metric: what early stopping watches unless train.monitor says otherwise */
     uint64_t key;                    /* names all random numbers of this trial */
+    /* Training rows may be dealt over the gang's ranks (models/shard.h): this one holds run `shard` of n_shards, and train->row is -1 for what it lacks.
+     * n_shards 0 or 1: it holds all. Of other rows it holds those that gang_rows has it predict. */
+    int shard, n_shards;
+    struct model_node node;
 };
 
 struct model_progress { /* what one step did; equal on every rank */
@@ -52,7 +63,9 @@ struct model_kind {
     const char *extension;      /* of its file in a bundle: "safetensors", "forest", .. */
     /* STATUS_CONFIG, in words, where the parameters cannot work with this shape: an invalid point. */
     enum status (*check)(const struct params *p, const struct model_shape *shape, struct error *e);
-    uint64_t (*bytes)(const struct params *p, const struct model_shape *shape); /* memory a rank needs while fitting, about */
+    uint64_t (*bytes)(const struct params *p, const struct model_shape *shape); /* memory a rank needs while fitting, about, without the next */
+    /* What the ranks of a node can share: a function of rows, steps and channels alone. NULL: nothing. */
+    uint64_t (*node_bytes)(const struct model_shape *shape);
     double (*flops)(const struct params *p, const struct model_shape *shape);   /* work of a whole fit, about */
     /* Allocates and initializes; not collective. *out = NULL on error. */
     enum status (*fit_new)(struct model **out, const struct model_spec *spec, struct error *e);

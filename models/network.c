@@ -344,7 +344,7 @@ static void load_batch(const struct network *net, struct run *r, const struct ba
         int at = (d->first + i) * LEAF_ROWS, n = b->n - at < LEAF_ROWS ? b->n - at : LEAF_ROWS;
         int32_t *rows = r->rows + (size_t)i * LEAF_ROWS;
         for (int j = 0; j < n; j++)
-            rows[j] = b->rows->row[b->samples[at + j]];
+            rows[j] = b->row ? b->row[at + j] : b->rows->row[b->samples[at + j]];
         load(net, r, i, b->features, rows, n);
         r->leaves[i].training = true;
         r->leaves[i].samples = b->samples + at;

@@ -39,7 +39,8 @@ void run_free(struct run *r);
 struct batch {
     const struct features *features;
     const struct rows *rows;     /* the training part */
-    const int32_t *samples;      /* (n) indices into rows */
+    const int32_t *samples;      /* (n) indices into rows: they name random numbers and classes */
+    const int32_t *row;          /* (n) where each lies in features->flows (used for this rank's leaves alone); NULL: where rows says */
     int n;
     uint64_t key;                /* of the trial and epoch */
     const float *class_weight;   /* (n_classes) or NULL */

@@ -68,6 +68,11 @@ static uint64_t forest_bytes(const struct params *p, const struct model_shape *s
     return rows * columns * 8 + rows * 40 + (uint64_t)params_int(p, "random_forest.n_estimators") * rows * 14;
 }
 
+static uint64_t node_bytes(const struct model_shape *shape)
+{
+    return forest_data_bytes(shape->train_rows, shape->steps * shape->n_channels);
+}
+
 static double forest_flops(const struct params *p, const struct model_shape *shape)
 {
     int columns = shape->steps * shape->n_channels;
@@ -105,7 +110,7 @@ static enum status fit_new(struct model **out, const struct model_spec *spec, st
     struct forest *f = new_forest(spec->features->steps * spec->features->n_channels, spec->n_classes,
                                   (int)params_int(spec->params, "random_forest.n_estimators"));
     *out = NULL;
-    enum status s = forest_data_init(&f->data, spec->features, spec->train, spec->n_classes, e);
+    enum status s = forest_data_init(&f->data, spec, e);
     if (s == STATUS_OK)
         *out = &f->model;
     else
@@ -219,10 +224,15 @@ static enum status fit_step(struct model *model, const struct model_spec *spec, 
     struct forest *f = (struct forest *)model;
     int n = f->wanted - f->n_trees < BLOCK ? f->wanted - f->n_trees : BLOCK, start = f->n_trees;
     struct buffer mine = {0}, all = {0};
+    bool bad, stop;
     enum status s = STATUS_OK;
+    TRY(forest_data_fill(&f->data, spec, g, &stop, e));
+    if (stop) {
+        *progress = (struct model_progress){.epoch = (start + BLOCK - 1) / BLOCK, .stopped = true};
+        return STATUS_OK;
+    }
     for (int i = gang_first(n, g->rank, g->size); s == STATUS_OK && i < gang_first(n, g->rank + 1, g->size); i++)
         s = grow_and_write(f, spec, start + i, &mine, e);
-    bool bad, stop;
     struct error ignored;
     enum status told = gang_any(g, s != STATUS_OK, &bad, s == STATUS_OK ? e : &ignored);
     if (s == STATUS_OK)
@@ -337,6 +347,7 @@ const struct model_kind model_random_forest = {
     .extension = "forest",
     .check = check,
     .bytes = forest_bytes,
+    .node_bytes = node_bytes,
     .flops = forest_flops,
     .fit_new = fit_new,
     .fit_step = fit_step,

@@ -9,6 +9,7 @@
 #include "models/metrics.h"
 #include "models/optimizer.h"
 #include "models/safetensors.h"
+#include "models/shard.h"
 
 const struct param train_params[] = {
     {"learning_rate", PARAM_REAL | PARAM_OPEN, 0, 100, NULL, "0.001", "size of a step"},
@@ -39,6 +40,7 @@ struct trainer {
     /* One piece each: what moves, what it was when the epoch began, the best. Weights, then moving statistics, then moments. */
     float *live, *start, *best, *total;
     int32_t *order;        /* (training rows) of an epoch */
+    struct shard_epoch at_hand; /* its rows */
     float *stop_proba;     /* (stop rows, n_classes) */
     float *class_weight;   /* (n_classes), or NULL */
     size_t n_kept, n_live; /* floats of weights and statistics; with moments */
@@ -140,6 +142,8 @@ enum status train_new(struct model **out, const struct model_kind *kind, network
     *out = NULL;
     TRY(make(&t, kind, build, spec->params, &shape, token_channel_of(spec->features), spec, e));
     enum status s = run_new(&t->run, &t->net, batch_leaves(spec->params, spec->train->n), true, e);
+    if (s == STATUS_OK)
+        s = shard_epoch_init(&t->at_hand, spec, (int)params_int(spec->params, "train.batch_size"), e);
     if (s != STATUS_OK) {
         train_free(&t->model);
         return s;
@@ -158,6 +162,7 @@ void train_free(struct model *m)
         return;
     run_free(t->run);
     run_free(t->predict);
+    shard_epoch_fini(&t->at_hand);
     slab_fini(&t->slab);
     free(t);
 }
@@ -204,6 +209,7 @@ static enum status batches(struct trainer *t, const struct model_spec *spec, str
     float *m = t->live + t->n_kept, *v = m + w;
     for (int at = 0; at < n && !*stopped; at += size) {
         b->samples = t->order + at;
+        b->row = t->at_hand.row ? t->at_hand.row + at : NULL;
         b->n = n - at < size ? n - at : size;
         TRY(network_batch(&t->net, t->run, t->live, stats_of(t, t->live), b, g, t->total, e));
         *stopped = t->total[w + EXTRA_STOP] > 0;
@@ -222,10 +228,11 @@ static enum status epoch(struct trainer *t, const struct model_spec *spec, struc
     uint64_t key = random_key(spec->key, (uint64_t)t->epoch + 1);
     struct random r = random_of(key, 0x6f72646572); /* "order" */
     struct batch b = {
-        .features = spec->features, .rows = spec->train, .key = key, .class_weight = t->class_weight};
+        .features = t->at_hand.features, .rows = spec->train, .key = key, .class_weight = t->class_weight};
     for (int i = 0; i < n; i++)
         t->order[i] = i;
     random_shuffle(&r, t->order, (size_t)n);
+    TRY(shard_epoch_gather(&t->at_hand, t->order, g, e));
     return batches(t, spec, g, &b, loss, hits, stopped, e);
 }
 

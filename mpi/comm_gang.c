@@ -1,4 +1,4 @@
-/* Gangs: a communicator of a few workers, sums up the fixed tree of models/gang.h, everyone's piece for everyone. */
+/* Gangs: a communicator of a few workers, sums up the fixed tree of models/gang.h, everyone's piece for everyone, bytes from rank to rank. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,15 +12,7 @@ struct gang_context {
     size_t width;
 };
 
-enum { TAG_SUM = 3, FLOATS_AT_A_TIME = COMM_PIECE / sizeof(float) };
-
-static int owner_of(int leaf, int n_leaves, int size)
-{
-    int r = (int)((int64_t)leaf * size / n_leaves);
-    while (gang_first(n_leaves, r + 1, size) <= leaf)
-        r++;
-    return r;
-}
+enum { TAG_SUM = 3, TAG_PASS = 4, FLOATS_AT_A_TIME = COMM_PIECE / sizeof(float) };
 
 static enum status send_floats(struct gang_context *c, const float *x, size_t n, int to, struct error *e)
 {
@@ -52,7 +44,7 @@ static void add(float *restrict into, const float *restrict x, size_t n)
 static enum status step(struct gang *g, float *mine, size_t width, int n_leaves, int i, int stride, struct error *e)
 {
     struct gang_context *c = g->context;
-    int to = owner_of(i, n_leaves, g->size), from = owner_of(i + stride, n_leaves, g->size);
+    int to = gang_owner(i, n_leaves, g->size), from = gang_owner(i + stride, n_leaves, g->size);
     int first = gang_first(n_leaves, to, g->size), count = gang_first(n_leaves, to + 1, g->size) - first;
     if (gang_step_inside(i, stride, first, count, n_leaves))
         return STATUS_OK; /* folded already */
@@ -86,7 +78,7 @@ static enum status sum(struct gang *g, float *mine, float *total, size_t width, 
     for (int stride = 1; stride < n_leaves; stride *= 2)
         for (int i = 0; n_leaves - i > stride; i += 2 * stride)
             TRY(step(g, mine, width, n_leaves, i, stride, e));
-    int root = owner_of(0, n_leaves, g->size);
+    int root = gang_owner(0, n_leaves, g->size);
     if (g->rank == root)
         memcpy(total, mine, width * sizeof *total);
     return comm_broadcast(c->carrier, c->comm, total, width * sizeof *total, root, e);
@@ -97,6 +89,21 @@ static enum status share(struct gang *g, void *data, const size_t *offset, struc
     struct gang_context *c = g->context;
     for (int r = 0; r < g->size; r++)
         TRY(comm_broadcast(c->carrier, c->comm, (char *)data + offset[r], offset[r + 1] - offset[r], r, e));
+    return STATUS_OK;
+}
+
+static enum status pass(struct gang *g, int to, const void *out, size_t n_out, int from, void *in, size_t n_in, struct error *e)
+{
+    struct gang_context *c = g->context;
+    for (size_t at = 0; at < n_out || at < n_in; at += COMM_PIECE) {
+        MPI_Request sent = MPI_REQUEST_NULL, received = MPI_REQUEST_NULL;
+        if (at < n_in)
+            MPI_Irecv((char *)in + at, (int)(n_in - at < COMM_PIECE ? n_in - at : COMM_PIECE), MPI_BYTE, from, TAG_PASS, c->comm, &received);
+        if (at < n_out)
+            MPI_Isend((const char *)out + at, (int)(n_out - at < COMM_PIECE ? n_out - at : COMM_PIECE), MPI_BYTE, to, TAG_PASS, c->comm, &sent);
+        TRY(comm_wait(c->carrier, &received, e));
+        TRY(comm_wait(c->carrier, &sent, e));
+    }
     return STATUS_OK;
 }
 
@@ -119,6 +126,7 @@ enum status comm_gang_new(struct transport *t, const int *members, int n, int ta
     out->context = context;
     out->sum = sum;
     out->share = share;
+    out->pass = pass;
     MPI_Comm_rank(context->comm, &out->rank);
     MPI_Comm_size(context->comm, &out->size);
     return STATUS_OK;

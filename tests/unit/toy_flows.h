@@ -63,7 +63,7 @@ static void toy_fini(struct toy *toy)
 }
 
 /* Weights by formula. */
-static float toy_weight(size_t i, float scale)
+static inline float toy_weight(size_t i, float scale)
 {
     return ((float)((i * 7919u + 13u) % 2000u) / 1000.0f - 1.0f) * scale;
 }
