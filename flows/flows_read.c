@@ -23,7 +23,7 @@ const struct param data_params[] = {
     {"scaling_fit", PARAM_WORD, 0, 0, "train|all", "\"train\"", "rows that scaling is fitted on; all replays the seed's leak and is marked"},
     {"align", PARAM_WORD, 0, 0, "start|end", "\"start\"", "packet 1 in column 1; end replays the seed"},
     {"iat", PARAM_WORD, 0, 0, "log1p|log_nonzero", "\"log1p\"", "log1p(time / 1 us); log_nonzero: the paper's form"},
-    {"placement", PARAM_WORD, 0, 0, "node", "\"node\"", "one copy of the flows per node"},
+    {"placement", PARAM_WORD, 0, 0, "node|sharded", "\"node\"", "node: one copy of the flows per node; sharded: rows dealt over the ranks of a gang"},
     {0},
 };
 

@@ -71,11 +71,6 @@ static enum status fit(struct attempt *a, int *epochs, struct error *e)
     }
 }
 
-static bool rows_equal(const struct rows *a, const struct rows *b)
-{
-    return a->n == b->n && (a->n == 0 || memcmp(a->row, b->row, (size_t)a->n * sizeof *a->row) == 0);
-}
-
 static enum status predict(struct attempt *a, const struct rows *rows, float **out, struct error *e)
 {
     size_t bytes = (size_t)rows->n * (size_t)a->spec->n_classes * sizeof **out;
@@ -88,11 +83,12 @@ static enum status predict(struct attempt *a, const struct rows *rows, float **o
     return a->model->kind->predict(a->model, a->spec->features, rows->row, rows->n, a->gang, *out, e);
 }
 
-static enum status predict_parts(struct attempt *a, const struct rows *parts, struct training_result *out,
+static enum status predict_parts(struct attempt *a, const struct task *task, struct training_result *out,
                                  struct error *e)
 {
+    const struct rows *parts = task->parts;
     TRY(predict(a, &parts[PART_STOP], &out->proba[PART_STOP], e));
-    if (rows_equal(&parts[PART_STOP], &parts[PART_VALIDATION])) {
+    if (task->stop_is_validation) {
         size_t bytes = (size_t)parts[PART_STOP].n * (size_t)a->spec->n_classes * sizeof(float);
         out->proba[PART_VALIDATION] = malloc(bytes ? bytes : 1);
         bool taken = out->proba[PART_VALIDATION] != NULL;
@@ -139,7 +135,7 @@ static enum status start(struct attempt *a, const void *state, size_t n, struct 
     return status;
 }
 
-enum status training_run(const struct model_spec *spec, const struct rows *parts, struct gang *g,
+enum status training_run(const struct model_spec *spec, const struct task *task, struct gang *g,
                          const struct training_sink *sink, const void *state, size_t n,
                          struct training_result *out, struct error *e)
 {
@@ -150,7 +146,7 @@ enum status training_run(const struct model_spec *spec, const struct rows *parts
     if (status == STATUS_OK)
         status = fit(&a, &epochs, e);
     if (status == STATUS_OK)
-        status = predict_parts(&a, parts, out, e);
+        status = predict_parts(&a, task, out, e);
     if (status == STATUS_OK)
         spec->kind->write(a.model, &out->model);
     else

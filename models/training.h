@@ -24,8 +24,8 @@ struct training_sink {
 };
 
 /* state: on the gang's rank 0 a checkpoint to go on from, or NULL with n = 0; other ranks get it from there. STATUS_STOPPED: told to stop; the last checkpoint call holds the state.
- * parts: the task's; test probabilities are computed too (they are stored sealed). */
-enum status training_run(const struct model_spec *spec, const struct rows *parts, struct gang *g, const struct training_sink *sink,
+ * task: whose rows spec trains on; test probabilities are computed too (they are stored sealed). */
+enum status training_run(const struct model_spec *spec, const struct task *task, struct gang *g, const struct training_sink *sink,
                          const void *state, size_t n, struct training_result *out, struct error *e);
 void training_result_fini(struct training_result *r);
 

@@ -22,6 +22,7 @@ void assignment_put(const struct assignment *a, struct buffer *out)
     for (int i = 0; i < a->n_members; i++)
         buffer_put_i32(out, a->members[i]);
     buffer_put_bytes(out, a->state, a->n_state);
+    buffer_put_bytes(out, a->rows, a->n_rows);
 }
 
 enum status assignment_take(const struct buffer *body, struct assignment *out, struct error *e)
@@ -40,6 +41,7 @@ enum status assignment_take(const struct buffer *body, struct assignment *out, s
     for (int i = 0; i < out->n_members; i++)
         out->members[i] = reader_i32(&r);
     out->state = reader_bytes(&r, &out->n_state);
+    out->rows = reader_bytes(&r, &out->n_rows);
     return r.failed ? error_set(e, STATUS_BUG, "a broken assignment of %zu bytes", body->size) : STATUS_OK;
 }
 

@@ -16,6 +16,8 @@ struct assignment {
     int epoch;        /* of the checkpoint */
     const void *state; /* to go on from: points into the message, n_state bytes; 0: from the start */
     size_t n_state;
+    const void *rows; /* description of the rows that are dealt to this member (mpi/dealing.h), as state; n_rows 0: the node has all */
+    size_t n_rows;
 };
 
 void assignment_put(const struct assignment *a, struct buffer *out);

@@ -108,5 +108,5 @@ enum status comm_publish(struct transport *t, struct buffer *text, const void **
         buffer_grow(text, head[1]);
     TRY(comm_broadcast(c, c->world, text->data, head[1], 0, e));
     *size = head[2];
-    return place(t, block, head[2], e);
+    return head[2] ? place(t, block, head[2], e) : STATUS_OK;
 }

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "models/arithmetic.h"
 #include "mpi/assignment.h"
+#include "mpi/dealing.h"
 #include "mpi/gangs.h"
 #include "mpi/signals.h"
 #include "sweep/scheduler.h"
@@ -210,22 +211,58 @@ static enum status tell(struct coordinator *c, const struct gang_slot *g, enum m
     return STATUS_OK;
 }
 
+/* To one member: the assignment and, where rows are dealt, those that it holds. */
+static enum status send_to(struct coordinator *c, const struct gang_slot *g, const struct dealing *d, struct assignment *a, struct error *e)
+{
+    struct buffer body = {0}, rows = {0};
+    int to = g->members[d->member];
+    enum status s = STATUS_OK;
+    if (d->features)
+        dealing_put(d, &rows);
+    a->rows = rows.data;
+    a->n_rows = rows.size;
+    assignment_put(a, &body);
+    s = c->r.transport->send(c->r.transport, to, MESSAGE_ASSIGN, &body, e);
+    for (int at = 0; s == STATUS_OK && d->features;) {
+        buffer_clear(&body);
+        trial_put(&body, g->trial, 0);
+        if (!dealing_rows(d, &at, &body))
+            break;
+        s = c->r.transport->send(c->r.transport, to, MESSAGE_ROWS, &body, e);
+    }
+    buffer_fini(&body);
+    buffer_fini(&rows);
+    return s;
+}
+
+/* Rows are dealt unless a node has them all; one process has. */
+static bool deals(const struct coordinator *c)
+{
+    return c->r.transport->size > 1 && params_is(&c->r.config->data, "placement", "sharded");
+}
+
 static enum status send_assignment(struct coordinator *c, struct gang_slot *g, const struct buffer *state, struct error *e)
 {
     const struct plan_trial *t = &c->plan->trials[g->trial];
+    const struct params *p = &c->plan->configurations[t->configuration].params;
     struct buffer params = {0};
-    enum status s = STATUS_OK;
-    params_to_json(&c->plan->configurations[t->configuration].params, &params);
+    struct features features = {0};
+    struct task *task = NULL;
+    params_to_json(p, &params);
     struct assignment a = {.trial = g->trial, .task = t->task, .split_repeat = t->split_repeat, .key = t->key, .params = params.data,
                            .members = g->members, .n_members = g->n, .tag = ++c->tags, .epoch = g->epoch};
+    enum status s = STATUS_OK;
+    if (deals(c))
+        s = task_of(c, t->task, t->split_repeat, &task, e);
+    if (s == STATUS_OK && task)
+        s = dealing_features(c->r.config, c->r.flows, p, task, &features, e);
     for (int i = 0; s == STATUS_OK && i < g->n; i++) {
-        struct buffer body = {0};
+        struct dealing d = {c->r.flows, task, task ? &features : NULL, i, g->n};
         a.state = i == 0 ? state->data : NULL; /* the others get it from the gang's rank 0 */
         a.n_state = i == 0 ? state->size : 0;
-        assignment_put(&a, &body);
-        s = c->r.transport->send(c->r.transport, g->members[i], MESSAGE_ASSIGN, &body, e);
-        buffer_fini(&body);
+        s = send_to(c, g, &d, &a, e);
     }
+    features_fini(&features);
     buffer_fini(&params);
     return s;
 }

@@ -83,12 +83,12 @@ enum status run_serial(const struct run_options *o, say_function *say, struct er
 
 /* --- ranks --- */
 
-/* Replaces the flows that rank 0 read by the node's shared copy. */
+/* Replaces the flows that rank 0 read by the node's shared copy; where rows are dealt it keeps them to itself. */
 static enum status publish(struct study *s, struct transport *t, bool good, struct error *e)
 {
     struct buffer text = {0};
     const void *block = good ? s->flows.block : NULL;
-    size_t size = good ? s->flows.block_size : 0;
+    size_t size = good && !params_is(&s->config.data, "placement", "sharded") ? s->flows.block_size : 0;
     if (good)
         config_write(&s->config, &text);
     enum status status = t->publish(t, &text, &block, &size, e);
@@ -130,9 +130,10 @@ enum status run_coordinator(struct transport *t, const struct run_options *o, sa
 
 static enum status work(struct transport *t, const struct config *c, const void *block, size_t size, struct error *e)
 {
-    struct flows f;
-    TRY(flows_view(&f, block, size, e));
-    struct worker *w = worker_new(t, c, &f);
+    struct flows f = {0};
+    if (size)
+        TRY(flows_view(&f, block, size, e));
+    struct worker *w = worker_new(t, c, size ? &f : NULL);
     enum status status = worker_loop(w, e);
     worker_free(w);
     flows_fini(&f);

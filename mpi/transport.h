@@ -8,6 +8,7 @@
  *
  *     coordinator        members
  *       ASSIGN  ------->          allocate, prepare
+ *       ROWS .. ------->          rows that the member holds, in sharded placement (mpi/dealing.h)
  *               <-------  READY   or FAILED
  *       GO      ------->          form the gang, train      (ABANDON instead where a member FAILED)
  *               <-------  EPOCH, CHECKPOINT ..              from the gang's rank 0
@@ -22,6 +23,7 @@
 
 enum message_kind {
     MESSAGE_ASSIGN,
+    MESSAGE_ROWS,
     MESSAGE_READY,
     MESSAGE_GO,
     MESSAGE_ABANDON,
@@ -62,7 +64,8 @@ struct transport {
     /* Sleeps a little, longer the longer nothing has come. */
     void (*pause)(struct transport *t);
     /* Collective over all ranks, once, at the start: what the coordinator has read, for everybody. text (copied) and block (one copy a node, at the
-     * same bytes everywhere; valid until the end). A coordinator that could not read passes block NULL, and all get STATUS_STOPPED. */
+     * same bytes everywhere; valid until the end; size 0: rows stay with the coordinator, which deals them). A coordinator that could not read passes
+     * block NULL, and all get STATUS_STOPPED. */
     enum status (*publish)(struct transport *t, struct buffer *text, const void **block, size_t *size, struct error *e);
     /* Collective over members (ranks, n): forms a gang's communicator. */
     enum status (*gang_new)(struct transport *t, const int *members, int n, int tag, bool (*stop)(struct gang *), void *stop_context,

@@ -7,11 +7,12 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "mpi/assignment.h"
+#include "mpi/dealing.h"
 
 struct worker {
     struct transport *transport;
     const struct config *config;
-    const struct flows *flows;
+    const struct flows *flows; /* NULL: rows are dealt */
     double checkpoint_s;
     /* The trial in hand; params.n == 0 while there is none. */
     struct assignment assignment;
@@ -20,7 +21,9 @@ struct worker {
     struct task *task; /* kept for the next trial on the same rows */
     int task_index, split_repeat;
     struct features features;
+    struct hand hand; /* task and features where rows are dealt */
     struct model_spec spec;
+    const struct task *trained; /* what spec's rows are of */
     bool told_to_stop, over;
     double last_checkpoint;
 };
@@ -50,7 +53,9 @@ static void forget(struct worker *w)
     buffer_fini(&w->body);
     params_fini(&w->params);
     features_fini(&w->features);
+    hand_fini(&w->hand);
     w->spec = (struct model_spec){0};
+    w->trained = NULL;
 }
 
 void worker_free(struct worker *w)
@@ -95,36 +100,56 @@ static enum status take_task(struct worker *w, struct error *e)
     return STATUS_OK;
 }
 
-static enum status fit_features(struct worker *w, struct error *e)
+static int place_in_gang(const struct worker *w)
 {
-    const struct value *channels = params_get(&w->params, "channels");
-    struct value one = value_text("signed_size"), list = value_list(1, &one);
-    if (!(w->flows->channels & 1u << CHANNEL_SIGNED_SIZE)) {
-        value_fini(&list.items[0]);
-        list.items[0] = value_text("size");
+    int i = 0;
+    while (i < w->assignment.n_members - 1 && w->assignment.members[i] != w->transport->rank)
+        i++;
+    return i;
+}
+
+/* Task and features: the node's, or what is dealt to this member. */
+static enum status take_rows(struct worker *w, const struct task **task, const struct features **features, struct error *e)
+{
+    const struct assignment *a = &w->assignment;
+    if (!w->flows) {
+        TRY(hand_take(&w->hand, a->rows, a->n_rows, place_in_gang(w), a->n_members, e));
+        *task = w->hand.task;
+        *features = &w->hand.features;
+        return STATUS_OK;
     }
-    enum status s = features_fit(&w->features, w->flows, &w->config->data, channels ? channels : &list, w->config->tasks[w->task_index].steps,
-                                 &w->task->parts[PART_TRAIN], e);
-    value_fini(&list);
-    value_fini(&one);
-    return s;
+    TRY(take_task(w, e));
+    TRY(dealing_features(w->config, w->flows, &w->params, w->task, &w->features, e));
+    *task = w->task;
+    *features = &w->features;
+    return STATUS_OK;
 }
 
 static enum status prepare(struct worker *w, struct error *e)
 {
+    const struct task *task;
     TRY(assignment_take(&w->body, &w->assignment, e));
     TRY(params_from_json(w->assignment.params, &w->params, e));
-    TRY(take_task(w, e));
-    TRY(fit_features(w, e));
     w->spec = (struct model_spec){.kind = model_find(params_text(&w->params, "model")),
                                   .params = &w->params,
-                                  .features = &w->features,
-                                  .train = &w->task->parts[PART_TRAIN],
-                                  .stop = &w->task->parts[PART_STOP],
-                                  .n_classes = w->task->n_classes,
                                   .metric = params_text(&w->config->study, "metric"),
                                   .key = w->assignment.key};
+    TRY(take_rows(w, &task, &w->spec.features, e));
+    w->trained = task;
+    w->spec.train = &task->parts[PART_TRAIN];
+    w->spec.stop = &task->parts[PART_STOP];
+    w->spec.n_classes = task->n_classes;
+    if (!w->flows) {
+        w->spec.shard = place_in_gang(w);
+        w->spec.n_shards = w->assignment.n_members;
+    }
     return w->spec.kind ? STATUS_OK : error_set(e, STATUS_BUG, "no model \"%s\"", params_text(&w->params, "model"));
+}
+
+/* All is there, or rows are still to come. */
+static enum status answer(struct worker *w, struct error *e)
+{
+    return w->hand.n == w->hand.wanted ? tell_trial(w, MESSAGE_READY, 0, "", e) : STATUS_OK;
 }
 
 static enum status assigned(struct worker *w, struct message *m, struct error *e)
@@ -135,8 +160,23 @@ static enum status assigned(struct worker *w, struct message *m, struct error *e
     m->body = (struct buffer){0};
     w->told_to_stop = false;
     if (prepare(w, &why) == STATUS_OK)
-        return tell_trial(w, MESSAGE_READY, 0, "", e);
+        return answer(w, e);
+    hand_fini(&w->hand); /* rows on their way are for nobody */
     return tell_trial(w, MESSAGE_FAILED, 0, why.message, e); /* ABANDON follows */
+}
+
+static enum status rows_came(struct worker *w, const struct message *m, struct error *e)
+{
+    struct reader r = reader_of(m->body.data, m->body.size);
+    struct error why = {0};
+    int trial = reader_i32(&r);
+    reader_i32(&r);
+    if (r.failed || trial != w->assignment.trial || w->hand.n == w->hand.wanted)
+        return STATUS_OK; /* of a trial that could not be prepared */
+    if (hand_add(&w->hand, r.at, (size_t)(r.end - r.at), &why) == STATUS_OK)
+        return answer(w, e);
+    hand_fini(&w->hand);
+    return tell_trial(w, MESSAGE_FAILED, 0, why.message, e);
 }
 
 /* --- training --- */
@@ -176,10 +216,10 @@ static enum status tell_result(struct worker *w, const struct training_result *r
     struct buffer body = {0}, features = {0};
     trial_put(&body, w->assignment.trial, r->epochs);
     buffer_put_f64(&body, seconds);
-    features_to_json(&w->features, &features);
+    features_to_json(w->spec.features, &features);
     /* numbers first, so that they are aligned where they arrive */
     for (int part = PART_STOP; part < PART_COUNT; part++)
-        buffer_put_bytes(&body, r->proba[part], (size_t)w->task->parts[part].n * (size_t)w->task->n_classes * sizeof(float));
+        buffer_put_bytes(&body, r->proba[part], (size_t)w->trained->parts[part].n * (size_t)w->trained->n_classes * sizeof(float));
     buffer_put_string(&body, features.data);
     buffer_put_bytes(&body, r->model.data, r->model.size);
     enum status s = tell(w, MESSAGE_RESULT, &body, e);
@@ -216,7 +256,7 @@ static enum status train(struct worker *w, struct gang *g, struct error *e)
     struct error why = {0};
     fault_at_number(FAULT_TRIAL, w->assignment.trial + 1);
     w->last_checkpoint = start;
-    enum status s = training_run(&w->spec, w->task->parts, g, &sink, w->assignment.n_state ? w->assignment.state : NULL, w->assignment.n_state,
+    enum status s = training_run(&w->spec, w->trained, g, &sink, w->assignment.n_state ? w->assignment.state : NULL, w->assignment.n_state,
                                  &result, &why);
     enum status told = STATUS_OK;
     if (s == STATUS_OK && g->rank == 0)
@@ -247,6 +287,8 @@ enum status worker_handle(struct worker *w, struct message *m, bool *over, struc
     enum status s = STATUS_OK;
     if (m->kind == MESSAGE_ASSIGN) {
         s = assigned(w, m, e);
+    } else if (m->kind == MESSAGE_ROWS) {
+        s = rows_came(w, m, e);
     } else if (m->kind == MESSAGE_GO) {
         s = go(w, e);
     } else if (m->kind == MESSAGE_ABANDON) {

@@ -7,7 +7,7 @@
 
 struct worker;
 
-/* config and flows must outlive it. */
+/* config and flows must outlive it. flows NULL: rows come with the assignments. */
 struct worker *worker_new(struct transport *t, const struct config *c, const struct flows *f);
 void worker_free(struct worker *w);
 /* What a message asks for; may take as long as a trial. *over: the run has ended. Errors are those of the transport: trials' own go to the coordinator. */

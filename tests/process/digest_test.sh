@@ -1,4 +1,4 @@
-# The same bits, however it is run: serially, on 1, 2 or 4 workers, in another order.
+# The same bits, however it is run: serially, on 1 to 8 workers, in another order, with the node's one copy of the flows or with rows dealt over gangs.
 . "$(dirname "$0")/setup.sh"
 small_config
 $FLOWSWEEP run small.cfg -q -n 0 || exit 1
@@ -11,9 +11,16 @@ $FLOWSWEEP run small.cfg -q -n 0 --set study.database=other.db --set study.seed=
 [ "$expected" != "$($FLOWSWEEP db digest other.db)" ]
 check "another seed gives another digest" 0 $?
 if has_mpi; then
-    for n in 1 2 4; do
-        $FLOWSWEEP run small.cfg -q -n $n --set study.database=w$n.db || exit 1
-        check "$n workers" "$expected" "$($FLOWSWEEP db digest w$n.db)"
+    for placement in node sharded; do
+        for n in 1 2 3 4 8; do
+            db=$placement$n.db
+            $FLOWSWEEP run small.cfg -q -n $n --set study.database=$db --set data.placement=$placement --set 'search.order="shuffled"' || exit 1
+            check "$placement placement, $n workers, shuffled" "$expected" "$($FLOWSWEEP db digest $db)"
+        done
+        db=$placement.db
+        $FLOWSWEEP run small.cfg -q -n 5 --set study.database=$db --set data.placement=$placement --set ranks.dnn=5 --set ranks.cnn_lstm=4 \
+            --set ranks.random_forest=5 --set ranks.knn=3 --set ranks.majority=2 || exit 1
+        check "$placement placement, large gangs" "$expected" "$($FLOWSWEEP db digest $db)"
     done
 else
     echo "without MPI: workers were not tried"
