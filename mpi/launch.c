@@ -214,17 +214,17 @@ static const char *telling(const struct launch *l)
     return l->n_kept ? l->kept[0] : NULL;
 }
 
-/* The rank that died first, as a rank has told or mpirun says it ("mpirun noticed that process rank 2 with PID .."); -1: nobody knows. */
+/* The rank that died first: as the coordinator told, else as mpirun says it ("mpirun noticed that process rank 2 with PID .."), else the coordinator
+ * itself where a worker misses it (mpirun may have killed it for another's death). -1: nobody knows. */
 static int lost_rank(const struct launch *l)
 {
     static const char words[] = "process rank ";
-    int rank = l->lost;
-    for (int i = 0; i < l->n_kept && rank < 0; i++) {
+    for (int i = 0; i < l->n_kept && l->lost <= 0; i++) {
         const char *at = strstr(l->kept[i], words);
         if (at && strstr(l->kept[i], "exited on signal"))
-            rank = atoi(at + sizeof words - 1);
+            return atoi(at + sizeof words - 1);
     }
-    return rank;
+    return l->lost;
 }
 
 static enum status outcome(struct launch *l, bool *died, int64_t *done, struct error *e)
