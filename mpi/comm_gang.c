@@ -12,6 +12,9 @@ struct gang_context {
     size_t width;
 };
 
+/* Open MPI 4 sends what MPI_Comm_create_group agrees on as messages of that very tag: a worker that polls would take them for the coordinator's.
+ * So the tags of gangs begin above those of messages (mpi/comm.c). MPI promises tags up to 32767. */
+enum { TAG_GANGS = 16, N_TAGS = 32767 - TAG_GANGS };
 enum { TAG_SUM = 3, TAG_PASS = 4, FLOATS_AT_A_TIME = COMM_PIECE / sizeof(float) };
 
 static enum status send_floats(struct gang_context *c, const float *x, size_t n, int to, struct error *e)
@@ -120,7 +123,7 @@ enum status comm_gang_new(struct transport *t, const int *members, int n, int ta
     MPI_Group world, group;
     MPI_Comm_group(c->world, &world);
     MPI_Group_incl(world, n, members, &group);
-    MPI_Comm_create_group(c->world, group, tag % 32768, &context->comm);
+    MPI_Comm_create_group(c->world, group, TAG_GANGS + tag % N_TAGS, &context->comm);
     MPI_Group_free(&group);
     MPI_Group_free(&world);
     out->context = context;
