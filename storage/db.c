@@ -12,8 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "schema_sql.h"
+#include "storage/db_faults.h"
 #include "storage/db_private.h"
 
 enum { WAIT_S = 15 };
@@ -24,7 +26,7 @@ static enum status db_new(struct db **out, const char *path, int flags, struct e
     *out = NULL;
     d->path = memory_text(path);
     d->lock = -1;
-    if (sqlite3_open_v2(path, &d->sqlite, flags, NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(path, &d->sqlite, flags, db_faults_vfs()) != SQLITE_OK) {
         error_set(e, STATUS_IO, "%s: %s", path, d->sqlite ? sqlite3_errmsg(d->sqlite) : "no memory");
         db_close(d);
         return STATUS_IO;
@@ -60,12 +62,15 @@ void db_close(struct db *d)
 
 /* --- what kind of file it is --- */
 
-static enum status check_version(struct db *d, struct error *e)
+/* Sets d->version; 0, where may_be_empty, for a file without anything: new, or left by a run killed while it made its tables. */
+static enum status check_version(struct db *d, bool may_be_empty, struct error *e)
 {
     int64_t id = 0, version = 0, tables = 0;
     TRY(sql_int(d, &tables, NULL, e, "SELECT count(*) FROM sqlite_master", ""));
     TRY(sql_int(d, &id, NULL, e, "PRAGMA application_id", ""));
     TRY(sql_int(d, &version, NULL, e, "PRAGMA user_version", ""));
+    if (may_be_empty && tables == 0 && id == 0)
+        return STATUS_OK;
     if (id != DB_APPLICATION_ID)
         return error_set(e, STATUS_IO, "%s: is %s, not a results database of flowsweep", d->path,
                          tables ? "another program's database" : "an empty database");
@@ -221,20 +226,41 @@ static enum status become_holder(struct db *d, bool take_over, struct error *e)
 
 /* --- opening --- */
 
-static enum status open_locked(struct db *d, bool exists, bool take_over, struct error *e)
+static enum status open_locked(struct db *d, bool create, bool take_over, struct error *e)
 {
     TRY(take_lock(d, e));
-    if (exists)
-        TRY(check_version(d, e));
+    TRY(check_version(d, create, e));
+    bool is_new = d->version == 0;
     TRY(sql_exec(d, "PRAGMA foreign_keys = ON", e));
-    if (!exists)
+    if (is_new)
         TRY(sql_exec(d, "PRAGMA auto_vacuum = INCREMENTAL", e));
     TRY(sql_exec(d, journal_mode(d->path), e));
     TRY(sql_exec(d, "PRAGMA synchronous = FULL", e));
-    if (!exists)
+    if (is_new)
         TRY(make_schema(d, e));
-    d->version = exists ? d->version : DB_VERSION;
+    d->version = is_new ? DB_VERSION : d->version;
     return become_holder(d, take_over, e);
+}
+
+static enum status open_reading(struct db **out, const char *path, bool may_be_empty, struct error *e)
+{
+    struct db *d;
+    *out = NULL;
+    TRY(db_new(&d, path, SQLITE_OPEN_READONLY, e));
+    enum status s = check_version(d, may_be_empty, e);
+    if (s != STATUS_OK && sqlite3_errcode(d->sqlite) == SQLITE_READONLY) { /* its writer was killed in the middle of a write: that is undone first */
+        db_close(d);
+        TRY(db_new(&d, path, SQLITE_OPEN_READWRITE, e));
+        s = check_version(d, may_be_empty, e);
+        if (s == STATUS_OK)
+            s = sql_exec(d, "PRAGMA query_only = ON", e);
+    }
+    if (s != STATUS_OK) {
+        db_close(d);
+        return s;
+    }
+    *out = d;
+    return STATUS_OK;
 }
 
 enum status db_open(struct db **out, const char *path, bool create, bool take_over, struct error *e)
@@ -246,12 +272,12 @@ enum status db_open(struct db **out, const char *path, bool create, bool take_ov
         return error_set(e, STATUS_NO_INPUT, "%s: no such database", path);
     if (exists) { /* before anything is written beside another program's file */
         struct db *look;
-        TRY(db_open_read(&look, path, e));
+        TRY(open_reading(&look, path, create, e));
         db_close(look);
     }
     struct db *d;
     TRY(db_new(&d, path, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), e));
-    enum status s = open_locked(d, exists, take_over, e);
+    enum status s = open_locked(d, create, take_over, e);
     if (s == STATUS_OK && create)
         s = db_upgrade_here(d, e);
     if (s != STATUS_OK) {
@@ -265,20 +291,12 @@ enum status db_open(struct db **out, const char *path, bool create, bool take_ov
 enum status db_open_read(struct db **out, const char *path, struct error *e)
 {
     bool exists;
-    struct db *d;
     *out = NULL;
     TRY(check_file(path, &exists, e));
     if (!exists)
         return error_set(e, access(path, F_OK) == 0 ? STATUS_IO : STATUS_NO_INPUT, "%s: %s", path,
                          access(path, F_OK) == 0 ? "is empty, no database" : "no such database");
-    TRY(db_new(&d, path, SQLITE_OPEN_READONLY, e));
-    enum status s = check_version(d, e);
-    if (s != STATUS_OK) {
-        db_close(d);
-        return s;
-    }
-    *out = d;
-    return STATUS_OK;
+    return open_reading(out, path, false, e);
 }
 
 char *db_name_beside(const char *path, const char *word)
@@ -325,9 +343,12 @@ enum status db_begin(struct db *d, struct error *e)
 
 enum status db_commit(struct db *d, struct error *e)
 {
+    fault_at(FAULT_COMMIT);
     enum status s = sql_exec(d, "COMMIT", e);
     if (s != STATUS_OK)
         db_rollback(d);
+    else
+        fault_at(FAULT_COMMITTED);
     return s;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "storage/db_private.h"
@@ -14,6 +15,7 @@ enum status db_trial_start(struct db *d, const struct db_start *start, double no
     for (int i = 0; i < start->n_ranks; i++)
         buffer_printf(&ranks, "%s%d", i ? "," : "[", start->ranks[i]);
     buffer_puts(&ranks, "]");
+    fault_at(FAULT_TRANSITION);
     enum status s = sql_run(d, e, "UPDATE trial SET state = 'running', error = NULL WHERE id = ?", "i", start->trial);
     if (s == STATUS_OK)
         s = sql_run(d, e, "INSERT INTO attempt (trial, job, gang, epoch_from, started, ranks, arithmetic) VALUES (?, ?, ?, ?, ?, ?, ?)", "iiiirtt",
@@ -244,6 +246,7 @@ enum status db_trial_done(struct db *d, const struct config *c, int64_t trial, i
                           struct error *e)
 {
     char model[HASH_HEX], proba[HASH_HEX];
+    fault_at(FAULT_TRANSITION);
     hash_bytes(r->model, r->model_size, model);
     hash_probabilities(r, proba);
     TRY(end_attempt(d, trial, attempt, &(struct ending){"done", NULL, r->epochs, r->seconds, now}, e));
@@ -261,6 +264,7 @@ enum status db_trial_done(struct db *d, const struct config *c, int64_t trial, i
 
 enum status db_trial_failed(struct db *d, int64_t trial, int64_t attempt, const char *message, double seconds, double now, struct error *e)
 {
+    fault_at(FAULT_TRANSITION);
     TRY(end_attempt(d, trial, attempt, &(struct ending){"failed", message, 0, seconds, now}, e));
     TRY(drop_checkpoint(d, trial, e));
     return sql_run(d, e, "UPDATE trial SET state = 'failed', error = ? WHERE id = ?", "ti", message, trial);
@@ -269,6 +273,7 @@ enum status db_trial_failed(struct db *d, int64_t trial, int64_t attempt, const 
 enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, int epoch, double seconds, double now, struct error *e)
 {
     char why[80];
+    fault_at(FAULT_TRANSITION);
     if (epoch > 0)
         snprintf(why, sizeof why, "told to stop; it goes on from epoch %d", epoch);
     else

@@ -1,0 +1,18 @@
+/* Writes and syncs that go wrong, for tests: a SQLite VFS over the default one, through which FAULT_WRITE and FAULT_SYNC pass (base/fault.h).
+ *
+ * Database, journal and WAL alone; temporary files and memory shared between processes are let alone. Programs without fault points get NULL,
+ * which is SQLite's name for its default, and none of this is compiled in. */
+#ifndef STORAGE_DB_FAULTS_H
+#define STORAGE_DB_FAULTS_H
+
+#ifdef FLOWSWEEP_FAULTS
+/* The VFS's name for sqlite3_open_v2; registered by the first call. */
+const char *db_faults_vfs(void);
+#else
+static inline const char *db_faults_vfs(void)
+{
+    return 0;
+}
+#endif
+
+#endif
