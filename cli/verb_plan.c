@@ -1,4 +1,5 @@
 #include "cli/query_verbs.h"
+#include "mpi/launch.h"
 #include "storage/plan_table.h"
 
 enum { SETS_MAX = 256 };
@@ -10,9 +11,12 @@ static enum status run(const struct arguments *a, struct error *e)
     const char *sets[SETS_MAX];
     int n = argument_texts(a, "set", sets, SETS_MAX);
     struct table t[2] = {{0}};
-    enum status s = plan_tables(a->positional[0], sets, n, t, e);
+    struct error unfit = {0};
+    enum status s = plan_tables(a->positional[0], sets, n, launch_workers(), t, &unfit, e);
     if (s == STATUS_OK)
         s = print_tables(a, t, 2, e);
+    if (s == STATUS_OK && unfit.code != STATUS_OK)
+        s = error_set(e, unfit.code, "%s", unfit.message);
     table_fini(&t[0]);
     table_fini(&t[1]);
     return s;

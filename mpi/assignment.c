@@ -23,6 +23,8 @@ void assignment_put(const struct assignment *a, struct buffer *out)
         buffer_put_i32(out, a->members[i]);
     buffer_put_bytes(out, a->state, a->n_state);
     buffer_put_bytes(out, a->rows, a->n_rows);
+    buffer_put_u64(out, a->set_version);
+    buffer_put_i32(out, a->set);
 }
 
 enum status assignment_take(const struct buffer *body, struct assignment *out, struct error *e)
@@ -42,6 +44,8 @@ enum status assignment_take(const struct buffer *body, struct assignment *out, s
         out->members[i] = reader_i32(&r);
     out->state = reader_bytes(&r, &out->n_state);
     out->rows = reader_bytes(&r, &out->n_rows);
+    out->set_version = reader_u64(&r);
+    out->set = reader_i32(&r);
     return r.failed ? error_set(e, STATUS_BUG, "a broken assignment of %zu bytes", body->size) : STATUS_OK;
 }
 

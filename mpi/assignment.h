@@ -18,6 +18,8 @@ struct assignment {
     size_t n_state;
     const void *rows; /* description of the rows that are dealt to this member (mpi/dealing.h), as state; n_rows 0: the node has all */
     size_t n_rows;
+    uint64_t set_version; /* of the set that it shares with the node (mpi/sets.h); 0: none */
+    int set;              /* its place */
 };
 
 void assignment_put(const struct assignment *a, struct buffer *out);

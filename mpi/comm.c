@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/fault.h"
@@ -72,7 +73,7 @@ enum status comm_init(struct transport *t, struct error *e)
     *t = (struct transport){.context = c, .send = comm_send, .poll = comm_poll, .sent = comm_sent, .serve = serve, .pause = pause_idle,
                             .publish = comm_publish, .gang_new = comm_gang_new, .gang_free = comm_gang_free, .silence_s = COMM_START_S};
     c->transport = t;
-    c->window = MPI_WIN_NULL;
+    c->window = c->sets = MPI_WIN_NULL;
     MPI_Comm_dup(MPI_COMM_WORLD, &c->world);
     MPI_Comm_rank(c->world, &t->rank);
     MPI_Comm_size(c->world, &t->size);
@@ -82,7 +83,10 @@ enum status comm_init(struct transport *t, struct error *e)
         c->peers[rank].process = -1;
         c->peers[rank].sending = c->peers[rank].receiving = MPI_REQUEST_NULL;
     }
-    return comm_meet(c, e);
+    TRY(comm_meet(c, e));
+    for (int rank = 0; rank < t->size; rank++)
+        t->neighbours += rank != t->rank && strcmp(c->peers[rank].card.host, c->peers[t->rank].card.host) == 0;
+    return STATUS_OK;
 }
 
 /* Nobody leaves while a last word is on its way. */
@@ -103,6 +107,8 @@ void comm_fini(struct transport *t)
     if (!t->broken && last_words(c, &ignored) == STATUS_OK) {
         if (c->window != MPI_WIN_NULL)
             MPI_Win_free(&c->window);
+        if (c->sets != MPI_WIN_NULL)
+            MPI_Win_free(&c->sets);
         comm_free_messages(c);
         MPI_Comm_free(&c->world);
     }
@@ -111,5 +117,6 @@ void comm_fini(struct transport *t)
         return; /* requests may still point into what is left; the caller aborts */
     free(c->peers);
     free(c->private);
+    free(t->sets.node);
     free(c);
 }

@@ -63,7 +63,7 @@ struct comm { /* transport.context */
     int idle;         /* polls in a row that found nothing */
     struct error why;   /* of transport.broken */
     bool serving;     /* comm_serve is at work: waits inside it must not call it again */
-    MPI_Win window;   /* of the node's copy, or MPI_WIN_NULL */
+    MPI_Win window, sets; /* of the node's copy and of its places for sets, or MPI_WIN_NULL */
     void *private;    /* where no window could be had */
 };
 
@@ -91,7 +91,7 @@ void comm_free_peers(struct comm *c);
 /* Sets broken and blames a rank. Returns STATUS_IO. */
 enum status comm_lost(struct comm *c, int rank, struct error *e, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-enum status comm_publish(struct transport *t, struct buffer *text, const void **block, size_t *size, struct error *e);
+enum status comm_publish(struct transport *t, struct publication *p, struct error *e);
 enum status comm_gang_new(struct transport *t, const int *members, int n, int tag, bool (*stop)(struct gang *), void *stop_context,
                           struct gang *out, struct error *e);
 void comm_gang_free(struct transport *t, struct gang *g);

@@ -1,4 +1,5 @@
-/* One copy of the flows a node: a shared window that the node's first rank fills; where shared memory is short, a private copy for each rank. */
+/* Memory that a node's ranks share, in two windows that are allocated once: the flows, which the node's first rank fills, and places for sets. Where
+ * shared memory is short each rank has a copy of its own, and makes sets of its own. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -31,13 +32,13 @@ static bool shared_memory_has(size_t bytes)
 }
 
 /* The node's window; every rank gets where it lies. */
-static char *window(struct comm *c, MPI_Comm node, int node_rank, size_t size)
+static char *window(MPI_Comm node, int node_rank, size_t size, MPI_Win *out)
 {
     char *base = NULL;
     MPI_Aint there;
     int unit;
-    MPI_Win_allocate_shared(node_rank == 0 ? (MPI_Aint)size : 0, 1, MPI_INFO_NULL, node, &base, &c->window);
-    MPI_Win_shared_query(c->window, 0, &there, &unit, &base);
+    MPI_Win_allocate_shared(node_rank == 0 ? (MPI_Aint)size : 0, 1, MPI_INFO_NULL, node, &base, out);
+    MPI_Win_shared_query(*out, 0, &there, &unit, &base);
     return base;
 }
 
@@ -78,35 +79,77 @@ static enum status place_private(struct transport *t, const void **block, size_t
     return STATUS_OK;
 }
 
-static enum status place(struct transport *t, const void **block, size_t size, struct error *e)
+struct node { /* this one */
+    MPI_Comm comm;
+    int rank; /* in it */
+};
+
+static enum status place_flows(struct transport *t, const struct node *node, struct publication *p, struct error *e)
 {
     struct comm *c = t->context;
-    MPI_Comm node;
-    int node_rank;
     bool shared;
-    MPI_Comm_split_type(c->world, MPI_COMM_TYPE_SHARED, t->rank, MPI_INFO_NULL, &node);
-    MPI_Comm_rank(node, &node_rank);
-    enum status s = all(c, node_rank != 0 || shared_memory_has(size), &shared, e);
-    if (s == STATUS_OK && shared) {
-        char *base = window(c, node, node_rank, size);
-        s = fill(t, node, node_rank, base, *block, size, e);
-        *block = base;
-    }
-    if (!t->broken)
-        MPI_Comm_free(&node);
-    return s != STATUS_OK || shared ? s : place_private(t, block, size, e);
+    TRY(all(c, node->rank != 0 || shared_memory_has(p->size), &shared, e));
+    p->copied = !shared;
+    if (!shared)
+        return place_private(t, &p->block, p->size, e);
+    char *base = window(node->comm, node->rank, p->size, &c->window);
+    TRY(fill(t, node->comm, node->rank, base, p->block, p->size, e));
+    p->block = base;
+    return STATUS_OK;
 }
 
-enum status comm_publish(struct transport *t, struct buffer *text, const void **block, size_t *size, struct error *e)
+/* Places begin with a zero: no version of a set. */
+static enum status place_sets(struct transport *t, const struct node *node, struct publication *p, struct error *e)
 {
     struct comm *c = t->context;
-    uint64_t head[3] = {t->rank == 0 && *block, text->size, *size};
+    struct node_sets *sets = &t->sets;
+    size_t bytes = (p->set_bytes + SLAB_ALIGNMENT - 1) / SLAB_ALIGNMENT * SLAB_ALIGNMENT;
+    bool shared;
+    TRY(all(c, node->rank != 0 || shared_memory_has((size_t)p->n_sets * bytes), &shared, e));
+    p->set_apart = !shared;
+    if (!shared)
+        return STATUS_OK;
+    *sets = (struct node_sets){.n = p->n_sets, .bytes = bytes, .node = memory_new((size_t)t->size * sizeof *sets->node)};
+    sets->base = window(node->comm, node->rank, (size_t)p->n_sets * bytes + SLAB_ALIGNMENT, &c->sets);
+    sets->base += (SLAB_ALIGNMENT - (uintptr_t)sets->base % SLAB_ALIGNMENT) % SLAB_ALIGNMENT; /* pages: the same step on every rank */
+    for (int i = 0; node->rank == 0 && i < p->n_sets; i++)
+        memset(sets->base + (size_t)i * bytes, 0, SLAB_ALIGNMENT);
+    int first = t->rank;
+    MPI_Request r;
+    MPI_Ibcast(&first, 1, MPI_INT, 0, node->comm, &r); /* everybody's zeros stand when it has come: the first has written them before */
+    TRY(comm_wait(c, &r, e));
+    MPI_Iallgather(&first, 1, MPI_INT, sets->node, 1, MPI_INT, c->world, &r);
+    return comm_wait(c, &r, e);
+}
+
+static enum status place(struct transport *t, struct publication *p, struct error *e)
+{
+    struct comm *c = t->context;
+    struct node node;
+    enum status s = STATUS_OK;
+    MPI_Comm_split_type(c->world, MPI_COMM_TYPE_SHARED, t->rank, MPI_INFO_NULL, &node.comm);
+    MPI_Comm_rank(node.comm, &node.rank);
+    if (p->size)
+        s = place_flows(t, &node, p, e);
+    if (s == STATUS_OK && p->n_sets)
+        s = place_sets(t, &node, p, e);
+    if (!t->broken)
+        MPI_Comm_free(&node.comm);
+    return s;
+}
+
+enum status comm_publish(struct transport *t, struct publication *p, struct error *e)
+{
+    struct comm *c = t->context;
+    uint64_t head[5] = {t->rank == 0 && p->block, p->text->size, p->size, (uint64_t)p->n_sets, p->set_bytes};
     TRY(comm_broadcast(c, c->world, head, sizeof head, 0, e));
     if (!head[0])
         return error_set(e, STATUS_STOPPED, "nothing to run");
     if (t->rank != 0)
-        buffer_grow(text, head[1]);
-    TRY(comm_broadcast(c, c->world, text->data, head[1], 0, e));
-    *size = head[2];
-    return head[2] ? place(t, block, head[2], e) : STATUS_OK;
+        buffer_grow(p->text, head[1]);
+    TRY(comm_broadcast(c, c->world, p->text->data, head[1], 0, e));
+    p->size = head[2];
+    p->n_sets = (int)head[3];
+    p->set_bytes = head[4];
+    return place(t, p, e);
 }

@@ -11,6 +11,7 @@
 #include "mpi/assignment.h"
 #include "mpi/dealing.h"
 #include "mpi/gangs.h"
+#include "mpi/sets.h"
 #include "mpi/signals.h"
 #include "sweep/scheduler.h"
 
@@ -25,6 +26,7 @@ struct coordinator {
     int splits;
     struct scheduler *scheduler;
     struct gangs gangs;
+    struct sets sets;
     struct progress progress;
     int64_t job;
     int tags;
@@ -167,6 +169,7 @@ static enum status start(struct coordinator *c, struct error *e)
     schedule(c);
     set_deadline(c);
     gangs_init(&c->gangs, c->r.n_workers);
+    sets_init(&c->sets, c->r.transport->sets.n);
     return STATUS_OK;
 }
 
@@ -198,6 +201,7 @@ void coordinator_free(struct coordinator *c)
     plan_free(c->plan);
     scheduler_free(c->scheduler);
     gangs_fini(&c->gangs);
+    sets_fini(&c->sets);
     db_close(c->db);
     free(c);
 }
@@ -250,7 +254,8 @@ static enum status send_assignment(struct coordinator *c, struct gang_slot *g, c
     struct task *task = NULL;
     params_to_json(p, &params);
     struct assignment a = {.trial = g->trial, .task = t->task, .split_repeat = t->split_repeat, .key = t->key, .params = params.data,
-                           .members = g->members, .n_members = g->n, .tag = ++c->tags, .epoch = g->epoch};
+                           .members = g->members, .n_members = g->n, .tag = ++c->tags, .epoch = g->epoch, .set = g->set,
+                           .set_version = g->set < 0 ? 0 : c->sets.places[g->set].version};
     enum status s = STATUS_OK;
     if (deals(c))
         s = task_of(c, t->task, t->split_repeat, &task, e);
@@ -276,18 +281,43 @@ static enum status commit(struct coordinator *c, enum status s, struct error *e)
     return s;
 }
 
+/* The place of the set that the gang's trial looks at, where its model has one and it fits. */
+static enum status take_set(struct coordinator *c, struct gang_slot *g, struct error *e)
+{
+    const struct plan_trial *t = &c->plan->trials[g->trial];
+    const struct plan_configuration *k = &c->plan->configurations[t->configuration];
+    const struct value *channels = params_get(&k->params, "channels");
+    struct task *task;
+    if (!k->kind->node_bytes || c->sets.n == 0)
+        return STATUS_OK;
+    TRY(task_of(c, t->task, t->split_repeat, &task, e));
+    struct model_shape shape = {.steps = task->spec.steps, .n_channels = channels ? channels->n : 1, .train_rows = task->parts[PART_TRAIN].n};
+    if (k->kind->node_bytes(&shape) > c->r.transport->sets.bytes)
+        return STATUS_OK;
+    struct buffer key = {0};
+    buffer_printf(&key, "%s %d %d ", k->kind->name, t->task, t->split_repeat);
+    if (channels)
+        value_to_json(channels, &key);
+    g->set = sets_take(&c->sets, key.data);
+    buffer_fini(&key);
+    return STATUS_OK;
+}
+
 static enum status assign(struct coordinator *c, const struct scheduler_action *action, struct error *e)
 {
     struct gang_slot *g = gangs_form(&c->gangs, action->trial, action->members, action->n);
     struct buffer state = {0};
     int64_t id = c->trials[action->trial].id;
     g->started = now_s();
+    g->set = -1;
     enum status s = db_checkpoint_read(c->db, id, &state, &g->epoch, e);
     struct db_start start = {id, c->job, g->members, g->n, g->epoch, c->arithmetic};
     if (s == STATUS_OK)
         s = db_begin(c->db, e);
     if (s == STATUS_OK)
         s = commit(c, db_trial_start(c->db, &start, g->started, &g->attempt, e), e);
+    if (s == STATUS_OK)
+        s = take_set(c, g, e);
     if (s == STATUS_OK)
         s = send_assignment(c, g, &state, e);
     buffer_fini(&state);
@@ -431,6 +461,7 @@ static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct 
         TRY(commit(c, s, e));
         c->progress.failed += g->failed;
     }
+    sets_leave(&c->sets, g->set);
     gangs_disband(&c->gangs, g);
     return STATUS_OK;
 }

@@ -143,11 +143,3 @@ void hand_fini(struct hand *h)
     piece_fini(&h->piece);
     *h = (struct hand){0};
 }
-
-uint64_t dealing_bytes(const int64_t rows[PART_COUNT], int size, size_t row_bytes)
-{
-    int64_t all = 0;
-    for (int part = 0; part < PART_COUNT; part++)
-        all += rows[part];
-    return (uint64_t)all * 2 * sizeof(int32_t) + (uint64_t)(all / size + LEAF_ROWS * PART_COUNT) * row_bytes;
-}

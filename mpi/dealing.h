@@ -42,7 +42,4 @@ enum status hand_take(struct hand *out, const void *bytes, size_t n, int member,
 enum status hand_add(struct hand *h, const void *rows, size_t n, struct error *e);
 void hand_fini(struct hand *h);
 
-/* Bytes that a member holds of so many rows in its parts, about, besides what models take. */
-uint64_t dealing_bytes(const int64_t rows[PART_COUNT], int size, size_t row_bytes);
-
 #endif

@@ -13,6 +13,7 @@ struct gang_slot {
     int answered, left;
     bool going, failed, done, stopped;
     char message[1024]; /* of the failure */
+    int set; /* the place of the set that it looks at (mpi/sets.h), or -1 */
     int64_t attempt;
     double started;
     int epoch;                  /* of the last checkpoint */

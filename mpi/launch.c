@@ -280,8 +280,7 @@ static enum status with_restarts(struct launch *l, struct error *e)
     }
 }
 
-/* As many as a Slurm job has tasks, over all of its nodes, else one a core. */
-static int default_workers(void)
+int launch_workers(void)
 {
     int tasks = environment_job_tasks();
     return tasks ? tasks : (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -289,7 +288,7 @@ static int default_workers(void)
 
 static enum status run_mpirun(const struct run_options *o, say_function *say, struct error *e)
 {
-    struct launch l = {.options = *o, .say = say, .workers = o->workers < 0 ? default_workers() : o->workers};
+    struct launch l = {.options = *o, .say = say, .workers = o->workers < 0 ? launch_workers() : o->workers};
     struct config c = {0};
     const char *says;
     if (!find_program(l.program))

@@ -17,4 +17,7 @@ struct run_options {
 /* Runs a whole sweep and returns its outcome: OK, TRIALS_FAILED, STOPPED, or an error. summary for people is printed through `say`. */
 enum status launch_run(const struct run_options *o, void (*say)(const char *line, bool redraw), struct error *e);
 
+/* Workers that a run starts unless told: as many as a Slurm job has tasks, over all of its nodes, else one a core. */
+int launch_workers(void);
+
 #endif

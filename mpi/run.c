@@ -6,6 +6,7 @@
 #include "mpi/coordinator.h"
 #include "mpi/serial.h"
 #include "mpi/signals.h"
+#include "storage/footprint.h"
 
 struct study { /* what rank 0 reads before anything starts */
     struct config config;
@@ -50,6 +51,26 @@ static struct coordinator_request request_of(struct study *s, struct transport *
     return (struct coordinator_request){t, &s->config, &s->flows, o, say, workers};
 }
 
+/* What nodes are to share, and whether so many workers, some of them here, fit: before anything starts. */
+static enum status measure(const struct study *s, int workers, int here, struct publication *p, struct error *e)
+{
+    struct plan *plan;
+    struct footprint f;
+    TRY(config_plan(&s->config, &s->flows, &plan, e));
+    enum status status = footprint_of(&s->config, &s->flows, plan, workers, &f, e);
+    plan_free(plan);
+    TRY(status);
+    p->block = s->flows.block;
+    p->size = f.sharded ? 0 : s->flows.block_size;
+    p->n_sets = f.n_sets;
+    p->set_bytes = f.set;
+    status = footprint_check(&f, here, e);
+    footprint_fini(&f);
+    if (status != STATUS_OK)
+        p->block = NULL;
+    return status;
+}
+
 /* --- one process --- */
 
 static enum status serial_study(struct study *s, const struct run_options *o, say_function *say, struct error *e)
@@ -74,7 +95,10 @@ enum status run_serial(const struct run_options *o, say_function *say, struct er
 {
     struct study s = {0};
     signals_catch();
+    struct publication alone = {0};
     enum status status = study_open(&s, o, say, e);
+    if (status == STATUS_OK)
+        status = measure(&s, 1, 1, &alone, e);
     if (status == STATUS_OK)
         status = serial_study(&s, o, say, e);
     study_close(&s);
@@ -84,19 +108,34 @@ enum status run_serial(const struct run_options *o, say_function *say, struct er
 /* --- ranks --- */
 
 /* Replaces the flows that rank 0 read by the node's shared copy; where rows are dealt it keeps them to itself. */
-static enum status publish(struct study *s, struct transport *t, bool good, struct error *e)
+static enum status publish(struct study *s, struct transport *t, struct publication *p, struct error *e)
 {
     struct buffer text = {0};
-    const void *block = good ? s->flows.block : NULL;
-    size_t size = good && !params_is(&s->config.data, "placement", "sharded") ? s->flows.block_size : 0;
-    if (good)
+    p->text = &text;
+    if (p->block)
         config_write(&s->config, &text);
-    enum status status = t->publish(t, &text, &block, &size, e);
+    enum status status = t->publish(t, p, e);
     buffer_fini(&text);
-    if (status != STATUS_OK || block == s->flows.block)
+    if (status != STATUS_OK || p->block == s->flows.block)
         return status;
     flows_fini(&s->flows);
-    return flows_view(&s->flows, block, size, e);
+    return flows_view(&s->flows, p->block, p->size, e);
+}
+
+/* Reads, measures, publishes. Workers hear of it whatever becomes of it. */
+static enum status study_start(struct study *s, struct transport *t, const struct run_options *o, say_function *say, struct error *e)
+{
+    struct publication p = {0};
+    struct error ignored;
+    enum status status = study_open(s, o, say, e);
+    if (status == STATUS_OK)
+        status = measure(s, t->size - 1, t->neighbours, &p, e);
+    enum status told = publish(s, t, &p, status == STATUS_OK ? e : &ignored);
+    if (status == STATUS_OK && told == STATUS_OK && p.copied)
+        tell(o, say, memory_text("/dev/shm is too small for one copy of the flows a node: every rank has its own"));
+    if (status == STATUS_OK && told == STATUS_OK && p.set_apart)
+        tell(o, say, memory_text("/dev/shm is too small for what forests share on a node: every rank makes its own"));
+    return status == STATUS_OK ? told : status;
 }
 
 static void dismiss(struct transport *t)
@@ -110,18 +149,14 @@ enum status run_coordinator(struct transport *t, const struct run_options *o, sa
     struct study s = {0};
     struct coordinator *c = NULL;
     signals_catch();
-    enum status status = study_open(&s, o, say, e);
-    struct error ignored;
-    enum status told = publish(&s, t, status == STATUS_OK, status == STATUS_OK ? e : &ignored);
-    if (status == STATUS_OK && told == STATUS_OK) {
+    enum status status = study_start(&s, t, o, say, e);
+    if (status == STATUS_OK) {
         struct coordinator_request r = request_of(&s, t, o, say, t->size - 1);
         status = coordinator_new(&c, &r, e);
         if (status == STATUS_OK)
             status = coordinator_loop(c, e);
         else
             dismiss(t);
-    } else if (status == STATUS_OK) {
-        status = told;
     }
     coordinator_free(c);
     study_close(&s);
@@ -144,15 +179,14 @@ enum status run_worker(struct transport *t, struct error *e)
 {
     struct buffer text = {0};
     struct config c = {0};
-    const void *block = NULL;
-    size_t size = 0;
+    struct publication p = {.text = &text};
     signals_catch();
-    enum status status = t->publish(t, &text, &block, &size, e);
+    enum status status = t->publish(t, &p, e);
     if (status == STATUS_OK)
         status = config_decode(text.data, text.size, &c, e);
     buffer_fini(&text);
     if (status == STATUS_OK)
-        status = work(t, &c, block, size, e);
+        status = work(t, &c, p.block, p.size, e);
     config_fini(&c);
     return status == STATUS_STOPPED ? STATUS_OK : status; /* the coordinator has said why */
 }

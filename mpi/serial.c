@@ -80,10 +80,10 @@ static void no_pause(struct transport *t)
     (void)t;
 }
 
-static enum status publish(struct transport *t, struct buffer *text, const void **block, size_t *size, struct error *e)
+static enum status publish(struct transport *t, struct publication *p, struct error *e)
 {
-    (void)t, (void)text, (void)size;
-    return *block ? STATUS_OK : error_set(e, STATUS_STOPPED, "nothing to run");
+    (void)t;
+    return p->block ? STATUS_OK : error_set(e, STATUS_STOPPED, "nothing to run");
 }
 
 static enum status gang_of_one(struct transport *t, const int *members, int n, int tag, bool (*stop)(struct gang *), void *stop_context,

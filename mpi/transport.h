@@ -47,12 +47,31 @@ struct message {
     struct buffer body;
 };
 
+/* Places for sets (models/model.h: struct model_node) that the ranks of a node share. */
+struct node_sets {
+    int n;        /* 0: there are none */
+    size_t bytes; /* of each */
+    char *base;   /* (n, bytes) where this rank sees its node's */
+    int *node;    /* (size) by rank: equal for ranks of a node; owned by the carrier */
+};
+
+struct publication {
+    struct buffer *text; /* from the coordinator, for everybody */
+    const void *block;   /* flows: the coordinator's, afterwards the node's one copy, at the same bytes everywhere and valid until the end */
+    size_t size;         /* 0: rows stay with the coordinator, which deals them */
+    int n_sets;          /* places wanted on each node */
+    size_t set_bytes;
+    bool copied, set_apart; /* told: each rank has flows of its own; makes sets of its own: for want of shared memory */
+};
+
 struct transport {
     int rank, size; /* size counts the coordinator; 1 for serial, where the worker has rank 1 all the same */
+    int neighbours; /* other ranks on this one's node */
     void *context;
     double silence_s; /* who was not heard of for so long is lost; 0: never. Set by whoever knows the configuration */
     bool broken;      /* a rank or a message was lost: nothing more can be sent, and the program must end by aborting the others */
     int lost_rank;    /* the rank to blame, where broken */
+    struct node_sets sets; /* since publish */
     /* Takes the bytes of body (or NULL), leaving it empty, and sends them when it can; does not wait. */
     enum status (*send)(struct transport *t, int to, enum message_kind kind, struct buffer *body, struct error *e);
     /* The next message that has arrived: *got false where there is none yet. Does not wait. The caller frees out->body. */
@@ -63,10 +82,9 @@ struct transport {
     enum status (*serve)(struct transport *t, struct error *e);
     /* Sleeps a little, longer the longer nothing has come. */
     void (*pause)(struct transport *t);
-    /* Collective over all ranks, once, at the start: what the coordinator has read, for everybody. text (copied) and block (one copy a node, at the
-     * same bytes everywhere; valid until the end; size 0: rows stay with the coordinator, which deals them). A coordinator that could not read passes
+    /* Collective over all ranks, once, at the start: what the coordinator has read, and memory that nodes share. A coordinator that could not read passes
      * block NULL, and all get STATUS_STOPPED. */
-    enum status (*publish)(struct transport *t, struct buffer *text, const void **block, size_t *size, struct error *e);
+    enum status (*publish)(struct transport *t, struct publication *p, struct error *e);
     /* Collective over members (ranks, n): forms a gang's communicator. */
     enum status (*gang_new)(struct transport *t, const int *members, int n, int tag, bool (*stop)(struct gang *), void *stop_context,
                             struct gang *out, struct error *e);

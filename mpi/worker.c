@@ -125,6 +125,20 @@ static enum status take_rows(struct worker *w, const struct task **task, const s
     return STATUS_OK;
 }
 
+/* Where this rank's node has, or shall have, the set that the trial looks at. */
+static struct model_node node_set(const struct worker *w)
+{
+    const struct assignment *a = &w->assignment;
+    const struct node_sets *sets = &w->transport->sets;
+    int mine = place_in_gang(w);
+    bool first = true;
+    if (a->set_version == 0 || a->set < 0 || a->set >= sets->n)
+        return (struct model_node){0};
+    for (int i = 0; i < mine; i++)
+        first &= sets->node[a->members[i]] != sets->node[w->transport->rank];
+    return (struct model_node){sets->base + (size_t)a->set * sets->bytes, a->set_version, first};
+}
+
 static enum status prepare(struct worker *w, struct error *e)
 {
     const struct task *task;
@@ -133,7 +147,8 @@ static enum status prepare(struct worker *w, struct error *e)
     w->spec = (struct model_spec){.kind = model_find(params_text(&w->params, "model")),
                                   .params = &w->params,
                                   .metric = params_text(&w->config->study, "metric"),
-                                  .key = w->assignment.key};
+                                  .key = w->assignment.key,
+                                  .node = node_set(w)};
     TRY(take_rows(w, &task, &w->spec.features, e));
     w->trained = task;
     w->spec.train = &task->parts[PART_TRAIN];

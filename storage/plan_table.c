@@ -3,27 +3,26 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "storage/config.h"
+#include "storage/footprint.h"
 
-static void put_model(const struct config *c, const struct flows *f, const struct plan *p, const struct task *t, int task,
+static const double MiB = 1048576;
+
+static void put_model(const struct config *c, const struct footprint *f, const struct plan *p, const struct task *t, int task,
                       const struct model_kind *kind, struct table *out)
 {
+    const struct footprint_trial *most = NULL;
     int trials = 0;
     double flops = 0;
-    uint64_t bytes = 0;
     for (int i = 0; i < p->n_trials; i++) {
-        const struct plan_configuration *k = &p->configurations[p->trials[i].configuration];
-        if (p->trials[i].task != task || k->kind != kind)
+        if (p->trials[i].task != task || p->configurations[p->trials[i].configuration].kind != kind)
             continue;
-        const struct value *channels = params_get(&k->params, "channels");
-        struct model_shape shape = {.steps = t->spec.steps, .n_channels = channels ? channels->n : 1, .n_classes = t->n_classes,
-                                    .clip = (int)params_int(&c->data, "clip"), .has_signed_size = true, .train_rows = t->parts[PART_TRAIN].n};
-        uint64_t need = kind->bytes(&k->params, &shape);
-        bytes = need > bytes ? need : bytes;
         trials++;
         flops += p->trials[i].flops;
     }
-    if (trials == 0)
+    for (int i = f->n - 1; i >= 0; i--)
+        if (f->trials[i].task == task && f->trials[i].model == kind->name)
+            most = &f->trials[i];
+    if (!most)
         return;
     table_int(out, task + 1);
     table_int(out, t->n_classes);
@@ -34,11 +33,22 @@ static void put_model(const struct config *c, const struct flows *f, const struc
     for (int part = 0; part < PART_COUNT; part++)
         table_int(out, t->parts[part].n);
     table_real(out, flops / 1e12);
-    table_real(out, (double)bytes / 1048576);
-    table_real(out, (double)f->block_size / 1048576);
+    table_real(out, (double)most->rank / MiB);
+    table_real(out, (double)footprint_gang(f, most) / MiB);
 }
 
-static enum status put_tasks(const struct config *c, const struct flows *f, const struct plan *p, struct table *out, struct error *e)
+static char *note_of(const struct plan *p, const struct footprint *f)
+{
+    return memory_format("%d trials of %d configurations\n"
+                         "rank_MiB: what a rank of the gang needs, at most and about; node_MiB: a node with one such gang: %s (%.1f MiB)%s, and its ranks\n"
+                         "a node with %d workers needs up to %.1f MiB, with %d set%s of codes that forests share; this one has %.0f MiB",
+                         p->n_trials, p->n_configurations, f->sharded ? "the coordinator's flows" : "its one copy of the flows", (double)f->flows / MiB,
+                         f->set ? ", the codes that forests share" : "", f->workers, (double)footprint_node(f, f->workers) / MiB, f->n_sets,
+                         f->n_sets == 1 ? "" : "s", (double)footprint_available(f) / MiB);
+}
+
+static enum status put_tasks(const struct config *c, const struct flows *f, const struct plan *p, const struct footprint *need, struct table *out,
+                             struct error *e)
 {
     static const char *const names[] = {"task", "labels", "steps", "model", "trials", "ranks", "train", "stop", "validation", "test"};
     for (int i = 0; i < 10; i++)
@@ -50,11 +60,10 @@ static enum status put_tasks(const struct config *c, const struct flows *f, cons
         struct task *task;
         TRY(task_new(&task, f, &c->data, &c->tasks[t], (uint64_t)params_int(&c->study, "seed"), 0, e));
         for (int k = 0; model_kinds[k]; k++)
-            put_model(c, f, p, task, t, model_kinds[k], out);
+            put_model(c, need, p, task, t, model_kinds[k], out);
         task_free(task);
     }
-    out->note = memory_format("%d trials of %d configurations; rank_MiB: memory a rank needs, about; node_MiB: the node's one copy of the flows",
-                              p->n_trials, p->n_configurations);
+    out->note = note_of(p, need);
     return STATUS_OK;
 }
 
@@ -71,19 +80,26 @@ static void put_invalid(const struct plan *p, struct table *out)
     }
 }
 
-enum status plan_tables(const char *config, const char *const *sets, int n_sets, struct table t[2], struct error *e)
+enum status plan_tables(const char *config, const char *const *sets, int n_sets, int workers, struct table t[2], struct error *unfit,
+                        struct error *e)
 {
     struct config c;
     struct flows f = {0};
     struct plan *p = NULL;
+    struct footprint need = {0};
     TRY(config_read(config, sets, n_sets, &c, e));
     enum status s = flows_read(&c.data, &f, NULL, e);
     if (s == STATUS_OK)
         s = config_plan(&c, &f, &p, e);
     if (s == STATUS_OK)
-        s = put_tasks(&c, &f, p, &t[0], e);
+        s = footprint_of(&c, &f, p, workers, &need, e);
     if (s == STATUS_OK)
+        s = put_tasks(&c, &f, p, &need, &t[0], e);
+    if (s == STATUS_OK) {
         put_invalid(p, &t[1]);
+        footprint_check(&need, 0, unfit);
+    }
+    footprint_fini(&need);
     plan_free(p);
     flows_fini(&f);
     config_fini(&c);

@@ -5,7 +5,9 @@
 #include "base/table.h"
 #include "base/status.h"
 
-/* t: two tables, which the caller frees. Reads the configuration and its flows; touches nothing. */
-enum status plan_tables(const char *config, const char *const *sets, int n_sets, struct table t[2], struct error *e);
+/* t: two tables, which the caller frees. workers: that run would start. unfit: zeroed before; set where a trial cannot fit in this node's memory.
+ * Reads the configuration and its flows; touches nothing. */
+enum status plan_tables(const char *config, const char *const *sets, int n_sets, int workers, struct table t[2], struct error *unfit,
+                        struct error *e);
 
 #endif

@@ -1,0 +1,161 @@
+#include "storage/footprint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "flows/piece.h"
+#include "models/shard.h"
+
+static struct model_shape shape_of(const struct config *c, const struct task *t, const struct params *p)
+{
+    const struct value *channels = params_get(p, "channels");
+    return (struct model_shape){.steps = t->spec.steps, .n_channels = channels ? channels->n : 1, .n_classes = t->n_classes,
+                                .clip = (int)params_int(&c->data, "clip"), .has_signed_size = true, .train_rows = t->parts[PART_TRAIN].n};
+}
+
+/* Row numbers and classes, predictions and the message that carries them. */
+static uint64_t task_bytes(const struct task *t)
+{
+    uint64_t rows = 0;
+    for (int part = 0; part < PART_COUNT; part++)
+        rows += (uint64_t)t->parts[part].n;
+    return rows * 2 * sizeof(int32_t) + (rows - (uint64_t)t->parts[PART_TRAIN].n) * (uint64_t)t->n_classes * 2 * sizeof(float);
+}
+
+/* Rows of a task that a member of a gang holds: its own, and for networks those of an epoch. */
+static uint64_t dealt_bytes(const struct flows *f, const struct task *t, const struct model_kind *kind, int ranks)
+{
+    size_t row_bytes = piece_row_bytes(t->spec.steps, f->channels) + 2 * sizeof(int32_t);
+    uint64_t rows = 0;
+    for (int part = 0; part < PART_COUNT; part++)
+        rows += (uint64_t)t->parts[part].n / (uint64_t)ranks + LEAF_ROWS;
+    return rows * row_bytes + (kind->by_epochs ? shard_epoch_bytes(t->parts[PART_TRAIN].n, ranks, row_bytes) : 0);
+}
+
+static int most_bytes_first(const void *a, const void *b)
+{
+    const struct footprint_trial *x = a, *y = b;
+    return (x->rank < y->rank) - (x->rank > y->rank);
+}
+
+/* Tasks, dealings and channels that sets differ by, and gangs that can run at a time: whichever is less. */
+static int sets_in_use(const struct plan *p, const struct footprint *f)
+{
+    int kinds = 0, gangs = 1;
+    for (int i = 0; i < p->n_trials; i++) {
+        const struct plan_trial *t = &p->trials[i];
+        const struct plan_configuration *k = &p->configurations[t->configuration];
+        bool known = !k->kind->node_bytes;
+        for (int j = 0; j < i && !known && kinds <= f->workers; j++) {
+            const struct plan_configuration *other = &p->configurations[p->trials[j].configuration];
+            const struct value *a = params_get(&k->params, "channels"), *b = params_get(&other->params, "channels");
+            known = other->kind->node_bytes && p->trials[j].task == t->task && p->trials[j].split_repeat == t->split_repeat &&
+                    (a && b ? value_equal(a, b) : a == b);
+        }
+        kinds += !known;
+    }
+    for (int i = 0; i < f->n; i++)
+        if (f->trials[i].set && f->workers / f->trials[i].ranks > gangs)
+            gangs = f->workers / f->trials[i].ranks;
+    return kinds < gangs ? kinds : gangs;
+}
+
+static void add_trial(const struct config *c, const struct flows *f, const struct plan *p, const struct task *t, int trial, struct footprint *out)
+{
+    const struct plan_configuration *k = &p->configurations[p->trials[trial].configuration];
+    struct model_shape shape = shape_of(c, t, &k->params);
+    int ranks = config_ranks(c, k->kind);
+    struct footprint_trial *n = &out->trials[out->n++];
+    *n = (struct footprint_trial){.task = p->trials[trial].task, .ranks = ranks < out->workers ? ranks : out->workers, .model = k->kind->name};
+    n->rank = k->kind->bytes(&k->params, &shape) + task_bytes(t);
+    if (out->sharded)
+        n->rank += dealt_bytes(f, t, k->kind, n->ranks);
+    if (k->kind->node_bytes) {
+        shape.train_rows += shape.train_rows / 64 + 64; /* other dealings may give a few rows more */
+        n->set = k->kind->node_bytes(&shape);
+    }
+    out->set = n->set > out->set ? n->set : out->set;
+}
+
+enum status footprint_of(const struct config *c, const struct flows *f, const struct plan *p, int workers, struct footprint *out, struct error *e)
+{
+    *out = (struct footprint){.sharded = params_is(&c->data, "placement", "sharded"), .workers = workers > 0 ? workers : 1, .flows = f->block_size};
+    out->trials = memory_new((size_t)p->n_trials * sizeof *out->trials);
+    for (int t = 0; t < c->n_tasks; t++) {
+        struct task *task;
+        enum status s = task_new(&task, f, &c->data, &c->tasks[t], (uint64_t)params_int(&c->study, "seed"), 0, e);
+        if (s != STATUS_OK) {
+            footprint_fini(out);
+            return s;
+        }
+        for (int i = 0; i < p->n_trials; i++)
+            if (p->trials[i].task == t)
+                add_trial(c, f, p, task, i, out);
+        task_free(task);
+    }
+    out->n_sets = out->set ? sets_in_use(p, out) : 0;
+    qsort(out->trials, (size_t)out->n, sizeof *out->trials, most_bytes_first);
+    return STATUS_OK;
+}
+
+void footprint_fini(struct footprint *f)
+{
+    free(f->trials);
+    *f = (struct footprint){0};
+}
+
+/* --- of a node --- */
+
+uint64_t footprint_gang(const struct footprint *f, const struct footprint_trial *t)
+{
+    return f->flows + t->set + (uint64_t)t->ranks * t->rank;
+}
+
+uint64_t footprint_node(const struct footprint *f, int workers)
+{
+    uint64_t bytes = f->flows + (uint64_t)f->n_sets * f->set;
+    for (int i = 0; i < f->n && workers > 0; i++) {
+        int ranks = f->trials[i].ranks < workers ? f->trials[i].ranks : workers;
+        bytes += (uint64_t)ranks * f->trials[i].rank;
+        workers -= ranks;
+    }
+    return bytes;
+}
+
+uint64_t footprint_available(const struct footprint *f)
+{
+    char line[128];
+    unsigned long long kib = 0;
+    FILE *in = fopen("/proc/meminfo", "r");
+    while (in && fgets(line, sizeof line, in) && sscanf(line, "MemAvailable: %llu kB", &kib) != 1)
+        ;
+    if (in)
+        fclose(in);
+    return kib ? (uint64_t)kib * 1024 + f->flows : UINT64_MAX; /* a kernel that does not say: nothing is refused */
+}
+
+static double gib(uint64_t bytes)
+{
+    return (double)bytes / (1 << 30);
+}
+
+enum status footprint_check(const struct footprint *f, int workers, struct error *e)
+{
+    uint64_t there = footprint_available(f);
+    const char *way = f->sharded ? "a larger gang (ranks)" : "data.placement = \"sharded\" with a larger gang (ranks)";
+    for (int i = 0; i < f->n; i++) {
+        const struct footprint_trial *t = &f->trials[i];
+        if (footprint_gang(f, t) > there)
+            return error_set(e, STATUS_CONFIG,
+                             "%s on task %d needs %.1f GiB a rank, %.1f GiB with its gang of %d on one node, and this node has %.1f GiB: more nodes with %s, "
+                             "smaller models, or fewer rows (data.split.train_rows)",
+                             t->model, t->task + 1, gib(t->rank), gib(footprint_gang(f, t)), t->ranks, gib(there), way);
+    }
+    if (workers > 0 && footprint_node(f, workers) > there)
+        return error_set(e, STATUS_CONFIG,
+                         "%d workers on this node can come to need %.1f GiB (%s: up to %.1f GiB a rank), and it has %.1f GiB: run fewer workers (-n), or %s",
+                         workers, gib(footprint_node(f, workers)), f->trials[0].model, gib(f->trials[0].rank), gib(there), way);
+    return STATUS_OK;
+}
