@@ -181,7 +181,8 @@ uint64_t train_bytes(network_build *build, const struct params *p, const struct 
     struct network *net = memory_new(sizeof *net);
     uint64_t bytes = 0, leaves = (uint64_t)batch_leaves(p, shape->train_rows);
     if (build(net, p, shape, shape->has_signed_size ? 0 : -1, NULL) == STATUS_OK)
-        bytes = 4 * ((9 + leaves) * net->n_weights + (leaves + 1) * LEAF_ROWS * 2 * network_row_floats(net) +
+        /* eight pieces of a trainer and a checkpoint's four, twice while it is sent; a gradient a leaf */
+        bytes = 4 * ((16 + leaves) * net->n_weights + (leaves + 1) * LEAF_ROWS * 2 * network_row_floats(net) +
                      (uint64_t)shape->train_rows);
     free(net);
     return bytes;

@@ -10,6 +10,8 @@ check "shuffled order" "$expected" "$($FLOWSWEEP db digest shuffled.db)"
 $FLOWSWEEP run small.cfg -q -n 0 --set study.database=other.db --set study.seed=8 || exit 1
 [ "$expected" != "$($FLOWSWEEP db digest other.db)" ]
 check "another seed gives another digest" 0 $?
+$FLOWSWEEP run small.cfg -q -n 0 --set study.database=one.db --set 'data.placement="sharded"' || exit 1
+check "sharded placement, one process" "$expected" "$($FLOWSWEEP db digest one.db)"
 if has_mpi; then
     for placement in node sharded; do
         for n in 1 2 3 4 8; do
