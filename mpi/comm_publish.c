@@ -2,10 +2,10 @@
  * shared memory is short each rank has a copy of its own, and makes sets of its own. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "base/memory.h"
 #include "mpi/comm.h"
+#include "storage/footprint.h"
 
 static enum status barrier(struct comm *c, MPI_Comm comm, struct error *e)
 {
@@ -23,12 +23,6 @@ static enum status all(struct comm *c, bool mine, bool *every, struct error *e)
     enum status s = comm_wait(c, &r, e);
     *every = least;
     return s;
-}
-
-static bool shared_memory_has(size_t bytes)
-{
-    struct statvfs v;
-    return statvfs("/dev/shm", &v) == 0 && (double)v.f_bavail * (double)v.f_frsize > 1.1 * (double)bytes + (1 << 24);
 }
 
 /* The node's window; every rank gets where it lies. */
@@ -88,7 +82,7 @@ static enum status place_flows(struct transport *t, const struct node *node, str
 {
     struct comm *c = t->context;
     bool shared;
-    TRY(all(c, node->rank != 0 || shared_memory_has(p->size), &shared, e));
+    TRY(all(c, node->rank != 0 || footprint_shared_has(p->size), &shared, e));
     p->copied = !shared;
     if (!shared)
         return place_private(t, &p->block, p->size, e);
@@ -105,7 +99,7 @@ static enum status place_sets(struct transport *t, const struct node *node, stru
     struct node_sets *sets = &t->sets;
     size_t bytes = (p->set_bytes + SLAB_ALIGNMENT - 1) / SLAB_ALIGNMENT * SLAB_ALIGNMENT;
     bool shared;
-    TRY(all(c, node->rank != 0 || shared_memory_has((size_t)p->n_sets * bytes), &shared, e));
+    TRY(all(c, node->rank != 0 || footprint_shared_has((size_t)p->n_sets * bytes), &shared, e));
     p->set_apart = !shared;
     if (!shared)
         return STATUS_OK;

@@ -215,30 +215,6 @@ static enum status tell(struct coordinator *c, const struct gang_slot *g, enum m
     return STATUS_OK;
 }
 
-/* To one member: the assignment and, where rows are dealt, those that it holds. */
-static enum status send_to(struct coordinator *c, const struct gang_slot *g, const struct dealing *d, struct assignment *a, struct error *e)
-{
-    struct buffer body = {0}, rows = {0};
-    int to = g->members[d->member];
-    enum status s = STATUS_OK;
-    if (d->features)
-        dealing_put(d, &rows);
-    a->rows = rows.data;
-    a->n_rows = rows.size;
-    assignment_put(a, &body);
-    s = c->r.transport->send(c->r.transport, to, MESSAGE_ASSIGN, &body, e);
-    for (int at = 0; s == STATUS_OK && d->features;) {
-        buffer_clear(&body);
-        trial_put(&body, g->trial, 0);
-        if (!dealing_rows(d, &at, &body))
-            break;
-        s = c->r.transport->send(c->r.transport, to, MESSAGE_ROWS, &body, e);
-    }
-    buffer_fini(&body);
-    buffer_fini(&rows);
-    return s;
-}
-
 /* Rows are dealt unless a node has them all; one process has. */
 static bool deals(const struct coordinator *c)
 {
@@ -265,7 +241,7 @@ static enum status send_assignment(struct coordinator *c, struct gang_slot *g, c
         struct dealing d = {c->r.flows, task, task ? &features : NULL, i, g->n};
         a.state = i == 0 ? state->data : NULL; /* the others get it from the gang's rank 0 */
         a.n_state = i == 0 ? state->size : 0;
-        s = send_to(c, g, &d, &a, e);
+        s = dealing_send(c->r.transport, &d, &a, e);
     }
     features_fini(&features);
     buffer_fini(&params);
@@ -286,20 +262,11 @@ static enum status take_set(struct coordinator *c, struct gang_slot *g, struct e
 {
     const struct plan_trial *t = &c->plan->trials[g->trial];
     const struct plan_configuration *k = &c->plan->configurations[t->configuration];
-    const struct value *channels = params_get(&k->params, "channels");
     struct task *task;
     if (!k->kind->node_bytes || c->sets.n == 0)
         return STATUS_OK;
     TRY(task_of(c, t->task, t->split_repeat, &task, e));
-    struct model_shape shape = {.steps = task->spec.steps, .n_channels = channels ? channels->n : 1, .train_rows = task->parts[PART_TRAIN].n};
-    if (k->kind->node_bytes(&shape) > c->r.transport->sets.bytes)
-        return STATUS_OK;
-    struct buffer key = {0};
-    buffer_printf(&key, "%s %d %d ", k->kind->name, t->task, t->split_repeat);
-    if (channels)
-        value_to_json(channels, &key);
-    g->set = sets_take(&c->sets, key.data);
-    buffer_fini(&key);
+    g->set = sets_take_for(&c->sets, k, t, task, c->r.transport->sets.bytes);
     return STATUS_OK;
 }
 

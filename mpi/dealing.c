@@ -77,6 +77,28 @@ bool dealing_rows(const struct dealing *d, int *at, struct buffer *out)
     return false;
 }
 
+enum status dealing_send(struct transport *t, const struct dealing *d, struct assignment *a, struct error *e)
+{
+    struct buffer body = {0}, rows = {0};
+    int to = a->members[d->member];
+    if (d->features)
+        dealing_put(d, &rows);
+    a->rows = rows.data;
+    a->n_rows = rows.size;
+    assignment_put(a, &body);
+    enum status s = t->send(t, to, MESSAGE_ASSIGN, &body, e);
+    for (int at = 0; s == STATUS_OK && d->features;) {
+        buffer_clear(&body);
+        trial_put(&body, a->trial, 0);
+        if (!dealing_rows(d, &at, &body))
+            break;
+        s = t->send(t, to, MESSAGE_ROWS, &body, e);
+    }
+    buffer_fini(&body);
+    buffer_fini(&rows);
+    return s;
+}
+
 /* --- a member's side --- */
 
 static enum status take_part(struct reader *r, enum part part, struct hand *h, int member, int size, struct error *e)

@@ -12,22 +12,27 @@
 
 #include "flows/piece.h"
 #include "models/model.h"
+#include "mpi/assignment.h"
+#include "mpi/transport.h"
 #include "storage/config.h"
 
 struct dealing { /* to one member, seen from the coordinator */
     const struct flows *flows;
     const struct task *task;
-    const struct features *features;
-    int member, size; /* of the gang */
+    const struct features *features; /* NULL: rows are not dealt */
+    int member, size;                /* of the gang */
 };
 
-/* Channels, scaling: what the trial's model sees of a task, fitted on its training rows. Both sides of node placement need it as well. */
+/* Channels, scaling: what the trial's model sees of a task, fitted on its training rows. In node placement every rank does so by itself. */
 enum status dealing_features(const struct config *c, const struct flows *f, const struct params *p, const struct task *task, struct features *out,
                              struct error *e);
 /* What ASSIGN tells. */
 void dealing_put(const struct dealing *d, struct buffer *out);
 /* The next rows, from the *at-th that the member holds on (which moves on), as many as fit a message; false when there are none left. */
 bool dealing_rows(const struct dealing *d, int *at, struct buffer *out);
+
+/* ASSIGN to the member, and the ROWS that follow. a->rows is set. */
+enum status dealing_send(struct transport *t, const struct dealing *d, struct assignment *a, struct error *e);
 
 struct hand { /* what a member has got */
     struct task *task;

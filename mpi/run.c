@@ -98,7 +98,7 @@ enum status run_serial(const struct run_options *o, say_function *say, struct er
     struct publication alone = {0};
     enum status status = study_open(&s, o, say, e);
     if (status == STATUS_OK)
-        status = measure(&s, 1, 1, &alone, e);
+        status = measure(&s, 0, 1, &alone, e);
     if (status == STATUS_OK)
         status = serial_study(&s, o, say, e);
     study_close(&s);

@@ -45,6 +45,21 @@ int sets_take(struct sets *s, const char *key)
     return place;
 }
 
+int sets_take_for(struct sets *s, const struct plan_configuration *k, const struct plan_trial *t, const struct task *task, size_t place_bytes)
+{
+    const struct value *channels = params_get(&k->params, "channels");
+    struct model_shape shape = {.steps = task->spec.steps, .n_channels = channels ? channels->n : 1, .train_rows = task->parts[PART_TRAIN].n};
+    if (k->kind->node_bytes(&shape) > place_bytes)
+        return -1;
+    struct buffer key = {0};
+    buffer_printf(&key, "%s %d %d ", k->kind->name, t->task, t->split_repeat);
+    if (channels)
+        value_to_json(channels, &key);
+    int place = sets_take(s, key.data);
+    buffer_fini(&key);
+    return place;
+}
+
 void sets_leave(struct sets *s, int place)
 {
     if (place < 0)

@@ -5,7 +5,7 @@
 #ifndef MPI_SETS_H
 #define MPI_SETS_H
 
-#include <stdint.h>
+#include "sweep/plan.h"
 
 struct sets {
     struct set_place {
@@ -22,6 +22,8 @@ void sets_init(struct sets *s, int n);
 void sets_fini(struct sets *s);
 /* A place for this set, for one more trial; -1 where all are in use for others. */
 int sets_take(struct sets *s, const char *key);
+/* The same for the set that a trial on this task looks at; -1 also where a place of so many bytes is too small for it. */
+int sets_take_for(struct sets *s, const struct plan_configuration *k, const struct plan_trial *t, const struct task *task, size_t place_bytes);
 void sets_leave(struct sets *s, int place); /* -1 is fine */
 
 #endif

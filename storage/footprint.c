@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/memory.h"
 #include "flows/piece.h"
@@ -96,6 +97,9 @@ enum status footprint_of(const struct config *c, const struct flows *f, const st
         task_free(task);
     }
     out->n_sets = out->set ? sets_in_use(p, out) : 0;
+    uint64_t flows = out->sharded ? 0 : out->flows;
+    out->flows_apart = workers > 0 && flows > 0 && !footprint_shared_has(flows);
+    out->sets_apart = workers > 0 && out->n_sets > 0 && !footprint_shared_has((out->flows_apart ? 0 : flows) + (uint64_t)out->n_sets * out->set);
     qsort(out->trials, (size_t)out->n, sizeof *out->trials, most_bytes_first);
     return STATUS_OK;
 }
@@ -108,20 +112,33 @@ void footprint_fini(struct footprint *f)
 
 /* --- of a node --- */
 
+bool footprint_shared_has(uint64_t bytes)
+{
+    struct statvfs v;
+    return statvfs("/dev/shm", &v) == 0 && (double)v.f_bavail * (double)v.f_frsize > 1.1 * (double)bytes + (1 << 24);
+}
+
+/* Copies of the flows on a node with so many workers, the coordinator's too where it keeps one. */
+static uint64_t flows_of(const struct footprint *f, int workers)
+{
+    return f->flows * (f->flows_apart ? (uint64_t)workers + 1 : 1);
+}
+
 uint64_t footprint_gang(const struct footprint *f, const struct footprint_trial *t)
 {
-    return f->flows + t->set + (uint64_t)t->ranks * t->rank;
+    uint64_t ranks = (uint64_t)t->ranks;
+    return flows_of(f, t->ranks) + t->set * (f->sets_apart ? ranks : 1) + ranks * t->rank;
 }
 
 uint64_t footprint_node(const struct footprint *f, int workers)
 {
-    uint64_t bytes = f->flows + (uint64_t)f->n_sets * f->set;
+    uint64_t bytes = flows_of(f, workers) + (uint64_t)(f->sets_apart ? workers : f->n_sets) * f->set, start = f->sharded ? 0 : 2 * f->flows;
     for (int i = 0; i < f->n && workers > 0; i++) {
         int ranks = f->trials[i].ranks < workers ? f->trials[i].ranks : workers;
         bytes += (uint64_t)ranks * f->trials[i].rank;
         workers -= ranks;
     }
-    return bytes;
+    return bytes > start ? bytes : start;
 }
 
 uint64_t footprint_available(const struct footprint *f)

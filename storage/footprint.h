@@ -2,7 +2,8 @@
  *
  * A node holds, once: in node placement the flows; and the sets that ranks share (models/model.h: struct model_node), as many as can be in use
  * at a time. A rank holds what its model says, its task's rows and predictions, and in sharded placement its share of the gang's rows, twice for
- * networks. The coordinator holds the flows where nobody else does. Bytes are estimates, of the side of too much. */
+ * networks. The coordinator holds the flows where nobody else does, and at the start beside the node's copy. What ranks share lies in /dev/shm; where
+ * that is too small each has its own. Bytes are estimates, on the side of too much. */
 #ifndef STORAGE_FOOTPRINT_H
 #define STORAGE_FOOTPRINT_H
 
@@ -17,6 +18,7 @@ struct footprint_trial {
 
 struct footprint {
     bool sharded;
+    bool flows_apart, sets_apart; /* /dev/shm is too small: each rank has its own */
     int workers;
     uint64_t flows;    /* one copy */
     uint64_t set;      /* bytes of the largest set, with some room; 0: none is needed */
@@ -25,7 +27,7 @@ struct footprint {
     int n;
 };
 
-/* With so many workers. Same errors as task_new. */
+/* With so many workers; 0: one process, which shares with nobody. Same errors as task_new. */
 enum status footprint_of(const struct config *c, const struct flows *f, const struct plan *p, int workers, struct footprint *out, struct error *e);
 void footprint_fini(struct footprint *f);
 
@@ -33,6 +35,8 @@ void footprint_fini(struct footprint *f);
 uint64_t footprint_gang(const struct footprint *f, const struct footprint_trial *t);
 /* Bytes of a node with so many of the workers, busy with the largest trials that fit side by side. */
 uint64_t footprint_node(const struct footprint *f, int workers);
+/* Has /dev/shm room for so many bytes more? */
+bool footprint_shared_has(uint64_t bytes);
 /* What this node has for it: memory that is available, and the flows that were read already. [bytes] */
 uint64_t footprint_available(const struct footprint *f);
 

@@ -41,10 +41,11 @@ static char *note_of(const struct plan *p, const struct footprint *f)
 {
     return memory_format("%d trials of %d configurations\n"
                          "rank_MiB: what a rank of the gang needs, at most and about; node_MiB: a node with one such gang: %s (%.1f MiB)%s, and its ranks\n"
-                         "a node with %d workers needs up to %.1f MiB, with %d set%s of codes that forests share; this one has %.0f MiB",
+                         "a node with %d workers needs up to %.1f MiB, with %d set%s of codes that forests share; this one has %.0f MiB%s",
                          p->n_trials, p->n_configurations, f->sharded ? "the coordinator's flows" : "its one copy of the flows", (double)f->flows / MiB,
                          f->set ? ", the codes that forests share" : "", f->workers, (double)footprint_node(f, f->workers) / MiB, f->n_sets,
-                         f->n_sets == 1 ? "" : "s", (double)footprint_available(f) / MiB);
+                         f->n_sets == 1 ? "" : "s", (double)footprint_available(f) / MiB,
+                         f->flows_apart || f->sets_apart ? ", but /dev/shm is too small for what ranks share: each has its own" : "");
 }
 
 static enum status put_tasks(const struct config *c, const struct flows *f, const struct plan *p, const struct footprint *need, struct table *out,
