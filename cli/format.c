@@ -1,13 +1,13 @@
 #include "cli/format.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 enum status print_text(const struct buffer *text, struct error *e)
 {
-    if (text->size && fwrite(text->data, 1, text->size, stdout) != text->size)
-        return error_set(e, STATUS_IO, "standard output cannot be written");
-    return fflush(stdout) == 0 ? STATUS_OK : error_set(e, STATUS_IO, "standard output cannot be written");
+    bool written = (text->size == 0 || fwrite(text->data, 1, text->size, stdout) == text->size) && fflush(stdout) == 0;
+    return written || errno == EPIPE /* head has seen enough */ ? STATUS_OK : error_set(e, STATUS_IO, "standard output cannot be written: %s", strerror(errno));
 }
 
 enum status print_tables(const struct arguments *a, const struct table *tables, int n, struct error *e)

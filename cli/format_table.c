@@ -21,8 +21,9 @@ static void cell_text(const struct table *t, int row, int column, struct buffer 
     buffer_clear(out);
     if (v->kind == VALUE_NONE)
         return;
+    bool vanishes = v->kind == VALUE_REAL && v->real != 0 && fabs(v->real) < 0.5 * pow(10, -decimals);
     if (v->kind == VALUE_REAL && decimals >= 0)
-        buffer_printf(out, "%.*f", decimals, v->real);
+        buffer_printf(out, vanishes ? "%.*g" : "%.*f", decimals, v->real);
     else
         value_print(v, out);
     if (column < t->n_columns - 1 && width_of(out->data) > CELL_MAX) {
@@ -77,9 +78,10 @@ void format_table(const struct table *t, struct buffer *out)
     measure(t, width, right, &cell);
     if (t->title)
         buffer_printf(out, "%s\n", t->title);
-    for (int c = 0; c < t->n_columns; c++)
+    for (int c = 0; c < t->n_columns && (table_rows(t) > 0 || !t->title); c++)
         put_cell(out, t->columns[c].name, width[c], right[c], c == t->n_columns - 1);
-    buffer_puts(out, "\n");
+    if (table_rows(t) > 0 || !t->title) /* of an empty one its title says all */
+        buffer_puts(out, "\n");
     for (int r = 0; r < table_rows(t); r++) {
         for (int c = 0; c < t->n_columns; c++) {
             cell_text(t, r, c, &cell);

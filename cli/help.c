@@ -12,9 +12,14 @@ enum { GROUPS_MAX = 32 };
 enum status help_overview(bool wrong, struct error *e)
 {
     struct buffer out = {0};
+    int name = 0, arguments = 0;
+    for (int i = 0; verbs[i]; i++) {
+        name = (int)strlen(verbs[i]->name) > name ? (int)strlen(verbs[i]->name) : name;
+        arguments = (int)strlen(verbs[i]->arguments) > arguments ? (int)strlen(verbs[i]->arguments) : arguments;
+    }
     buffer_puts(&out, "usage: flowsweep VERB [ARGUMENTS]\n\n");
     for (int i = 0; verbs[i]; i++)
-        buffer_printf(&out, "  %-14s %-22s %s\n", verbs[i]->name, verbs[i]->arguments, verbs[i]->help);
+        buffer_printf(&out, "  %-*s  %-*s  %s\n", name, verbs[i]->name, arguments, verbs[i]->arguments, verbs[i]->help);
     struct config_group groups[GROUPS_MAX];
     int n = config_groups(groups, GROUPS_MAX);
     buffer_puts(&out, "\nflowsweep help VERB for its options; flowsweep help GROUP for the configuration's groups:\n ");

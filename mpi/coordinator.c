@@ -482,6 +482,19 @@ static enum status stop(struct coordinator *c, struct error *e)
     return STATUS_OK;
 }
 
+/* Of the work of trials that train by epochs, what they have behind them. */
+static double work_running(const struct coordinator *c)
+{
+    double work = 0;
+    for (int i = 0; i < c->gangs.n; i++) {
+        const struct gang_slot *g = &c->gangs.slots[i];
+        const struct plan_configuration *k = g->n ? &c->plan->configurations[c->plan->trials[g->trial].configuration] : NULL;
+        if (k && k->kind->by_epochs)
+            work += c->plan->trials[g->trial].flops * g->last_epoch / (double)params_int(&k->params, "train.epochs");
+    }
+    return work;
+}
+
 static void put_running(const struct coordinator *c, struct buffer *out)
 {
     buffer_puts(out, "");
@@ -505,6 +518,7 @@ enum status coordinator_tick(void *coordinator, struct error *e)
     if (c->progress.say) {
         struct buffer running = {0};
         put_running(c, &running);
+        c->progress.work_running = work_running(c);
         progress_show(&c->progress, now, running.data, false);
         buffer_fini(&running);
     }

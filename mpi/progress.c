@@ -13,11 +13,11 @@ void progress_duration(double seconds, struct buffer *out)
 
 static void put_left(const struct progress *p, double now, struct buffer *out)
 {
-    double elapsed = now - p->started;
-    if (p->work_done <= 0 || elapsed < 3 || p->work_done >= p->work_total)
+    double elapsed = now - p->started, done = p->work_done + p->work_running;
+    if (done <= 0 || elapsed < 3 || p->done + p->failed == p->total)
         return;
     buffer_puts(out, ", about ");
-    progress_duration(elapsed * (p->work_total - p->work_done) / p->work_done, out);
+    progress_duration(elapsed * (p->work_total - done) / done, out);
     buffer_puts(out, " left");
 }
 

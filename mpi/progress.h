@@ -14,6 +14,7 @@ struct progress {
     double started, shown;
     int total, done, failed;      /* trials of the plan; done ones of earlier runs too */
     double work_total, work_done; /* [FLOP] of this run */
+    double work_running;          /* of it, in trials that train now */
     char last[160];               /* the last finished trial */
 };
 
