@@ -13,6 +13,7 @@
 #include "mpi/gangs.h"
 #include "mpi/sets.h"
 #include "mpi/signals.h"
+#include "mpi/transact.h"
 #include "sweep/scheduler.h"
 
 enum { ALONE_DEATHS = 2 }; /* who took down so many jobs runs alone */
@@ -20,6 +21,7 @@ enum { ALONE_DEATHS = 2 }; /* who took down so many jobs runs alone */
 struct coordinator {
     struct coordinator_request r;
     struct db *db; /* open for writing */
+    struct transactor transactor;
     struct plan *plan;
     struct db_trial *trials; /* (plan->n_trials) */
     struct task **tasks;     /* (config->n_tasks, splits) made when needed */
@@ -85,20 +87,16 @@ static enum status write_plan(struct coordinator *c, struct error *e)
     for (int t = 0; t < config->n_tasks; t++)
         first[t] = c->tasks[(size_t)t * (size_t)c->splits];
     flows_hash(c->r.flows, hash);
-    enum status s = db_begin(c->db, e);
-    if (s == STATUS_OK)
-        s = db_study(c->db, config, hash, c->arithmetic, c->r.options->accept_other_arithmetic, now_s(), e);
-    if (s == STATUS_OK)
-        s = db_job_start(c->db, config, c->r.transport->size, c->arithmetic, now_s(), &c->job, e);
-    if (s == STATUS_OK)
-        s = db_plan(c->db, config, c->plan, first, c->r.options->retry_failed, e);
-    if (s == STATUS_OK)
-        s = db_commit(c->db, e);
-    else
-        db_rollback(c->db);
+    struct transaction t = {.of = &c->transactor};
+    while (transact(&t, e)) {
+        t.status = db_study(c->db, config, hash, c->arithmetic, c->r.options->accept_other_arithmetic, now_s(), e);
+        if (t.status == STATUS_OK)
+            t.status = db_job_start(c->db, config, c->r.transport->size, c->arithmetic, now_s(), &c->job, e);
+        if (t.status == STATUS_OK)
+            t.status = db_plan(c->db, config, c->plan, first, c->r.options->retry_failed, e);
+    }
     free(first);
-    if (s != STATUS_OK)
-        return s;
+    TRY(t.status);
     c->trials = memory_new((size_t)c->plan->n_trials * sizeof *c->trials);
     return db_trials(c->db, c->plan, c->trials, e);
 }
@@ -152,6 +150,8 @@ static enum status open_database(struct coordinator *c, struct error *e)
     }
     free(renamed);
     TRY(db_open(&c->db, path, true, o->take_over, e));
+    c->transactor = (struct transactor){.db = c->db, .transport = c->r.transport, .say = o->quiet ? NULL : c->r.say};
+    budget_seconds(params_get(&c->r.config->budget, "silence"), &c->transactor.patience_s, NULL);
     if (db_as_it_was(c->db) && !o->quiet && c->r.say) {
         char *line = memory_format("%s: made by an older flowsweep, and upgraded; as it was: %s", path, db_as_it_was(c->db));
         c->r.say(line, false);
@@ -248,15 +248,6 @@ static enum status send_assignment(struct coordinator *c, struct gang_slot *g, c
     return s;
 }
 
-/* Ends a transaction that began with status s. */
-static enum status commit(struct coordinator *c, enum status s, struct error *e)
-{
-    if (s == STATUS_OK)
-        return db_commit(c->db, e);
-    db_rollback(c->db);
-    return s;
-}
-
 /* The place of the set that the gang's trial looks at, where its model has one and it fits. */
 static enum status take_set(struct coordinator *c, struct gang_slot *g, struct error *e)
 {
@@ -279,10 +270,10 @@ static enum status assign(struct coordinator *c, const struct scheduler_action *
     g->set = -1;
     enum status s = db_checkpoint_read(c->db, id, &state, &g->epoch, e);
     struct db_start start = {id, c->job, g->members, g->n, g->epoch, c->arithmetic};
-    if (s == STATUS_OK)
-        s = db_begin(c->db, e);
-    if (s == STATUS_OK)
-        s = commit(c, db_trial_start(c->db, &start, g->started, &g->attempt, e), e);
+    struct transaction t = {.of = &c->transactor, .status = s};
+    while (s == STATUS_OK && transact(&t, e))
+        t.status = db_trial_start(c->db, &start, g->started, &g->attempt, e);
+    s = t.status;
     if (s == STATUS_OK)
         s = take_set(c, g, e);
     if (s == STATUS_OK)
@@ -320,13 +311,15 @@ static enum status checkpointed(struct coordinator *c, struct gang_slot *g, int 
     int64_t id = c->trials[g->trial].id;
     if (r->failed)
         return error_set(e, STATUS_BUG, "a broken checkpoint");
-    TRY(db_begin(c->db, e));
-    enum status s = db_trial_curves(c->db, id, g->rows, g->n_rows, e);
-    if (s == STATUS_OK)
-        s = db_checkpoint_write(c->db, id, g->attempt, epoch, state, n, e);
+    struct transaction t = {.of = &c->transactor};
+    while (transact(&t, e)) {
+        t.status = db_trial_curves(c->db, id, g->rows, g->n_rows, e);
+        if (t.status == STATUS_OK)
+            t.status = db_checkpoint_write(c->db, id, g->attempt, epoch, state, n, e);
+    }
     g->n_rows = 0;
     g->epoch = epoch;
-    return commit(c, s, e);
+    return t.status;
 }
 
 /* Which rows of the test part repeat a sequence of the training part? (n) flags, owned by the caller. */
@@ -378,20 +371,18 @@ static enum status finished(struct coordinator *c, struct gang_slot *g, int epoc
     char *features = NULL;
     int64_t id = c->trials[g->trial].id;
     enum status s = take_result(c, g, r, &result, &features, e);
-    if (s == STATUS_OK)
-        s = db_begin(c->db, e);
-    if (s == STATUS_OK) {
-        uint8_t *seen = seen_in_training(c->r.flows, result.task);
-        result.seen = seen;
-        s = db_trial_curves(c->db, id, g->rows, g->n_rows, e);
-        if (s == STATUS_OK)
-            s = db_trial_done(c->db, c->r.config, id, g->attempt, &result, now_s(), e);
-        s = commit(c, s, e);
-        free(seen);
+    uint8_t *seen = s == STATUS_OK ? seen_in_training(c->r.flows, result.task) : NULL;
+    struct transaction t = {.of = &c->transactor, .status = s};
+    result.seen = seen;
+    while (s == STATUS_OK && transact(&t, e)) {
+        t.status = db_trial_curves(c->db, id, g->rows, g->n_rows, e);
+        if (t.status == STATUS_OK)
+            t.status = db_trial_done(c->db, c->r.config, id, g->attempt, &result, now_s(), e);
     }
+    free(seen);
     free(features);
-    g->done = s == STATUS_OK;
-    return s;
+    g->done = t.status == STATUS_OK;
+    return t.status;
 }
 
 static const char *model_of(const struct coordinator *c, int trial)
@@ -414,18 +405,16 @@ static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct 
 {
     int64_t id = c->trials[g->trial].id;
     double now = now_s(), seconds = now - g->started;
-    enum status s = STATUS_OK;
     if (g->done) {
         c->progress.done++;
         c->progress.work_done += c->plan->trials[g->trial].flops;
         TRY(tell_people(c, g, e));
     } else {
-        TRY(db_begin(c->db, e));
-        if (g->failed)
-            s = db_trial_failed(c->db, id, g->attempt, g->message, seconds, now, e);
-        else
-            s = db_trial_stopped(c->db, id, g->attempt, g->epoch, seconds, now, e);
-        TRY(commit(c, s, e));
+        struct transaction t = {.of = &c->transactor};
+        while (transact(&t, e))
+            t.status = g->failed ? db_trial_failed(c->db, id, g->attempt, g->message, seconds, now, e)
+                                 : db_trial_stopped(c->db, id, g->attempt, g->epoch, seconds, now, e);
+        TRY(t.status);
         c->progress.failed += g->failed;
     }
     sets_leave(&c->sets, g->set);
@@ -557,9 +546,13 @@ static void write_end(struct coordinator *c, const char *why)
 {
     const struct transport *t = c->r.transport;
     struct error ignored;
-    if (db_begin(c->db, &ignored) == STATUS_OK)
-        commit(c, t->broken ? db_job_lost(c->db, c->job, t->lost_rank, now_s(), why, &ignored) : db_job_end(c->db, c->job, now_s(), why, &ignored),
-               &ignored);
+    if (db_begin(c->db, &ignored) != STATUS_OK)
+        return;
+    if (t->broken)
+        db_job_lost(c->db, c->job, t->lost_rank, now_s(), why, &ignored);
+    else
+        db_job_end(c->db, c->job, now_s(), why, &ignored);
+    db_commit(c->db, &ignored);
 }
 
 static enum status outcome(struct coordinator *c, bool stopped, struct error *e)

@@ -36,7 +36,7 @@ static enum status coordinator_poll(struct transport *t, struct message *out, bo
     struct message m = take(s);
     enum status status = worker_handle(s->hand, &m, &over, e);
     buffer_fini(&m.body);
-    return status;
+    return s->trouble.code == STATUS_OK ? status : error_set(e, s->trouble.code, "%s", s->trouble.message);
 }
 
 static enum status to_coordinator(struct transport *t, int to, enum message_kind kind, struct buffer *body, struct error *e)
@@ -48,9 +48,12 @@ static enum status to_coordinator(struct transport *t, int to, enum message_kind
         m.body = *body;
         *body = (struct buffer){0};
     }
-    enum status status = s->deliver(s->context, &m, e);
+    struct error why = {0};
+    enum status status = s->trouble.code == STATUS_OK ? s->deliver(s->context, &m, &why) : STATUS_OK;
     buffer_fini(&m.body);
-    return status;
+    if (status != STATUS_OK)
+        error_set(&s->trouble, status, "%s", why.message);
+    return s->trouble.code == STATUS_OK ? STATUS_OK : error_set(e, s->trouble.code, "%s", s->trouble.message);
 }
 
 static enum status worker_poll(struct transport *t, struct message *out, bool *got, struct error *e)

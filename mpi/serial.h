@@ -13,6 +13,7 @@ struct serial {
     struct transport coordinator, worker;
     struct message inbox[8]; /* of the worker */
     int n_inbox;
+    struct error trouble; /* of the coordinator: it ends the run, and is no failure of the trial that the worker was about to report on */
     struct worker *hand;
     void *context; /* of the next two */
     enum status (*deliver)(void *context, const struct message *m, struct error *e);

@@ -41,10 +41,17 @@ void *db_handle(struct db *d)
     return d->sqlite;
 }
 
+void db_wait(struct db *d, double seconds)
+{
+    sqlite3_busy_timeout(d->sqlite, (int)(seconds * 1000));
+}
+
 void db_close(struct db *d)
 {
     if (!d)
         return;
+    if (d->sqlite)
+        db_rollback(d);
     if (d->token[0] && d->sqlite)
         sql_run(d, NULL, "DELETE FROM holder WHERE token = ?", "t", d->token);
     if (d->token[0] && d->sqlite) /* so that readers need no files beside it; where one reads now, it stays as it is */
@@ -94,10 +101,12 @@ static enum status check_file(const char *path, bool *exists, struct error *e)
 }
 
 /* WAL only where memory can be shared through the file system. */
-static const char *journal_mode(const char *path)
+static bool on_local_disk(const char *path)
 {
     static const long local[] = {0xEF53, 0x58465342, 0x9123683E, 0x2FC12FC1, 0x01021994, 0x794C7630}; /* ext4 xfs btrfs zfs tmpfs overlay */
     struct statfs facts;
+    if (db_faults_network_disk())
+        return false;
     char *folder = memory_text(path), *slash = strrchr(folder, '/');
     if (slash)
         slash[slash == folder] = '\0';
@@ -105,7 +114,7 @@ static const char *journal_mode(const char *path)
     for (size_t i = 0; known && i < sizeof local / sizeof *local; i++)
         is_local |= (long)facts.f_type == local[i];
     free(folder);
-    return is_local ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = TRUNCATE";
+    return is_local;
 }
 
 static enum status make_schema(struct db *d, struct error *e)
@@ -234,7 +243,7 @@ static enum status open_locked(struct db *d, bool create, bool take_over, struct
     TRY(sql_exec(d, "PRAGMA foreign_keys = ON", e));
     if (is_new)
         TRY(sql_exec(d, "PRAGMA auto_vacuum = INCREMENTAL", e));
-    TRY(sql_exec(d, journal_mode(d->path), e));
+    TRY(sql_exec(d, on_local_disk(d->path) ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = TRUNCATE", e));
     TRY(sql_exec(d, "PRAGMA synchronous = FULL", e));
     if (is_new)
         TRY(make_schema(d, e));
@@ -332,6 +341,7 @@ enum status db_set_aside(const char *path, char **renamed, struct error *e)
 enum status db_begin(struct db *d, struct error *e)
 {
     int64_t mine = 0;
+    d->trouble = DB_FINE;
     TRY(sql_exec(d, "BEGIN IMMEDIATE", e));
     enum status s = sql_int(d, &mine, NULL, e, "SELECT count(*) FROM holder WHERE token = ?", "t", d->token);
     if (s == STATUS_OK && mine == 0)
@@ -345,10 +355,10 @@ enum status db_commit(struct db *d, struct error *e)
 {
     fault_at(FAULT_COMMIT);
     enum status s = sql_exec(d, "COMMIT", e);
-    if (s != STATUS_OK)
-        db_rollback(d);
-    else
+    if (s == STATUS_OK)
         fault_at(FAULT_COMMITTED);
+    else if (d->trouble != DB_BUSY)
+        db_rollback(d);
     return s;
 }
 

@@ -27,6 +27,15 @@ enum status db_set_aside(const char *path, char **renamed, struct error *e);
 enum status db_begin(struct db *d, struct error *e);
 enum status db_commit(struct db *d, struct error *e);
 void db_rollback(struct db *d);
+/* Why db_begin, db_commit or what stood between them failed. All but DB_FINE may pass: roll back and do the whole of it again; after DB_BUSY from
+ * db_commit the transaction still stands, and db_commit alone may be tried again. */
+enum db_trouble { DB_FINE, DB_FULL, DB_BUSY, DB_IO };
+enum db_trouble db_trouble(const struct db *d);
+/* What one waits for, in words: free space, processes by number and name. Owned by the caller. */
+char *db_trouble_text(struct db *d);
+double db_free_mb(const struct db *d);
+/* How long a call may wait for other processes before it is DB_BUSY; 15 s where nothing was said. */
+void db_wait(struct db *d, double seconds);
 
 /* Makes the study, or checks that it is the same one (STATUS_CONFIG names what differs). arithmetic: this system's word (models/arithmetic.h); another one
  * than the study's is refused (STATUS_CONFIG) unless `accept`. */

@@ -3,7 +3,7 @@
 #ifdef FLOWSWEEP_FAULTS
 
 #include <sqlite3.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/fault.h"
 
@@ -110,6 +110,11 @@ static int open_it(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flag
         file->base.pMethods = &file->methods;
     }
     return code;
+}
+
+bool db_faults_network_disk(void)
+{
+    return getenv("FLOWSWEEP_TEST_NETWORK_DISK") != NULL;
 }
 
 const char *db_faults_vfs(void)

@@ -5,13 +5,21 @@
 #ifndef STORAGE_DB_FAULTS_H
 #define STORAGE_DB_FAULTS_H
 
+#include <stdbool.h>
+
 #ifdef FLOWSWEEP_FAULTS
 /* The VFS's name for sqlite3_open_v2; registered by the first call. */
 const char *db_faults_vfs(void);
+/* FLOWSWEEP_TEST_NETWORK_DISK is set: every file system is taken for one that is not local. */
+bool db_faults_network_disk(void);
 #else
 static inline const char *db_faults_vfs(void)
 {
     return 0;
+}
+static inline bool db_faults_network_disk(void)
+{
+    return false;
 }
 #endif
 

@@ -13,11 +13,15 @@ struct db {
     char *lock_path;  /* owned; NULL for readers */
     int lock;         /* file descriptor or -1 */
     char token[33];   /* of the holder row */
+    enum db_trouble trouble; /* of the last statement that failed since db_begin */
+    char failed[160];        /* what SQLite said then */
     int version;      /* of its schema; at most DB_VERSION */
     char *as_it_was;  /* owned; the copy kept when opening upgraded it, or NULL */
     enum metric metric;
 };
 
+/* Kind of the error that SQLite reported last. */
+enum db_trouble db_trouble_of(struct db *d);
 /* STATUS_IO where the schema is older: for queries that need what came since. */
 enum status db_current(struct db *d, struct error *e);
 /* Brings a database that we hold to DB_VERSION, in one transaction, after a copy of it was kept. */

@@ -2,19 +2,22 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include "storage/db_private.h"
 
 enum status sql_failed(struct db *d, struct error *e)
 {
     int code = sqlite3_errcode(d->sqlite);
+    d->trouble = db_trouble_of(d);
+    snprintf(d->failed, sizeof d->failed, "%.150s", sqlite3_errmsg(d->sqlite));
     if (code == SQLITE_NOTADB)
         return error_set(e, STATUS_IO, "%s: is no database", d->path);
     if (code == SQLITE_BUSY)
         return error_set(e, STATUS_IO, "%s: another process is writing to it; try again", d->path);
     if (code == SQLITE_CORRUPT)
         return error_set(e, STATUS_IO, "%s: the database is damaged (%s)", d->path, sqlite3_errmsg(d->sqlite));
-    if (code == SQLITE_FULL)
+    if (d->trouble == DB_FULL)
         return error_set(e, STATUS_IO, "%s: the disk is full", d->path);
     return error_set(e, STATUS_IO, "%s: %s", d->path, sqlite3_errmsg(d->sqlite));
 }
