@@ -4,13 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
+
 enum status piece_new(struct piece *out, int n, int steps, unsigned channels, struct error *e)
 {
     struct block_header h = {.n = n, .steps = steps, .n_first = n, .channels = channels, .text_size = 1};
     *out = (struct piece){0};
     memcpy(h.magic, block_magic, sizeof h.magic);
     h.size = block_lay_out(&h, NULL).total;
-    char *block = aligned_alloc(SLAB_ALIGNMENT, (size_t)h.size);
+    bool refused = fault_at(FAULT_ALLOCATE) == FAULT_ACTION_FAIL;
+    char *block = refused ? NULL : aligned_alloc(SLAB_ALIGNMENT, (size_t)h.size);
     if (!block)
         return error_set(e, STATUS_MEMORY, "no memory for %d rows of flows (%zu MB)", n, (size_t)h.size >> 20);
     memset(block, 0, (size_t)h.size);

@@ -57,4 +57,10 @@ fail() { # fault, words of the error
 }
 fail allocate:2:fail:3 "rank 3, epoch 1: .*memory"
 fail epoch:2:fail:2 "rank 2, epoch [0-9]+: a fault"
+
+# The same where rows are dealt: on their way, and where a rank has no memory for them.
+options="$options --set data.placement=sharded"
+disturb receive:4:kill:2 "rank 2 .*died"
+disturb send:9:drop:0 "a message of rank 0 was lost"
+fail allocate:1:fail:2 "rank 2.*: no memory for [0-9]+ rows of flows"
 finish
