@@ -25,14 +25,25 @@ static uint64_t task_bytes(const struct task *t)
     return rows * 2 * sizeof(int32_t) + (rows - (uint64_t)t->parts[PART_TRAIN].n) * (uint64_t)t->n_classes * 2 * sizeof(float);
 }
 
-/* Rows of a task that a member of a gang holds: its own, and for networks those of an epoch. */
-static uint64_t dealt_bytes(const struct flows *f, const struct task *t, const struct model_kind *kind, int ranks)
+static unsigned channels_of(const struct params *p)
 {
-    size_t row_bytes = piece_row_bytes(t->spec.steps, f->channels) + 2 * sizeof(int32_t);
+    const struct value *list = params_get(p, "channels");
+    unsigned channels = 0;
+    for (int i = 0; list && i < list->n; i++)
+        for (int k = 0; k < CHANNEL_COUNT; k++)
+            if (list->items[i].kind == VALUE_TEXT && strcmp(list->items[i].text, channel_names[k]) == 0)
+                channels |= 1u << k;
+    return channels;
+}
+
+/* Rows of a task that a member of a gang holds: its own, and for networks those of an epoch. */
+static uint64_t dealt_bytes(const struct plan_configuration *k, const struct task *t, int ranks)
+{
+    size_t row_bytes = piece_row_bytes(t->spec.steps, channels_of(&k->params)) + 2 * sizeof(int32_t);
     uint64_t rows = 0;
     for (int part = 0; part < PART_COUNT; part++)
         rows += (uint64_t)t->parts[part].n / (uint64_t)ranks + LEAF_ROWS;
-    return rows * row_bytes + (kind->by_epochs ? shard_epoch_bytes(t->parts[PART_TRAIN].n, ranks, row_bytes) : 0);
+    return rows * row_bytes + (k->kind->by_epochs ? shard_epoch_bytes(t->parts[PART_TRAIN].n, ranks, row_bytes) : 0);
 }
 
 static int most_bytes_first(const void *a, const void *b)
@@ -63,7 +74,7 @@ static int sets_in_use(const struct plan *p, const struct footprint *f)
     return kinds < gangs ? kinds : gangs;
 }
 
-static void add_trial(const struct config *c, const struct flows *f, const struct plan *p, const struct task *t, int trial, struct footprint *out)
+static void add_trial(const struct config *c, const struct plan *p, const struct task *t, int trial, struct footprint *out)
 {
     const struct plan_configuration *k = &p->configurations[p->trials[trial].configuration];
     struct model_shape shape = shape_of(c, t, &k->params);
@@ -72,7 +83,7 @@ static void add_trial(const struct config *c, const struct flows *f, const struc
     *n = (struct footprint_trial){.task = p->trials[trial].task, .ranks = ranks < out->workers ? ranks : out->workers, .model = k->kind->name};
     n->rank = k->kind->bytes(&k->params, &shape) + task_bytes(t);
     if (out->sharded)
-        n->rank += dealt_bytes(f, t, k->kind, n->ranks);
+        n->rank += dealt_bytes(k, t, n->ranks);
     if (k->kind->node_bytes) {
         shape.train_rows += shape.train_rows / 64 + 64; /* other dealings may give a few rows more */
         n->set = k->kind->node_bytes(&shape);
@@ -93,7 +104,7 @@ enum status footprint_of(const struct config *c, const struct flows *f, const st
         }
         for (int i = 0; i < p->n_trials; i++)
             if (p->trials[i].task == t)
-                add_trial(c, f, p, task, i, out);
+                add_trial(c, p, task, i, out);
         task_free(task);
     }
     out->n_sets = out->set ? sets_in_use(p, out) : 0;
