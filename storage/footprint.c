@@ -172,12 +172,12 @@ static double gib(uint64_t bytes)
 enum status footprint_check(const struct footprint *f, int workers, struct error *e)
 {
     uint64_t there = footprint_available(f);
-    const char *way = f->sharded ? "a larger gang (ranks)" : "data.placement = \"sharded\" with a larger gang (ranks)";
+    const char *way = f->sharded ? "larger gangs over more nodes (ranks)" : "data.placement = \"sharded\" and larger gangs over more nodes (ranks)";
     for (int i = 0; i < f->n; i++) {
         const struct footprint_trial *t = &f->trials[i];
         if (footprint_gang(f, t) > there)
             return error_set(e, STATUS_CONFIG,
-                             "%s on task %d needs %.1f GiB a rank, %.1f GiB with its gang of %d on one node, and this node has %.1f GiB: more nodes with %s, "
+                             "%s on task %d needs %.1f GiB a rank, %.1f GiB with its gang of %d on one node, and this node has %.1f GiB: try %s, "
                              "smaller models, or fewer rows (data.split.train_rows)",
                              t->model, t->task + 1, gib(t->rank), gib(footprint_gang(f, t)), t->ranks, gib(there), way);
     }
