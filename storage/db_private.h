@@ -22,6 +22,8 @@ struct db {
 
 /* Kind of the error that SQLite reported last. */
 enum db_trouble db_trouble_of(struct db *d);
+/* STATUS_IO, with the processes that one would have to wait for. */
+enum status db_say_busy(const struct db *d, struct error *e);
 /* STATUS_IO where the schema is older: for queries that need what came since. */
 enum status db_current(struct db *d, struct error *e);
 /* Brings a database that we hold to DB_VERSION, in one transaction, after a copy of it was kept. */

@@ -87,6 +87,14 @@ static char *who(const struct db *d)
     return out.data;
 }
 
+enum status db_say_busy(const struct db *d, struct error *e)
+{
+    char *holders = who(d);
+    error_set(e, STATUS_IO, "%s: %s reads or writes it, and does not end; try again", d->path, holders);
+    free(holders);
+    return STATUS_IO;
+}
+
 char *db_trouble_text(struct db *d)
 {
     char *text, *holders;

@@ -14,7 +14,7 @@ enum status sql_failed(struct db *d, struct error *e)
     if (code == SQLITE_NOTADB)
         return error_set(e, STATUS_IO, "%s: is no database", d->path);
     if (code == SQLITE_BUSY)
-        return error_set(e, STATUS_IO, "%s: another process is writing to it; try again", d->path);
+        return db_say_busy(d, e);
     if (code == SQLITE_CORRUPT)
         return error_set(e, STATUS_IO, "%s: the database is damaged (%s)", d->path, sqlite3_errmsg(d->sqlite));
     if (d->trouble == DB_FULL)
