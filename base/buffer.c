@@ -66,6 +66,18 @@ void buffer_put_bytes(struct buffer *b, const void *bytes, size_t n)
     buffer_put(b, bytes, n);
 }
 
+void buffer_open_bytes(struct buffer *b, size_t *start)
+{
+    buffer_put_u64(b, 0);
+    *start = b->size;
+}
+
+void buffer_close_bytes(struct buffer *b, size_t start)
+{
+    uint64_t n = b->size - start;
+    memcpy(b->data + start - sizeof n, &n, sizeof n);
+}
+
 void buffer_put_string(struct buffer *b, const char *text)
 {
     buffer_put_bytes(b, text, strlen(text));

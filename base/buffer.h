@@ -27,6 +27,9 @@ void buffer_put_u64(struct buffer *b, uint64_t x);
 void buffer_put_f64(struct buffer *b, double x);
 /* Length (u64), then the bytes. */
 void buffer_put_bytes(struct buffer *b, const void *bytes, size_t n);
+/* The same for bytes that are put between the two calls. */
+void buffer_open_bytes(struct buffer *b, size_t *start);
+void buffer_close_bytes(struct buffer *b, size_t start);
 void buffer_put_string(struct buffer *b, const char *text);
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_puts(struct buffer *b, const char *text);

@@ -30,12 +30,8 @@ static enum status agree(struct gang *g, enum status mine, struct error *e)
 static enum status checkpoint(struct attempt *a, int epoch, struct error *e)
 {
     enum status status = STATUS_OK;
-    if (a->gang->rank == 0 && a->sink->checkpoint) {
-        struct buffer state = {0};
-        a->model->kind->state_write(a->model, &state);
-        status = a->sink->checkpoint(a->sink->context, epoch, &state, e);
-        buffer_fini(&state);
-    }
+    if (a->gang->rank == 0 && a->sink->checkpoint)
+        status = a->sink->checkpoint(a->sink->context, epoch, a->model, e);
     return agree(a->gang, status, e);
 }
 

@@ -20,7 +20,8 @@ struct training_sink {
     enum status (*epoch)(void *context, const struct model_progress *p, struct error *e);
     /* Asked after each epoch, by rank 0 alone, its answer is shared: is a checkpoint due? */
     bool (*due)(void *context);
-    enum status (*checkpoint)(void *context, int epoch, const struct buffer *state, struct error *e);
+    /* Takes what m->kind->state_write gives, straight to where it wants it: it may be large. */
+    enum status (*checkpoint)(void *context, int epoch, const struct model *m, struct error *e);
 };
 
 /* state: on the gang's rank 0 a checkpoint to go on from, or NULL with n = 0; other ranks get it from there. STATUS_STOPPED: told to stop; the last checkpoint call holds the state.

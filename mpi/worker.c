@@ -213,13 +213,16 @@ static bool sink_due(void *context)
     return w->checkpoint_s > 0 && clock_s() - w->last_checkpoint >= w->checkpoint_s && w->transport->sent(w->transport);
 }
 
-static enum status sink_checkpoint(void *context, int epoch, const struct buffer *state, struct error *e)
+static enum status sink_checkpoint(void *context, int epoch, const struct model *m, struct error *e)
 {
     struct worker *w = context;
     struct buffer body = {0};
+    size_t start;
     fault_at(FAULT_CHECKPOINT);
     trial_put(&body, w->assignment.trial, epoch);
-    buffer_put_bytes(&body, state->data, state->size);
+    buffer_open_bytes(&body, &start);
+    m->kind->state_write(m, &body);
+    buffer_close_bytes(&body, start);
     enum status s = tell(w, MESSAGE_CHECKPOINT, &body, e);
     buffer_fini(&body);
     w->last_checkpoint = clock_s();
