@@ -1,15 +1,10 @@
-/* Opening, locking, transactions. */
+/* Opening and transactions. */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -17,8 +12,6 @@
 #include "schema_sql.h"
 #include "storage/db_faults.h"
 #include "storage/db_private.h"
-
-enum { WAIT_S = 15 };
 
 static enum status db_new(struct db **out, const char *path, int flags, struct error *e)
 {
@@ -31,7 +24,7 @@ static enum status db_new(struct db **out, const char *path, int flags, struct e
         db_close(d);
         return STATUS_IO;
     }
-    sqlite3_busy_timeout(d->sqlite, WAIT_S * 1000);
+    sqlite3_busy_timeout(d->sqlite, DB_WAIT_S * 1000);
     *out = d;
     return STATUS_OK;
 }
@@ -52,15 +45,12 @@ void db_close(struct db *d)
         return;
     if (d->sqlite)
         db_rollback(d);
-    if (d->token[0] && d->sqlite)
-        sql_run(d, NULL, "DELETE FROM holder WHERE token = ?", "t", d->token);
-    if (d->token[0] && d->sqlite) /* so that readers need no files beside it; where one reads now, it stays as it is */
-        sqlite3_busy_timeout(d->sqlite, 0), sql_exec(d, "PRAGMA journal_mode = DELETE", NULL);
-    sqlite3_close(d->sqlite);
-    if (d->lock >= 0) {
-        unlink(d->lock_path);
-        close(d->lock);
+    if (d->token[0] && d->sqlite && db_let_go(d)) { /* so that readers need no files beside it; where one reads now, it stays as it is */
+        sqlite3_busy_timeout(d->sqlite, 0);
+        sql_exec(d, "PRAGMA journal_mode = DELETE", NULL);
     }
+    sqlite3_close(d->sqlite);
+    db_unlock(d);
     free(d->lock_path);
     free(d->as_it_was);
     free(d->path);
@@ -128,116 +118,11 @@ static enum status make_schema(struct db *d, struct error *e)
     return sql_exec(d, "COMMIT", e);
 }
 
-/* --- the lock: a file beside the database, held for as long as this process lives --- */
-
-static bool try_lock(struct db *d)
-{
-    struct stat mine, there;
-    d->lock = open(d->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (d->lock < 0)
-        return false;
-    bool held = flock(d->lock, LOCK_EX | LOCK_NB) == 0 && fstat(d->lock, &mine) == 0 && stat(d->lock_path, &there) == 0 &&
-                mine.st_ino == there.st_ino; /* an earlier holder may have unlinked it in between */
-    if (!held) {
-        close(d->lock);
-        d->lock = -1;
-    }
-    return held;
-}
-
-static enum status say_holder(struct db *d, struct error *e)
-{
-    sqlite3_stmt *s = NULL;
-    bool row = false;
-    if (sql_query(d, &s, NULL, "SELECT host, pid, since FROM holder", "") == STATUS_OK)
-        sql_step(d, s, &row, NULL);
-    char since[32] = "";
-    if (row) {
-        time_t t = (time_t)sqlite3_column_double(s, 2);
-        struct tm parts;
-        strftime(since, sizeof since, "%Y-%m-%d %H:%M:%S", localtime_r(&t, &parts));
-        error_set(e, STATUS_IO, "%s: is held by a run (process %lld on %s, since %s)", d->path, (long long)sqlite3_column_int64(s, 1),
-                  sql_text(s, 0), since);
-    } else {
-        error_set(e, STATUS_IO, "%s: is held by another run, or its folder cannot be written", d->path);
-    }
-    sql_end(s);
-    return STATUS_IO;
-}
-
-static enum status take_lock(struct db *d, struct error *e)
-{
-    const struct timespec pause = {0, 100000000};
-    d->lock_path = memory_format("%s.lock", d->path);
-    for (int i = 0; i < WAIT_S * 10; i++) {
-        if (try_lock(d))
-            return STATUS_OK;
-        if (errno == EACCES || errno == EROFS || errno == ENOENT || errno == EPERM)
-            return error_set(e, STATUS_CANNOT_CREATE, "%s: %s", d->lock_path, strerror(errno));
-        nanosleep(&pause, NULL);
-    }
-    return say_holder(d, e);
-}
-
-static void read_boot_id(char out[64])
-{
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
-    if (!f || !fgets(out, 64, f))
-        out[0] = '\0';
-    out[strcspn(out, "\n")] = '\0';
-    if (f)
-        fclose(f);
-}
-
-static void make_token(char token[33])
-{
-    unsigned char bytes[16] = {0};
-    if (getrandom(bytes, sizeof bytes, 0) < 0) {
-        uint64_t now = (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32;
-        memcpy(bytes, &now, sizeof now);
-    }
-    for (int i = 0; i < 16; i++)
-        snprintf(token + 2 * i, 3, "%02x", bytes[i]);
-}
-
-/* Locks are not seen across hosts everywhere, so another host's holder is believed unless told otherwise. */
-static enum status check_holder(struct db *d, const char *host, bool take_over, struct error *e)
-{
-    int64_t others = 0;
-    TRY(sql_int(d, &others, NULL, e, "SELECT count(*) FROM holder WHERE host <> ?", "t", host));
-    if (others == 0 || take_over)
-        return STATUS_OK;
-    say_holder(d, e);
-    error_prefix(e, "if that run is over, add --take-over");
-    return STATUS_IO;
-}
-
-static enum status become_holder(struct db *d, bool take_over, struct error *e)
-{
-    char host[256] = "", boot[64] = "", token[33];
-    gethostname(host, sizeof host - 1);
-    read_boot_id(boot);
-    make_token(token);
-    TRY(sql_exec(d, "BEGIN IMMEDIATE", e));
-    enum status s = check_holder(d, host, take_over, e);
-    if (s == STATUS_OK)
-        s = sql_run(d, e, "INSERT OR REPLACE INTO holder VALUES (1, ?, ?, ?, ?, ?, ?)", "titttr", host, (int64_t)getpid(), boot,
-                    getenv("SLURM_JOB_ID"), token, (double)time(NULL));
-    if (s == STATUS_OK)
-        s = sql_exec(d, "COMMIT", e);
-    if (s != STATUS_OK) {
-        db_rollback(d);
-        return s;
-    }
-    memcpy(d->token, token, sizeof token);
-    return STATUS_OK;
-}
-
 /* --- opening --- */
 
 static enum status open_locked(struct db *d, bool create, bool take_over, struct error *e)
 {
-    TRY(take_lock(d, e));
+    TRY(db_lock(d, e));
     TRY(check_version(d, create, e));
     bool is_new = d->version == 0;
     TRY(sql_exec(d, "PRAGMA foreign_keys = ON", e));
@@ -248,7 +133,7 @@ static enum status open_locked(struct db *d, bool create, bool take_over, struct
     if (is_new)
         TRY(make_schema(d, e));
     d->version = is_new ? DB_VERSION : d->version;
-    return become_holder(d, take_over, e);
+    return db_hold(d, take_over, e);
 }
 
 static enum status open_reading(struct db **out, const char *path, bool may_be_empty, struct error *e)
@@ -290,6 +175,9 @@ enum status db_open(struct db **out, const char *path, bool create, bool take_ov
     if (s == STATUS_OK && create)
         s = db_upgrade_here(d, e);
     if (s != STATUS_OK) {
+        struct stat facts;
+        if (!exists && d->lock >= 0 && stat(path, &facts) == 0 && facts.st_size == 0) /* SQLite made it, for nothing */
+            unlink(path);
         db_close(d);
         return s;
     }

@@ -117,6 +117,11 @@ bool db_faults_network_disk(void)
     return getenv("FLOWSWEEP_TEST_NETWORK_DISK") != NULL;
 }
 
+bool db_faults_no_locks(void)
+{
+    return getenv("FLOWSWEEP_TEST_NO_LOCKS") != NULL;
+}
+
 const char *db_faults_vfs(void)
 {
     static sqlite3_vfs vfs; /* SQLite keeps it for as long as the process lives */

@@ -12,12 +12,18 @@
 const char *db_faults_vfs(void);
 /* FLOWSWEEP_TEST_NETWORK_DISK is set: every file system is taken for one that is not local. */
 bool db_faults_network_disk(void);
+/* FLOWSWEEP_TEST_NO_LOCKS is set: a lock is given to everyone who asks. */
+bool db_faults_no_locks(void);
 #else
 static inline const char *db_faults_vfs(void)
 {
     return 0;
 }
 static inline bool db_faults_network_disk(void)
+{
+    return false;
+}
+static inline bool db_faults_no_locks(void)
 {
     return false;
 }

@@ -5,7 +5,7 @@
 #include "storage/db.h"
 #include "storage/sql.h"
 
-enum { DB_APPLICATION_ID = 0x464c5357, DB_VERSION = 2, DB_CHUNK = 16 << 20 }; /* "FLSW" */
+enum { DB_APPLICATION_ID = 0x464c5357, DB_VERSION = 2, DB_CHUNK = 16 << 20, DB_WAIT_S = 15 }; /* "FLSW" */
 
 struct db {
     sqlite3 *sqlite;
@@ -20,6 +20,16 @@ struct db {
     enum metric metric;
 };
 
+/* The lock file beside the database, held for as long as this process lives; waits up to DB_WAIT_S for a dying holder. STATUS_IO says who has it, or that
+ * locks do not work there. */
+enum status db_lock(struct db *d, struct error *e);
+void db_unlock(struct db *d);
+/* Writes our holder row, and checks the one that stands there (db_holder.c). */
+enum status db_hold(struct db *d, bool take_over, struct error *e);
+/* Deletes it; false where it is no longer ours. */
+bool db_let_go(struct db *d);
+/* The holder in one line, as STATUS_IO. */
+enum status db_say_holder(struct db *d, struct error *e);
 /* Kind of the error that SQLite reported last. */
 enum db_trouble db_trouble_of(struct db *d);
 /* STATUS_IO, with the processes that one would have to wait for. */
