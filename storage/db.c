@@ -19,6 +19,7 @@ static enum status db_new(struct db **out, const char *path, int flags, struct e
     *out = NULL;
     d->path = memory_text(path);
     d->lock = -1;
+    d->age = -1;
     if (sqlite3_open_v2(path, &d->sqlite, flags, db_faults_vfs()) != SQLITE_OK) {
         error_set(e, STATUS_IO, "%s: %s", path, d->sqlite ? sqlite3_errmsg(d->sqlite) : "no memory");
         db_close(d);
@@ -47,6 +48,7 @@ void db_close(struct db *d)
         db_rollback(d);
     if (d->token[0] && d->sqlite && db_let_go(d)) { /* so that readers need no files beside it; where one reads now, it stays as it is */
         sqlite3_busy_timeout(d->sqlite, 0);
+        db_read_copy_write(d, true);
         sql_exec(d, "PRAGMA journal_mode = DELETE", NULL);
     }
     sqlite3_close(d->sqlite);
@@ -91,7 +93,7 @@ static enum status check_file(const char *path, bool *exists, struct error *e)
 }
 
 /* WAL only where memory can be shared through the file system. */
-static bool on_local_disk(const char *path)
+bool db_on_local_disk(const char *path)
 {
     static const long local[] = {0xEF53, 0x58465342, 0x9123683E, 0x2FC12FC1, 0x01021994, 0x794C7630}; /* ext4 xfs btrfs zfs tmpfs overlay */
     struct statfs facts;
@@ -128,8 +130,9 @@ static enum status open_locked(struct db *d, bool create, bool take_over, struct
     TRY(sql_exec(d, "PRAGMA foreign_keys = ON", e));
     if (is_new)
         TRY(sql_exec(d, "PRAGMA auto_vacuum = INCREMENTAL", e));
-    TRY(sql_exec(d, on_local_disk(d->path) ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = TRUNCATE", e));
-    TRY(sql_exec(d, "PRAGMA synchronous = FULL", e));
+    d->copies = !db_on_local_disk(d->path);
+    TRY(sql_exec(d, !d->copies ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = TRUNCATE", e));
+    TRY(sql_exec(d, db_faults_no_sync() ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = FULL", e));
     if (is_new)
         TRY(make_schema(d, e));
     d->version = is_new ? DB_VERSION : d->version;
@@ -193,7 +196,16 @@ enum status db_open_read(struct db **out, const char *path, struct error *e)
     if (!exists)
         return error_set(e, access(path, F_OK) == 0 ? STATUS_IO : STATUS_NO_INPUT, "%s: %s", path,
                          access(path, F_OK) == 0 ? "is empty, no database" : "no such database");
-    return open_reading(out, path, false, e);
+    double age;
+    char *copy = db_read_copy_of(path, &age);
+    enum status s = open_reading(out, copy ? copy : path, false, e);
+    if (s == STATUS_OK && copy) {
+        (*out)->age = age;
+        free((*out)->path);
+        (*out)->path = memory_text(path);
+    }
+    free(copy);
+    return s;
 }
 
 char *db_name_beside(const char *path, const char *word)
@@ -243,10 +255,12 @@ enum status db_commit(struct db *d, struct error *e)
 {
     fault_at(FAULT_COMMIT);
     enum status s = sql_exec(d, "COMMIT", e);
-    if (s == STATUS_OK)
+    if (s == STATUS_OK) {
         fault_at(FAULT_COMMITTED);
-    else if (d->trouble != DB_BUSY)
+        db_read_copy_write(d, false);
+    } else if (d->trouble != DB_BUSY) {
         db_rollback(d);
+    }
     return s;
 }
 

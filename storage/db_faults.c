@@ -122,6 +122,11 @@ bool db_faults_no_locks(void)
     return getenv("FLOWSWEEP_TEST_NO_LOCKS") != NULL;
 }
 
+bool db_faults_no_sync(void)
+{
+    return getenv("FLOWSWEEP_TEST_NO_SYNC") != NULL;
+}
+
 const char *db_faults_vfs(void)
 {
     static sqlite3_vfs vfs; /* SQLite keeps it for as long as the process lives */

@@ -14,6 +14,8 @@ const char *db_faults_vfs(void);
 bool db_faults_network_disk(void);
 /* FLOWSWEEP_TEST_NO_LOCKS is set: a lock is given to everyone who asks. */
 bool db_faults_no_locks(void);
+/* FLOWSWEEP_TEST_NO_SYNC is set: nothing waits for the disk. For bench/durability alone. */
+bool db_faults_no_sync(void);
 #else
 static inline const char *db_faults_vfs(void)
 {
@@ -24,6 +26,10 @@ static inline bool db_faults_network_disk(void)
     return false;
 }
 static inline bool db_faults_no_locks(void)
+{
+    return false;
+}
+static inline bool db_faults_no_sync(void)
 {
     return false;
 }

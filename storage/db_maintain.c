@@ -192,10 +192,12 @@ static enum status write_copy(struct db *d, const char *to, struct error *e)
     return s;
 }
 
-enum status db_copy(struct db *d, const char *out, struct error *e)
+enum status db_copy(struct db *d, const char *out, bool replace, struct error *e)
 {
-    char *temporary = memory_format("%s.%ld.part", out, (long)getpid());
-    enum status s = access(out, F_OK) == 0 ? error_set(e, STATUS_CANNOT_CREATE, "%s: exists already; nothing was written", out)
+    char *temporary = memory_format(replace ? "%s.part" : "%s.%ld.part", out, (long)getpid());
+    if (replace)
+        unlink(temporary); /* of a run that was killed */
+    enum status s = !replace && access(out, F_OK) == 0 ? error_set(e, STATUS_CANNOT_CREATE, "%s: exists already; nothing was written", out)
                                            : write_copy(d, temporary, e);
     if (s == STATUS_OK && rename(temporary, out) != 0)
         s = error_set(e, STATUS_CANNOT_CREATE, "%s: %s", out, strerror(errno));
@@ -209,7 +211,7 @@ enum status db_snapshot(const char *path, const char *out, struct error *e)
 {
     struct db *d;
     TRY(db_open_read(&d, path, e));
-    enum status s = db_copy(d, out, e);
+    enum status s = db_copy(d, out, false, e);
     db_close(d);
     return s;
 }

@@ -16,6 +16,9 @@ struct db {
     enum db_trouble trouble; /* of the last statement that failed since db_begin */
     char failed[160];        /* what SQLite said then */
     int version;      /* of its schema; at most DB_VERSION */
+    bool copies;      /* a writer on a file system that is not local: it keeps a copy for readers */
+    double next_copy; /* [s] */
+    double age;       /* [s] of the copy that a reader has opened; below 0: it has the database itself */
     char *as_it_was;  /* owned; the copy kept when opening upgraded it, or NULL */
     enum metric metric;
 };
@@ -40,8 +43,14 @@ enum status db_current(struct db *d, struct error *e);
 enum status db_upgrade_here(struct db *d, struct error *e);
 /* NAME.word.db beside NAME.db; owned by the caller. */
 char *db_name_beside(const char *path, const char *word);
-/* A copy that is whole, one file and nobody's; whoever writes meanwhile does not wait. STATUS_CANNOT_CREATE where `out` exists. */
-enum status db_copy(struct db *d, const char *out, struct error *e);
+/* A copy that is whole, one file and nobody's; whoever writes meanwhile does not wait. STATUS_CANNOT_CREATE where `out` exists and may not be replaced. */
+enum status db_copy(struct db *d, const char *out, bool replace, struct error *e);
+/* Is the file system of path one that WAL works on? */
+bool db_on_local_disk(const char *path);
+/* After a commit, and at the end: the copy for readers, where it is needed and due. */
+void db_read_copy_write(struct db *d, bool at_the_end);
+/* The copy to read instead of path, and its age [s]; owned by the caller. NULL: path itself. */
+char *db_read_copy_of(const char *path, double *age);
 
 /* Makes the views trials and configs anew for the parameters there are. */
 enum status db_views(struct db *d, struct error *e);

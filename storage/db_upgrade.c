@@ -46,7 +46,7 @@ static enum status keep_copy(struct db *d, struct error *e)
     }
     if (!d->as_it_was)
         return error_set(e, STATUS_CANNOT_CREATE, "%s: no name is free for a copy of it", d->path);
-    enum status s = db_copy(d, d->as_it_was, e);
+    enum status s = db_copy(d, d->as_it_was, false, e);
     return s == STATUS_OK ? s : error_prefix(e, "%s: not upgraded, since no copy of it can be kept", d->path);
 }
 

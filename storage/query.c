@@ -99,6 +99,8 @@ static enum status status_note(struct db *d, double now, struct table *out, stru
         buffer_printf(&note, ": %lld trials in %.0f s", (long long)done, seconds);
         if (done > 0 && left > 0)
             buffer_printf(&note, "; %lld left, about %.0f min", (long long)left, (double)left * seconds / (double)done / 60);
+        if (d->age >= 0)
+            buffer_printf(&note, "; as it was %.0f s ago", d->age);
         out->note = note.data;
     }
     sql_end(s);
