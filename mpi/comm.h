@@ -23,7 +23,7 @@ void comm_fini(struct transport *t);
 
 enum {
     COMM_PIECE = 16 << 20, /* bytes of a message or broadcast at a time: no count comes near 2 GiB */
-    COMM_START_S = 3600    /* silence that is borne until the coordinator's first ping: it reads the flows and makes the plan before */
+    COMM_START_S = 3600    /* silence that is borne while the coordinator reads the flows */
 };
 
 struct comm_card { /* what a rank says of itself at the start */
@@ -60,6 +60,7 @@ struct comm { /* transport.context */
     struct message *arrived; /* (n_arrived) complete, in order; owned */
     int n_arrived, arrived_capacity;
     double served_s, watched_s;
+    double told_s;    /* the silence that the last pings told of */
     int idle;         /* polls in a row that found nothing */
     struct error why;   /* of transport.broken */
     bool serving;     /* comm_serve is at work: waits inside it must not call it again */

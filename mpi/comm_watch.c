@@ -68,6 +68,7 @@ enum status comm_meet(struct comm *c, struct error *e)
     enum status s = comm_wait(c, &r, e);
     c->serving = false;
     c->served_s = comm_clock();
+    c->told_s = c->transport->silence_s;
     for (int i = 0; i < size; i++) {
         c->peers[i].card = cards[i];
         c->peers[i].process = i == rank ? -1 : open_process(&mine, &cards[i]);
@@ -123,7 +124,7 @@ enum status comm_heard(struct comm *c, int rank, const struct message *m, struct
 {
     struct reader r = reader_of(m->body.data, m->body.size);
     if (m->kind == MESSAGE_PING) {
-        c->transport->silence_s = reader_f64(&r);
+        c->transport->silence_s = c->told_s = reader_f64(&r);
         return comm_send(c->transport, rank, MESSAGE_PONG, NULL, e);
     }
     int dead = m->kind == MESSAGE_DEATH ? reader_i32(&r) : 0;
@@ -146,10 +147,12 @@ static void forgive(struct comm *c, double now)
 static enum status ping(struct comm *c, double now, struct error *e)
 {
     double silence_s = c->transport->silence_s, pause_s = silence_s > 0 ? silence_s / 4 : 60;
+    bool news = c->told_s != silence_s; /* workers hear at once how long silence may last */
+    c->told_s = silence_s;
     for (int rank = 1; rank < c->transport->size; rank++) {
         struct comm_peer *p = &c->peers[rank];
         struct buffer body = {0};
-        if (now - p->pinged_s < pause_s || p->first)
+        if (!news && (now - p->pinged_s < pause_s || p->first))
             continue;
         p->pinged_s = now;
         buffer_put_f64(&body, silence_s);
@@ -177,7 +180,7 @@ enum status comm_watch(struct comm *c, struct error *e)
 {
     double now = comm_clock();
     forgive(c, now);
-    if (now - c->watched_s < 0.02)
+    if (now - c->watched_s < 0.02 && c->told_s == c->transport->silence_s)
         return STATUS_OK;
     c->watched_s = now;
     TRY(look_for_deaths(c, e));

@@ -1,6 +1,7 @@
 #include "mpi/coordinator.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,8 +133,9 @@ static void set_deadline(struct coordinator *c)
     const char *slurm = getenv("SLURM_JOB_END_TIME");
     budget_seconds(params_get(&c->r.config->budget, "wall_time"), &wall, NULL);
     budget_seconds(params_get(&c->r.config->budget, "margin"), &margin, NULL);
-    double end = wall > 0 ? now_s() + wall : slurm ? strtod(slurm, NULL) : 0;
-    c->deadline = end > 0 ? end - margin : 0;
+    double ours = wall > 0 ? now_s() + wall : INFINITY, slurms = slurm ? strtod(slurm, NULL) : INFINITY;
+    double end = ours < slurms ? ours : slurms;
+    c->deadline = isfinite(end) ? end - margin : 0;
 }
 
 static enum status open_database(struct coordinator *c, struct error *e)
@@ -572,7 +574,9 @@ enum status coordinator_loop(struct coordinator *c, struct error *e)
     struct transport *t = c->r.transport;
     struct error why = {0};
     budget_seconds(params_get(&c->r.config->budget, "silence"), &t->silence_s, NULL);
-    enum status s = loop(c, &why);
+    enum status s = t->serve(t, &why);
+    if (s == STATUS_OK)
+        s = loop(c, &why);
     bool stopped = c->stopping && scheduler_waiting(c->scheduler) + c->gangs.n_stopped > 0;
     write_end(c, s != STATUS_OK ? why.message : stopped ? "stopped" : c->progress.failed ? "finished, trials failed" : "finished");
     progress_show(&c->progress, now_s(), "", true);

@@ -15,6 +15,7 @@ enum status dealing_features(const struct config *c, const struct flows *f, cons
     struct value one = value_text(is_signed ? "signed_size" : "size"), list = value_list(1, &one);
     enum status s = features_fit(out, f, &c->data, channels ? channels : &list, task->spec.steps, &task->parts[PART_TRAIN], e);
     value_fini(&list);
+    value_fini(&one);
     return s;
 }
 

@@ -175,6 +175,8 @@ static enum status work(struct transport *t, const struct config *c, const void 
     return status;
 }
 
+enum { START_S = 30 }; /* what the coordinator may take for its plan and to open the database, before it first says a word */
+
 enum status run_worker(struct transport *t, struct error *e)
 {
     struct buffer text = {0};
@@ -184,6 +186,8 @@ enum status run_worker(struct transport *t, struct error *e)
     enum status status = t->publish(t, &p, e);
     if (status == STATUS_OK)
         status = config_decode(text.data, text.size, &c, e);
+    if (status == STATUS_OK && budget_seconds(params_get(&c.budget, "silence"), &t->silence_s, NULL) == STATUS_OK && t->silence_s > 0)
+        t->silence_s += START_S;
     buffer_fini(&text);
     if (status == STATUS_OK)
         status = work(t, &c, p.block, p.size, e);

@@ -42,6 +42,10 @@ disturb send:8:drop:0 "a message of rank 0 was lost"
 disturb receive:6:drop:0 "a message of rank . was lost"
 disturb send:3:delay:1 ""
 
+silence=33 # before its first word the coordinator has half a minute more
+disturb send:2:hang:0 "rank 0, the coordinator, was silent for 33 s" --set budget.silence=3
+silence=3
+
 # Errors inside a gang: agreed on, the trial failed with rank, epoch and reason, everything else done.
 fail() { # fault, words of the error
     rm -f t.db*
