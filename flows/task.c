@@ -292,3 +292,27 @@ void task_free(struct task *t)
     free(t->note);
     free(t);
 }
+
+/* --- repeats --- */
+
+static int by_hash(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+uint8_t *task_seen(const struct flows *f, const struct task *t)
+{
+    const struct rows *train = &t->parts[PART_TRAIN], *test = &t->parts[PART_TEST];
+    uint64_t *known = memory_new((size_t)train->n * sizeof *known);
+    uint8_t *seen = memory_new((size_t)test->n);
+    for (int i = 0; i < train->n; i++)
+        known[i] = task_sequence_hash(f, train->row[i], t->spec.steps);
+    qsort(known, (size_t)train->n, sizeof *known, by_hash);
+    for (int i = 0; i < test->n; i++) {
+        uint64_t h = task_sequence_hash(f, test->row[i], t->spec.steps);
+        seen[i] = bsearch(&h, known, (size_t)train->n, sizeof *known, by_hash) != NULL;
+    }
+    free(known);
+    return seen;
+}

@@ -47,5 +47,7 @@ enum status task_labels(struct task **out, const struct flows *f, const struct t
 
 /* A flow's signed sizes, hashed: equal for flows that repeat (length and sizes of the first steps packets). */
 uint64_t task_sequence_hash(const struct flows *f, int row, int steps);
+/* Of each row of the test part: does its sequence occur in the training part? (rows of test) 0 or 1, owned by the caller. */
+uint8_t *task_seen(const struct flows *f, const struct task *t);
 
 #endif

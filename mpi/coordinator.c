@@ -324,29 +324,6 @@ static enum status checkpointed(struct coordinator *c, struct gang_slot *g, int 
     return t.status;
 }
 
-/* Which rows of the test part repeat a sequence of the training part? (n) flags, owned by the caller. */
-static int by_hash(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static uint8_t *seen_in_training(const struct flows *f, const struct task *t)
-{
-    const struct rows *train = &t->parts[PART_TRAIN], *test = &t->parts[PART_TEST];
-    uint64_t *known = memory_new((size_t)train->n * sizeof *known);
-    uint8_t *seen = memory_new((size_t)test->n);
-    for (int i = 0; i < train->n; i++)
-        known[i] = task_sequence_hash(f, train->row[i], t->spec.steps);
-    qsort(known, (size_t)train->n, sizeof *known, by_hash);
-    for (int i = 0; i < test->n; i++) {
-        uint64_t h = task_sequence_hash(f, test->row[i], t->spec.steps);
-        seen[i] = bsearch(&h, known, (size_t)train->n, sizeof *known, by_hash) != NULL;
-    }
-    free(known);
-    return seen;
-}
-
 static enum status take_result(struct coordinator *c, struct gang_slot *g, struct reader *r, struct db_result *out, char **features,
                                struct error *e)
 {
@@ -373,7 +350,7 @@ static enum status finished(struct coordinator *c, struct gang_slot *g, int epoc
     char *features = NULL;
     int64_t id = c->trials[g->trial].id;
     enum status s = take_result(c, g, r, &result, &features, e);
-    uint8_t *seen = s == STATUS_OK ? seen_in_training(c->r.flows, result.task) : NULL;
+    uint8_t *seen = s == STATUS_OK ? task_seen(c->r.flows, result.task) : NULL;
     struct transaction t = {.of = &c->transactor, .status = s};
     result.seen = seen;
     while (s == STATUS_OK && transact(&t, e)) {
