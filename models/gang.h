@@ -56,6 +56,9 @@ void gang_fold(float *x, size_t width, int first, int count, int n_leaves);
 /* A gang of one; stop may be NULL (never). */
 struct gang gang_alone(bool (*stop)(struct gang *), void *stop_context);
 
+/* Looks up from a long computation, so that others see that this rank lives (budget.silence). What it is told to, the next sum of answers finds out. */
+void gang_look(struct gang *g);
+
 /* The rows [*first, *last) of n that a rank predicts: whole leaves. */
 void gang_rows(int n, int rank, int size, int *first, int *last);
 /* Collective: x (n, width), each rank has filled its own rows (gang_rows), all get all. */

@@ -231,6 +231,7 @@ static enum status predict(const struct model *model, const struct features *x, 
     for (int i = first; i < last; i++) {
         features_gather(x, &rows[i], 1, row);
         vote(m, row, proba + (size_t)i * (size_t)m->n_classes);
+        gang_look(g);
     }
     free(row);
     return gang_share_rows(g, proba, n, m->n_classes, e);

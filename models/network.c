@@ -398,6 +398,7 @@ enum status network_predict(const struct network *net, struct run *r, const floa
         float *p = proba + (size_t)at * (size_t)k;
         memcpy(p, network_leaf(net, r, weights, stats, x, rows + at, m), (size_t)m * (size_t)k * sizeof *p);
         network_softmax(p, m, k);
+        gang_look(g);
     }
     return gang_share_rows(g, proba, n, k, e);
 }

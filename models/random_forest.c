@@ -233,8 +233,10 @@ static enum status fit_step(struct model *model, const struct model_spec *spec, 
         *progress = (struct model_progress){.epoch = (start + BLOCK - 1) / BLOCK, .stopped = true};
         return STATUS_OK;
     }
-    for (int i = gang_first(n, g->rank, g->size); s == STATUS_OK && i < gang_first(n, g->rank + 1, g->size); i++)
+    for (int i = gang_first(n, g->rank, g->size); s == STATUS_OK && i < gang_first(n, g->rank + 1, g->size); i++) {
         s = grow_and_write(f, spec, start + i, &mine, e);
+        gang_look(g);
+    }
     struct error ignored;
     enum status told = gang_any(g, s != STATUS_OK, &bad, s == STATUS_OK ? e : &ignored);
     if (s == STATUS_OK)
@@ -273,6 +275,7 @@ static enum status predict(const struct model *model, const struct features *x, 
                 tree_add(&f->trees[t], leaf + (size_t)i * (size_t)f->n_columns, sum + (size_t)i * (size_t)k);
         for (int i = 0; i < m * k; i++)
             proba[(size_t)at * (size_t)k + (size_t)i] = (float)(sum[i] / f->n_trees);
+        gang_look(g);
     }
     free(leaf);
     free(sum);
