@@ -71,7 +71,7 @@ enum status comm_init(struct transport *t, struct error *e)
 {
     struct comm *c = memory_new(sizeof *c);
     *t = (struct transport){.context = c, .send = comm_send, .poll = comm_poll, .sent = comm_sent, .serve = serve, .pause = pause_idle,
-                            .publish = comm_publish, .gang_new = comm_gang_new, .gang_free = comm_gang_free, .silence_s = COMM_START_S};
+                            .publish = comm_publish, .gang_new = comm_gang_new, .gang_free = comm_gang_free, .silence_s = -1};
     c->transport = t;
     c->window = c->sets = MPI_WIN_NULL;
     MPI_Comm_dup(MPI_COMM_WORLD, &c->world);

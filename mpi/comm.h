@@ -5,7 +5,7 @@
  *
  * Who is lost is noticed, so that nothing waits for ever:
  * - Messages are numbered. A gap says that one was lost.
- * - The coordinator pings every worker four times within silence_s (which the ping tells), and the carrier answers while its owner looks for messages or waits. Who was not
+ * - The coordinator, once it knows silence_s, pings every worker four times within it (the ping tells it), and the carrier answers while its owner looks for messages or waits. Who was not
  *   heard of for so long is lost. Time in which this process itself did not look (a long computation, a laptop asleep) does not count.
  * - Each rank watches the processes of those on its node; a worker tells the coordinator of a death.
  * Then every call returns an error, transport.broken is set, and all that is left to do is to write down why and to abort. */

@@ -168,8 +168,8 @@ static enum status look_for_silence(struct comm *c, double now, struct error *e)
     for (int rank = from; rank < to; rank++)
         if (c->peers[rank].heard_s < c->peers[worst].heard_s)
             worst = rank;
-    double silent = worst < to ? now - c->peers[worst].heard_s : 0;
-    if (silent <= c->transport->silence_s)
+    double silent = worst < to ? now - c->peers[worst].heard_s : 0, silence_s = c->transport->silence_s;
+    if (silence_s == 0 || silent <= (silence_s < 0 ? COMM_START_S : silence_s))
         return STATUS_OK;
     const struct comm_card *card = &c->peers[worst].card;
     return comm_lost(c, worst, e, "rank %d%s was silent for %.0f s (process %lld on %s; budget.silence)", worst,
@@ -184,7 +184,7 @@ enum status comm_watch(struct comm *c, struct error *e)
         return STATUS_OK;
     c->watched_s = now;
     TRY(look_for_deaths(c, e));
-    if (c->transport->rank == 0)
+    if (c->transport->rank == 0 && c->transport->silence_s >= 0)
         TRY(ping(c, now, e));
-    return c->transport->silence_s > 0 ? look_for_silence(c, now, e) : STATUS_OK;
+    return look_for_silence(c, now, e);
 }

@@ -68,7 +68,7 @@ struct transport {
     int rank, size; /* size counts the coordinator; 1 for serial, where the worker has rank 1 all the same */
     int neighbours; /* other ranks on this one's node */
     void *context;
-    double silence_s; /* who was not heard of for so long is lost; 0: never. Set by whoever knows the configuration */
+    double silence_s; /* who was not heard of for so long is lost; 0: never; below 0: not known yet. Set by whoever knows the configuration */
     bool broken;      /* a rank or a message was lost: nothing more can be sent, and the program must end by aborting the others */
     int lost_rank;    /* the rank to blame, where broken */
     struct node_sets sets; /* since publish */
