@@ -26,13 +26,24 @@ def run(program, db, workers, *more, fault=None, log=None):
                             env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open("err.txt", "w"))
 
 
-def wait(process):
+def state_of(pid):
+    try:
+        state = next(line.split()[1] for line in open(f"/proc/{pid}/status") if line.startswith("State:"))
+        return f"{pid} {state} rank {rank_of(pid)} in {open(f'/proc/{pid}/wchan').read()}: {open(f'/proc/{pid}/cmdline').read().replace(chr(0), ' ')[:120]}"
+    except (OSError, StopIteration):
+        return f"{pid} gone"
+
+
+def wait(process, what="nothing"):
     try:
         return process.wait(PATIENCE_S)
     except subprocess.TimeoutExpired:
+        print("\n".join(["WRONG a run hangs, after " + what, open("err.txt").read(), *map(state_of, [process.pid, *descendants(process.pid)])]), flush=True)
+        if "FLOWSWEEP_KEEP_HANG" in os.environ:  # for a debugger
+            time.sleep(1000)
         for pid in [*descendants(process.pid), process.pid]:
             kill(pid)
-        sys.exit(f"WRONG a run hangs: {open('err.txt').read()}")
+        sys.exit(1)
 
 
 def descendants(pid):
@@ -93,7 +104,7 @@ def check(db, expected, program, what):
 
 
 def go_on(program, db, workers, what):
-    code = wait(run(program, db, workers))
+    code = wait(run(program, db, workers), f"{what}, going on with {workers} workers")
     if code != 0:
         sys.exit(f"WRONG going on after {what} ends with {code}: {open('err.txt').read()}")
 
@@ -117,7 +128,7 @@ def every_point(program, faulty, expected, rng, times):
         for action in actions:
             for k in sorted({1, (count + 1) // 2, count} if times == 3 else {(count + 1) // 2}):
                 fault = f"{point}:{k}:{action}:{rank}"
-                wait(run(faulty, "p.db", 2, "--no-restart", fault=fault))
+                wait(run(faulty, "p.db", 2, "--no-restart", fault=fault), fault)
                 go_on(program, "p.db", rng.randint(0, 4), fault)
                 check("p.db", expected, program, fault)
                 n += 1
@@ -132,12 +143,12 @@ def disturb(program, faulty, db, rng):
     if what == "commit":
         fault = f"{rng.choice(['write', 'write', 'sync', 'commit', 'committed', 'transition'])}:{rng.randint(1, 250)}:kill:0"
         process = run(faulty, db, workers, *restart, fault=fault)
-        code = wait(process)
+        code = wait(process, fault)
         return f"{fault} on {workers} workers" if code != 0 else None
     process = run(program, db, workers, *restart)
     time.sleep(rng.uniform(0.05, 2.5))
     hit = kill_something(process, what, rng) if process.poll() is None else 0
-    wait(process)
+    wait(process, f"killing {hit} of {what} of {workers} workers")
     return f"{what} of {workers} workers" if hit else None
 
 
