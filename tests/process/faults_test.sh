@@ -20,7 +20,8 @@ disturb() {
     if [ -n "$words" ]; then
         check "$fault ends with 75" 75 $code
         grep -q "$words" err.txt
-        check "$fault says $words ($(tail -1 err.txt | head -c 120))" 0 $?
+        found=$?
+        check "$fault says $words ($(tail -1 err.txt | head -c 120))" 0 $found
     fi
     check "$fault ends within the silence and 10 s ($seconds s)" 1 $((seconds <= silence + 10))
     timeout 60 "$FLOWSWEEP" run small.cfg -n 2 $options --set study.database=t.db 2>err.txt

@@ -24,7 +24,8 @@ huge='space.dnn.hidden_layer_sizes=([65536,65536,65536,65536,65536,65536,65536,6
 $FLOWSWEEP plan small.cfg --set "$huge" >plan.txt 2>err.txt
 check "plan refuses what cannot fit" 78 $?
 grep -q "dnn on task . needs .* GiB a rank, .* and this node has .* GiB" err.txt
-check "in words ($(head -c 160 err.txt))" 0 $?
+found=$?
+check "in words ($(head -c 160 err.txt))" 0 $found
 grep -q rank_MiB plan.txt
 check "and shows the table" 0 $?
 for n in 0 $(has_mpi && echo 2); do

@@ -6,7 +6,8 @@ small_config
 $FLOWSWEEP run small.cfg -q -n 0 --set search.repeats=2 || exit 1
 $FLOWSWEEP ensemble small.db >/dev/null || exit 1
 "$python" "$FLOWSWEEP_SOURCE/tests/oracle/ensemble.py" small.db >out.txt
-check "ensembles: $(tail -1 out.txt)" 0 $?
+found=$?
+check "ensembles: $(tail -1 out.txt)" 0 $found
 flows=$DATA/apps/flows-small.csv
 if [ ! -f "$flows" ]; then
     $FLOWSWEEP data synth --set rows=2000 --out synth.csv || exit 1
@@ -14,5 +15,6 @@ if [ ! -f "$flows" ]; then
     echo "the apps data are not there: synthetic flows instead"
 fi
 "$python" "$FLOWSWEEP_SOURCE/tests/oracle/tree.py" "$FLOWSWEEP" "$flows" >out.txt
-check "trees: $(tail -1 out.txt)" 0 $?
+found=$?
+check "trees: $(tail -1 out.txt)" 0 $found
 finish

@@ -51,5 +51,6 @@ check "and recorded per attempt" 2 "$(ask small.db "select count(distinct arithm
 FLOWSWEEP_FAULT=arithmetic:1:fail:2 "$FLOWSWEEP_FAULTY" run small.cfg $options --set study.database=a.db 2>err.txt
 check "ranks of different arithmetic are refused" 78 $?
 grep -q "rank 2 .*computes other bits" err.txt
-check "the error names the rank ($(head -c 100 err.txt))" 0 $?
+found=$?
+check "the error names the rank ($(head -c 100 err.txt))" 0 $found
 finish

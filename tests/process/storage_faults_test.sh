@@ -11,7 +11,8 @@ check "fault points that do nothing change nothing" "$expected" "$($FLOWSWEEP db
 count() { awk -v point="$1" '$1 == point { n = $2 } END { print n + 0 }' passed.txt; }
 for point in transition commit committed write sync; do
     [ "$(count $point)" -gt 10 ]
-    check "$point is passed often ($(count $point) times)" 0 $?
+    found=$?
+    check "$point is passed often ($(count $point) times)" 0 $found
 done
 
 dies() { # point, k: killed there; then run again
@@ -27,5 +28,6 @@ for point in transition commit committed write sync; do
     for k in 1 2 3 4 5 6 7 $((n / 4)) $((n / 2)) $((n * 3 / 4)) $n; do dies $point $k 2>/dev/null; done
 done
 [ ! -s bad.txt ]
-check "db check after every kill$(cat bad.txt 2>/dev/null)" 0 $?
+found=$?
+check "db check after every kill$(cat bad.txt 2>/dev/null)" 0 $found
 finish

@@ -26,7 +26,8 @@ rejects() { # name, code, words, arguments ..
     check "$name: code" "$code" $?
     check "$name: nothing to stdout" "" "$(cat out.txt)"
     grep -qF -- "$words" err.txt
-    check "$name: says \"$words\" ($(head -c 200 err.txt))" 0 $?
+    found=$?
+    check "$name: says \"$words\" ($(head -c 200 err.txt))" 0 $found
 }
 printf 'study = { nam = "x"; };\ndata = { source = "synthetic"; };\n' >bad.cfg
 rejects "a bad configuration" 78 "bad.cfg:1: study.nam" bad.cfg --dry-run

@@ -22,7 +22,8 @@ refused() { # name, words, command ..
     "$@" >said.txt 2>&1
     check "$name: code" 78 $?
     grep -q -- "$words" said.txt
-    check "$name: says \"$words\" ($(grep flowsweep: said.txt | head -1 | cut -c1-100))" 0 $?
+    found=$?
+    check "$name: says \"$words\" ($(grep flowsweep: said.txt | head -1 | cut -c1-100))" 0 $found
     check "$name: no database" "" "$(ls none.db* 2>/dev/null)"
 }
 none=(run small.cfg -q --set study.database=none.db)
@@ -31,7 +32,8 @@ refused "a step of one rank" "one rank alone" srun -n1 -N1 "$FLOWSWEEP" "${none[
 
 batch() { # name, database, ranks, script
     printf '#!/bin/bash\n%s\n' "$4" | sbatch -W -N2 --ntasks-per-node=2 -o "$2.log" >/dev/null
-    check "$1: code ($(head -c 300 "$2.log"))" 0 $?
+    found=$?
+    check "$1: code ($(head -c 300 "$2.log"))" 0 $found
     same "$1" "$2" "$3"
 }
 batch "a batch script" batch.db 5 "$FLOWSWEEP run small.cfg -q --set study.database=batch.db"
