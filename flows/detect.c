@@ -31,6 +31,17 @@ static void take(struct sample *s, struct record *r)
     s->n++;
 }
 
+/* Room for the rows, when it is known that their number of columns can be that of flows. */
+static enum status make_room(struct sample *s, const struct source *in, const struct record *r, struct error *e)
+{
+    s->columns = record_fields(r);
+    if (s->columns < 2 || s->columns > FLOWS_STEPS_MAX)
+        return error_set(e, STATUS_DATA, "%s:%lld: %d column%s: a label and sizes of packets, separated by commas, were expected", in->path,
+                         (long long)r->line, s->columns, s->columns == 1 ? "" : "s");
+    s->cells = memory_new((size_t)s->columns * ROWS_LOOKED_AT * sizeof *s->cells);
+    return STATUS_OK;
+}
+
 static enum status take_rows(struct sample *s, struct source *in, struct error *e)
 {
     struct record r;
@@ -41,12 +52,10 @@ static enum status take_rows(struct sample *s, struct source *in, struct error *
     struct record kept = {first, strlen(first), r.line}; /* up to a zero byte, where there is one */
     enum status status = source_next(in, &r, e);
     bool alone = status == STATUS_OK && !r.text;
-    if (status == STATUS_OK) {
-        s->columns = record_fields(alone ? &kept : &r);
-        s->cells = memory_new((size_t)s->columns * ROWS_LOOKED_AT * sizeof *s->cells);
-        if (alone || !csv_is_header(&kept, s->columns))
-            take(s, &kept);
-    }
+    if (status == STATUS_OK)
+        status = make_room(s, in, alone ? &kept : &r, e);
+    if (status == STATUS_OK && (alone || !csv_is_header(&kept, s->columns)))
+        take(s, &kept);
     while (status == STATUS_OK && r.text && s->n < ROWS_LOOKED_AT) {
         take(s, &r);
         status = source_next(in, &r, e);
@@ -134,9 +143,6 @@ enum status flows_detect(const char *path, struct params *data, struct error *e)
     struct sample s = {0};
     TRY(source_open(&in, path, e));
     enum status status = take_rows(&s, &in, e);
-    if (status == STATUS_OK && (s.columns < 2 || s.columns > FLOWS_STEPS_MAX))
-        status = error_set(e, STATUS_DATA, "%s:%d: %d column%s: a label and sizes of packets, separated by commas, were expected", path, 1,
-                           s.columns, s.columns == 1 ? "" : "s");
     if (status == STATUS_OK) {
         struct value v = value_text(path);
         params_set(data, "path", &v);

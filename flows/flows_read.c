@@ -50,19 +50,23 @@ static enum status meta_cell(struct flows_meta *m, const char *text, size_t n, s
 
 static enum status meta_record(struct flows_meta *m, const char *path, struct record *r, struct error *e)
 {
-    int fields = record_fields(r);
-    if (m->n == 0)
-        m->n = fields;
-    if (fields != m->n || fields > FLOWS_META_MAX)
-        return error_set(e, STATUS_DATA, "%s:%lld: %d columns, expected %d as in its header", path, (long long)r->line, fields,
-                         fields > FLOWS_META_MAX ? FLOWS_META_MAX : m->n);
-    for (char *at = r->text; at;) {
+    int cells = 0;
+    if (memchr(r->text, '\0', r->n))
+        return error_set(e, STATUS_DATA, "%s:%lld: a zero byte: this is no text", path, (long long)r->line);
+    for (char *at = r->text; at; cells++) {
         size_t n;
         const char *text = record_field(&at, &n);
         if (!text)
             return error_set(e, STATUS_DATA, "%s:%lld: text stands behind a closing quote", path, (long long)r->line);
+        if (cells == FLOWS_META_MAX)
+            return error_set(e, STATUS_DATA, "%s:%lld: more than %d columns", path, (long long)r->line, FLOWS_META_MAX);
         TRY(meta_cell(m, text, n, e));
     }
+    if (m->n == 0)
+        m->n = cells;
+    if (cells != m->n) /* the table of cells is read by m->n: one more or less would move all that follow */
+        return error_set(e, STATUS_DATA, "%s:%lld: %d column%s, expected %d as in its header", path, (long long)r->line, cells, cells == 1 ? "" : "s",
+                         m->n);
     return STATUS_OK;
 }
 

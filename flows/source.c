@@ -7,14 +7,22 @@
 
 enum { CHUNK = 1 << 20, RECORD_MAX = 1 << 26 };
 
-enum status source_open(struct source *s, const char *path, struct error *e)
+enum status source_check(const char *path, struct error *e)
 {
     struct stat facts;
-    *s = (struct source){.path = path, .next_line = 1};
     if (stat(path, &facts) != 0)
         return error_set(e, STATUS_NO_INPUT, "%s: %s", path, strerror(errno));
     if (S_ISDIR(facts.st_mode))
         return error_set(e, STATUS_NO_INPUT, "%s: is a folder, not a file", path);
+    if (!S_ISREG(facts.st_mode))
+        return error_set(e, STATUS_NO_INPUT, "%s: is no regular file, and it is read more than once; write it to a file first", path);
+    return STATUS_OK;
+}
+
+enum status source_open(struct source *s, const char *path, struct error *e)
+{
+    *s = (struct source){.path = path, .next_line = 1};
+    TRY(source_check(path, e));
     s->capacity = 2 * (size_t)CHUNK;
     s->buffer = malloc(s->capacity + 1);
     if (!s->buffer)

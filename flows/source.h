@@ -28,7 +28,11 @@ struct record {
     int64_t line; /* where it begins */
 };
 
-/* STATUS_NO_INPUT, STATUS_IO, STATUS_MEMORY; a path that is a folder is STATUS_NO_INPUT. Messages name the path. */
+/* STATUS_NO_INPUT where there is no such file, or none that can be read again from its start: files are read more than once (which layout, then
+ * the rows; once more when a run goes on), and what a pipe gave the first time would be missing the second. */
+enum status source_check(const char *path, struct error *e);
+
+/* STATUS_NO_INPUT as source_check, STATUS_IO, STATUS_MEMORY. Messages name the path. */
 enum status source_open(struct source *s, const char *path, struct error *e);
 void source_close(struct source *s);
 /* STATUS_DATA where gzip is cut off or damaged, a quote is never closed, or a record is longer than any flow. */

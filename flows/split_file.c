@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include "base/memory.h"
+#include "flows/source.h"
 #include "flows/split.h"
 
 enum { NOT_NAMED = 255, LINE_MAX_BYTES = 64 };
@@ -47,6 +48,9 @@ static enum status read_words(gzFile file, const char *path, uint8_t *words, int
     *n_lines = 0;
     for (int64_t number = 1; gzgets(file, line, sizeof line); number++) {
         int part;
+        size_t n = strlen(line);
+        if (n < sizeof line - 1 && line[n - (n > 0)] != '\n' && !gzeof(file))
+            return error_set(e, STATUS_DATA, "%s:%lld: a zero byte: this is no text", path, (long long)number);
         if (*trim(line) == '\0') {
             blank = blank ? blank : number;
             continue;
@@ -88,6 +92,7 @@ enum status split_file(struct split *s, struct error *e)
     if (!name || name->kind != VALUE_TEXT)
         return error_set(e, STATUS_CONFIG,
                          "split.path: method \"file\" needs the path of a file with one line a row");
+    TRY(source_check(name->text, e));
     gzFile file = gzopen(name->text, "rb");
     if (!file)
         return error_set(e, STATUS_NO_INPUT, "%s: cannot be read (split.path)", name->text);

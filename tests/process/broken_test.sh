@@ -44,6 +44,23 @@ good >flows.csv
 data missing.csv
 rejects "missing flows" 66 "missing.csv" "$FLOWSWEEP" plan flows.cfg
 
+mkfifo pipe.csv; data flows.csv
+rejects "flows out of a pipe, which cannot be read twice" 66 "pipe.csv: is no regular file" timeout 10 "$FLOWSWEEP" data inspect pipe.csv
+rejects "flows out of standard input" 66 "/dev/stdin: is no regular file" bash -c 'cat flows.csv | timeout 10 "$1" data inspect /dev/stdin' - "$FLOWSWEEP"
+rejects "a split out of a device" 66 "/dev/zero: is no regular file" timeout 10 "$FLOWSWEEP" plan flows.cfg --set data.split.method=file --set data.split.path=/dev/zero
+rejects "a split out of a folder" 66 "is a folder" "$FLOWSWEEP" plan flows.cfg --set data.split.method=file --set data.split.path=/tmp
+rejects "no split" 66 "none.txt" "$FLOWSWEEP" plan flows.cfg --set data.split.method=file --set data.split.path=none.txt
+{ echo train; printf 'test\0\n'; } >split.txt
+rejects "a zero byte in a split" 65 "split.txt:2: a zero byte" "$FLOWSWEEP" plan flows.cfg --set data.split.method=file --set data.split.path=split.txt
+meta() { rejects "$1" 65 "$2" "$FLOWSWEEP" plan flows.cfg --set data.meta=meta.csv; }
+{ echo start,cap; for i in {1..20}; do printf '1\0,2\n'; done; } >meta.csv;       meta "a zero byte in meta" "meta.csv:2: a zero byte"
+{ echo start,cap; for i in {1..20}; do echo 'x"0,2"y,5'; done; } >meta.csv;        meta "quotes within a cell of meta" "meta.csv:2: 3 columns, expected 2"
+{ echo start,cap; for i in {1..20}; do echo 1; done; } >meta.csv;                  meta "a column less in meta" "meta.csv:2: 1 column, expected 2"
+{ yes ,1 | head -70000 | tr -d '\n'; echo; for i in {1..20}; do echo 1; done; } >meta.csv; meta "too many columns in meta" "more than 4096 columns"
+{ echo a,1; printf a; yes ,1 | head -999999 | tr -d '\n'; echo; yes b,1 | head -600; } >wide.csv
+rejects "a million columns" 65 "wide.csv:2: 1000000 columns" bash -c 'ulimit -v 1000000 && exec "$@"' - "$FLOWSWEEP" data inspect wide.csv
+rm -f pipe.csv split.txt meta.csv wide.csv
+
 config() { # name, words, text
     printf '%s\n' 'study = { name = "x"; };' "$3" 'data = { source = "synthetic"; };' >bad.cfg
     rejects "$1" 78 "$2" "$FLOWSWEEP" run bad.cfg -q -n 0
