@@ -146,13 +146,17 @@ bool argument_given(const struct arguments *a, const char *name)
     return argument_text(a, name, NULL) != NULL;
 }
 
-int argument_texts(const struct arguments *a, const char *name, const char **out, int max)
+enum status argument_texts(const struct arguments *a, const char *name, const char **out, int max, int *n, struct error *e)
 {
-    int n = 0;
-    for (int i = 0; i < a->n_given && n < max; i++)
-        if (strcmp(a->given[i].name, name) == 0)
-            out[n++] = a->given[i].text;
-    return n;
+    *n = 0;
+    for (int i = 0; i < a->n_given; i++) {
+        if (strcmp(a->given[i].name, name) != 0)
+            continue;
+        if (*n == max)
+            return error_set(e, STATUS_USAGE, "--%s stands here more than %d times: at most %d are taken", name, max, max);
+        out[(*n)++] = a->given[i].text;
+    }
+    return STATUS_OK;
 }
 
 enum status positional_int(const char *text, const char *what, long low, long high, long *out, struct error *e)

@@ -4,10 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
+static enum status written(bool good, struct error *e)
+{
+    return good || errno == EPIPE /* head has seen enough */ ? STATUS_OK : error_set(e, STATUS_IO, "standard output cannot be written: %s", strerror(errno));
+}
+
 enum status print_text(const struct buffer *text, struct error *e)
 {
-    bool written = (text->size == 0 || fwrite(text->data, 1, text->size, stdout) == text->size) && fflush(stdout) == 0;
-    return written || errno == EPIPE /* head has seen enough */ ? STATUS_OK : error_set(e, STATUS_IO, "standard output cannot be written: %s", strerror(errno));
+    return written((text->size == 0 || fwrite(text->data, 1, text->size, stdout) == text->size) && fflush(stdout) == 0, e);
+}
+
+enum status print_end(struct error *e)
+{
+    return written(fflush(stdout) == 0, e);
 }
 
 enum status print_tables(const struct arguments *a, const struct table *tables, int n, struct error *e)

@@ -16,5 +16,7 @@ enum status print_table(const struct arguments *a, const struct table *t, struct
 /* Several tables one after another (csv: an empty line between). */
 enum status print_tables(const struct arguments *a, const struct table *tables, int n, struct error *e);
 enum status print_text(const struct buffer *text, struct error *e);
+/* What standard output still holds, written. STATUS_IO, but for a reader that has seen enough. */
+enum status print_end(struct error *e);
 
 #endif

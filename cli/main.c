@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/param.h"
+#include "cli/format.h"
 #include "cli/help.h"
 #include "cli/verb.h"
 
@@ -66,7 +67,10 @@ int main(int argc, char **argv)
 {
     struct error e = {0};
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write that the limit of files refuses is an error like others */
     enum status s = dispatch(argc, argv, &e);
+    if (s == STATUS_OK)
+        s = print_end(&e);
     if (s != STATUS_OK && e.message[0])
         fprintf(stderr, "flowsweep: %s\n", e.message);
     return status_exit_code(s);

@@ -49,8 +49,8 @@ void arguments_fini(struct arguments *a);
 bool argument_given(const struct arguments *a, const char *name);
 /* The last one given, or fallback. */
 const char *argument_text(const struct arguments *a, const char *name, const char *fallback);
-/* All occurrences; returns how many, at most max. */
-int argument_texts(const struct arguments *a, const char *name, const char **out, int max);
+/* All occurrences, *n of them, into out (max). STATUS_USAGE where there are more. */
+enum status argument_texts(const struct arguments *a, const char *name, const char **out, int max, int *n, struct error *e);
 /* A whole number within [low, high]; STATUS_USAGE names the option. *out is left alone where it was not given. */
 enum status argument_int(const struct arguments *a, const char *name, long low, long high, long *out, struct error *e);
 /* The same for a positional argument; `what` names it in the error. */

@@ -6,6 +6,8 @@
 #include "flows/inspect.h"
 #include "flows/synth.h"
 
+enum { SETS_MAX = 64 };
+
 static enum status read_file(const char *path, struct params *data, struct flows *f, struct flows_report *r, struct error *e)
 {
     *data = (struct params){0};
@@ -85,8 +87,9 @@ static enum status set_one(struct params *p, const char *text, struct error *e)
 
 static enum status synth(const struct arguments *a, struct params *p, const char *out, struct error *e)
 {
-    const char *sets[64];
-    int n = argument_texts(a, "set", sets, 64);
+    const char *sets[SETS_MAX];
+    int n;
+    TRY(argument_texts(a, "set", sets, SETS_MAX, &n, e));
     for (int i = 0; i < n; i++)
         TRY(set_one(p, sets[i], e));
     params_complete(p, NULL, synth_params);

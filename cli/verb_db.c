@@ -14,7 +14,8 @@ static enum status run_digest(const struct arguments *a, struct error *e)
 {
     char hex[HASH_HEX];
     TRY(db_digest(a->positional[0], hex, e));
-    return puts(hex) < 0 ? error_set(e, STATUS_IO, "standard output cannot be written") : STATUS_OK;
+    puts(hex); /* main sees whether it arrives */
+    return STATUS_OK;
 }
 
 static enum status run_snapshot(const struct arguments *a, struct error *e)
@@ -26,9 +27,9 @@ static enum status run_upgrade(const struct arguments *a, struct error *e)
 {
     char *line;
     TRY(db_upgrade(a->positional[0], &line, e));
-    bool printed = puts(line) >= 0;
+    puts(line);
     free(line);
-    return printed ? STATUS_OK : error_set(e, STATUS_IO, "standard output cannot be written");
+    return STATUS_OK;
 }
 
 const struct verb verb_db_check = {"db check", "DB", "looks for damage: pages, references, checksums, states", NULL, 1, 1, true, run_check};

@@ -21,12 +21,13 @@ static enum status run(const struct arguments *a, struct error *e)
     TRY(argument_int(a, "limit", 0, 1000000000, &limit, e));
     struct query_ls q = {.state = argument_text(a, "state", NULL), .sort = argument_text(a, "sort", NULL), .filters = filters,
                          .columns = columns, .limit = (int)limit};
-    q.n_filters = argument_texts(a, "filter", filters, LIST_MAX);
-    char *list = memory_text(argument_text(a, "columns", "")), *save = NULL;
-    for (char *c = strtok_r(list, ",", &save); c && q.n_columns < LIST_MAX; c = strtok_r(NULL, ",", &save))
+    TRY(argument_texts(a, "filter", filters, LIST_MAX, &q.n_filters, e));
+    char *list = memory_text(argument_text(a, "columns", "")), *save = NULL, *c = strtok_r(list, ",", &save);
+    for (; c && q.n_columns < LIST_MAX; c = strtok_r(NULL, ",", &save))
         columns[q.n_columns++] = c;
     struct table t = {0};
-    enum status s = print_and_free(a, &t, query_ls(a->positional[0], &q, &t, e), e);
+    enum status s = c ? error_set(e, STATUS_USAGE, "--columns: at most %d are taken", LIST_MAX)
+                      : print_and_free(a, &t, query_ls(a->positional[0], &q, &t, e), e);
     free(list);
     return s;
 }

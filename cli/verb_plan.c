@@ -9,7 +9,8 @@ static const struct verb_option options[] = {{"set", 0, "PATH=VALUE", "replaces 
 static enum status run(const struct arguments *a, struct error *e)
 {
     const char *sets[SETS_MAX];
-    int n = argument_texts(a, "set", sets, SETS_MAX);
+    int n;
+    TRY(argument_texts(a, "set", sets, SETS_MAX, &n, e));
     struct table t[2] = {{0}};
     struct error unfit = {0};
     enum status s = plan_tables(a->positional[0], sets, n, launch_workers(), t, &unfit, e);

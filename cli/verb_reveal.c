@@ -7,7 +7,10 @@ static const struct verb_option options[] = {{"all", 0, NULL, "every finished tr
 
 static enum status run(const struct arguments *a, struct error *e)
 {
-    const char *what = argument_given(a, "all") ? "--all" : a->n_positional > 1 ? a->positional[1] : NULL;
+    bool all = argument_given(a, "all");
+    const char *what = a->n_positional > 1 ? a->positional[1] : all ? "--all" : NULL;
+    if (all && a->n_positional > 1) /* a look at the sealed part cannot be taken back: ask rather than guess */
+        return error_set(e, STATUS_USAGE, "reveal: either %s or --all, not both", what);
     if (!what)
         return error_set(e, STATUS_USAGE, "reveal: say what: ensemble, best, a trial's number, or --all");
     struct table t = {0};

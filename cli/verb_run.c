@@ -29,7 +29,7 @@ static enum status run(const struct arguments *a, struct error *e)
     long workers = -1;
     TRY(argument_int(a, "workers", 0, 1000000, &workers, e));
     struct run_options o = {.config = a->positional[0], .sets = sets, .workers = (int)workers, .terminal = isatty(STDERR_FILENO)};
-    o.n_sets = argument_texts(a, "set", sets, SETS_MAX);
+    TRY(argument_texts(a, "set", sets, SETS_MAX, &o.n_sets, e));
     o.accept_other_arithmetic = argument_given(a, "accept-other-arithmetic");
     o.fresh = argument_given(a, "fresh");
     o.retry_failed = argument_given(a, "retry-failed");

@@ -106,7 +106,8 @@ static enum status run(const struct arguments *a, struct error *e)
 {
     const char *sets[SETS_MAX];
     struct config c = {0};
-    int n = argument_texts(a, "set", sets, SETS_MAX);
+    int n;
+    TRY(argument_texts(a, "set", sets, SETS_MAX, &n, e));
     TRY(config_read(a->positional[0], sets, n, &c, e)); /* its errors now, not when the job starts */
     enum status s = submit(a, &c, sets, n, e);
     config_fini(&c);

@@ -1,12 +1,15 @@
-/* Flows as CSV, plain or gzip. Written beside its name and renamed when whole. */
+/* Flows as CSV, plain or gzip. A plain file is written beside its name and renamed when whole. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "base/buffer.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "flows/synth.h"
 
@@ -59,38 +62,88 @@ static void put_row(const struct flows *f, int i, bool is_signed, struct buffer 
     buffer_puts(out, "\n");
 }
 
-static bool write_rows(gzFile to, const struct flows *f, bool is_signed, int first, int last)
+struct wanted { /* which flows, as what, where to */
+    const struct flows *flows;
+    bool is_signed;
+    int first, last;  /* rows [first, last) */
+    const char *path; /* as the user wrote it */
+};
+
+static bool write_rows(gzFile to, const struct wanted *w)
 {
     struct buffer line = {0};
     bool good = true;
-    put_header(f, is_signed, &line);
-    for (int i = first; good && i <= last; i++) {
-        good = gzwrite(to, line.data, (unsigned)line.size) == (int)line.size;
+    put_header(w->flows, w->is_signed, &line);
+    for (int i = w->first; good && i <= w->last; i++) {
+        good = gzwrite(to, line.data, (unsigned)line.size) == (int)line.size && !interrupt_waits();
         buffer_clear(&line);
-        if (i < last)
-            put_row(f, i, is_signed, &line);
+        if (i < w->last)
+            put_row(w->flows, i, w->is_signed, &line);
     }
     buffer_fini(&line);
     return good;
 }
 
+static bool is_gzip(const char *path)
+{
+    size_t n = strlen(path);
+    return n > 3 && strcmp(path + n - 3, ".gz") == 0;
+}
+
+/* Where a plain file is, or is to be: behind links. *out is NULL for what exists and is none: a pipe, a device. */
+static enum status plain_file(const char *path, char **out, struct error *e)
+{
+    struct stat facts;
+    *out = NULL;
+    if (stat(path, &facts) == 0) {
+        if (!S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode))
+            return STATUS_OK;
+        *out = realpath(path, NULL);
+        return *out ? STATUS_OK : error_set(e, STATUS_CANNOT_CREATE, "%s: %s", path, strerror(errno));
+    }
+    if (lstat(path, &facts) == 0)
+        return error_set(e, STATUS_CANNOT_CREATE, "%s: is a link to nothing", path);
+    *out = memory_text(path);
+    return STATUS_OK;
+}
+
+static enum status write_to(const char *file, const struct wanted *w, struct error *e)
+{
+    errno = 0;
+    gzFile to = gzopen(file, is_gzip(w->path) ? "wb6" : "wbT");
+    bool good = to && write_rows(to, w);
+    int why = errno;
+    if (to && gzclose(to) != Z_OK && good) {
+        good = false;
+        why = errno;
+    }
+    return good ? STATUS_OK : error_set(e, STATUS_CANNOT_CREATE, "%s: %s", w->path, strerror(why));
+}
+
+/* Beside its name, then renamed; a signal that ends the program takes it away first. */
+static enum status replace(const char *file, const struct wanted *w, struct error *e)
+{
+    sigset_t before;
+    char *temporary = memory_format("%s.%ld.part", file, (long)getpid());
+    interrupt_hold(&before);
+    enum status s = write_to(temporary, w, e);
+    if (s == STATUS_OK && rename(temporary, file) != 0)
+        s = error_set(e, STATUS_CANNOT_CREATE, "%s: %s", w->path, strerror(errno));
+    if (s != STATUS_OK)
+        unlink(temporary);
+    interrupt_release(&before);
+    free(temporary);
+    return s;
+}
+
 enum status synth_write(const struct flows *f, const char *layout, int first, int last, const char *path, struct error *e)
 {
-    bool is_signed = strcmp(layout, "signed") == 0;
-    size_t n = strlen(path);
-    if (!is_signed && strcmp(layout, "blocks") != 0)
+    struct wanted w = {f, strcmp(layout, "signed") == 0, first, last, path};
+    char *file;
+    if (!w.is_signed && strcmp(layout, "blocks") != 0)
         return error_set(e, STATUS_USAGE, "--layout must be blocks or signed, not \"%s\"", layout);
-    char *temporary = memory_format("%s.%ld.part", path, (long)getpid());
-    gzFile to = gzopen(temporary, n > 3 && strcmp(path + n - 3, ".gz") == 0 ? "wb6" : "wbT");
-    enum status s = to ? STATUS_OK : error_set(e, STATUS_CANNOT_CREATE, "%s: %s", path, strerror(errno));
-    if (to) {
-        bool good = write_rows(to, f, is_signed, first, last);
-        good &= gzclose(to) == Z_OK;
-        if (!good || rename(temporary, path) != 0)
-            s = error_set(e, STATUS_CANNOT_CREATE, "%s: %s", path, strerror(errno));
-        if (s != STATUS_OK)
-            unlink(temporary);
-    }
-    free(temporary);
+    TRY(plain_file(path, &file, e));
+    enum status s = file ? replace(file, &w, e) : write_to(path, &w, e);
+    free(file);
     return s;
 }

@@ -18,6 +18,7 @@ void signals_catch(void)
     sigaction(SIGTERM, &act, 0);
     sigaction(SIGUSR1, &act, 0);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 int signals_seen(void)

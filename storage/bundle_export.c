@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "storage/bundle.h"
 #include "storage/query_private.h"
@@ -165,9 +166,12 @@ static enum status members_of(struct db *d, const char *what, int64_t *task, str
     *m = NULL;
     if (*what && *end == '\0') {
         bool found;
+        int64_t asked = *task;
         TRY(sql_int(d, task, &found, e, "SELECT task FROM trial WHERE id = ?", "i", (int64_t)trial));
         if (!found)
             return error_set(e, STATUS_USAGE, "%s: has no trial %lld", d->path, trial);
+        if (asked && asked != *task)
+            return error_set(e, STATUS_USAGE, "%s: trial %lld is of task %lld, not %lld", d->path, trial, (long long)*task, (long long)asked);
         *m = memory_new(sizeof **m);
         (*m)[0] = (struct query_member){trial, 1};
         *n = 1;
@@ -193,6 +197,8 @@ enum status bundle_export(const char *db_path, const char *what, int64_t task, c
         return error_set(e, STATUS_CANNOT_CREATE, "%s: exists already; nothing was written", out_dir);
     TRY(query_open(&d, db_path, e));
     char *folder = memory_format("%s.%ld.part", out_dir, (long)getpid());
+    sigset_t before;
+    interrupt_hold(&before);
     enum status s = members_of(d, what, &task, &m, &n, e);
     if (s == STATUS_OK && mkdir(folder, 0777) != 0)
         s = error_set(e, STATUS_CANNOT_CREATE, "%s: %s", folder, strerror(errno));
@@ -203,6 +209,7 @@ enum status bundle_export(const char *db_path, const char *what, int64_t task, c
         if (s != STATUS_OK)
             remove_folder(folder, n);
     }
+    interrupt_release(&before);
     free(m);
     free(folder);
     db_close(d);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "storage/db_private.h"
 
@@ -210,8 +211,11 @@ enum status db_copy(struct db *d, const char *out, bool replace, struct error *e
 enum status db_snapshot(const char *path, const char *out, struct error *e)
 {
     struct db *d;
+    sigset_t before;
     TRY(db_open_read(&d, path, e));
+    interrupt_hold(&before);
     enum status s = db_copy(d, out, false, e);
+    interrupt_release(&before);
     db_close(d);
     return s;
 }

@@ -1,0 +1,88 @@
+# Where output goes and what is asked for may be hostile too: limits, signals, devices, links, words that say two things.
+. "$(dirname "$0")/setup.sh"
+
+refused() { # name, expected code, words, command ..
+    local name=$1 code=$2 words=$3 before after found said
+    shift 3
+    before=$(ls -A | sort)
+    timeout 60 "$@" >.out 2>.err </dev/null
+    found=$?
+    grep -qF -- "$words" .err
+    said=$?
+    check "$name: code" "$code" $found
+    check "$name: says \"$words\" ($(head -c 150 .err))" 0 $said
+    rm -f .out .err
+    after=$(ls -A | sort)
+    check "$name: nothing is left behind" "$before" "$after"
+}
+parts() { ls -A | grep -c 'killed.*\.part'; }
+
+small_config
+$FLOWSWEEP run small.cfg -q -n 0 --set 'space.model=["random_forest"]' --set task.top_n=3 || exit 1
+
+# A file that may not grow: an error, not the signal's death.
+limited() { (ulimit -f 24 && exec "$FLOWSWEEP" "$@"); }
+export -f limited; export FLOWSWEEP
+refused "a snapshot over the limit of files" 73 "part: " bash -c 'limited db snapshot small.db s.db'
+refused "flows over the limit of files" 73 "h.csv: " bash -c 'limited data synth --set rows=2000 --out h.csv'
+
+# Killed while it writes: no .part is left.
+$FLOWSWEEP data synth --set rows=300000 --set steps=20 --out killed.csv &
+pid=$!
+for i in {1..300}; do
+    [ "$(parts)" -gt 0 ] && break
+    sleep 0.1
+done
+check "flows are being written" 1 "$(parts)"
+kill -TERM $pid
+wait $pid 2>/dev/null
+check "TERM ends it" 143 $?
+check "TERM leaves nothing" "" "$(ls -A | grep killed)"
+
+# What is no plain file is written to, not replaced; a link stays one.
+synth() { $FLOWSWEEP data synth --set rows=50 --set steps=4 --out "$1"; }
+synth plain.csv
+mkfifo pipe && { timeout 20 cat pipe >read.csv & }
+synth pipe
+check "flows into a pipe" 0 $?
+wait
+check "the pipe is one still" fifo "$(stat -c %F pipe)"
+check "what came through it" "$(sha256sum <plain.csv)" "$(sha256sum <read.csv)"
+ln -s /dev/stdout out && ln -s /dev/full full # links of our own: a program that replaces what it is given harms nobody's /dev
+check "flows to standard output" "$(sha256sum <plain.csv)" "$(synth out | sha256sum)"
+mkdir elsewhere && echo old >elsewhere/real.csv && ln -s elsewhere/real.csv link.csv
+synth link.csv
+check "the link is one still" "symbolic link" "$(stat -c %F link.csv)"
+check "the file behind it is new" "$(sha256sum <plain.csv)" "$(sha256sum <elsewhere/real.csv)"
+ln -s elsewhere/none.csv dangling.csv
+refused "a link to nothing" 73 "dangling.csv: is a link to nothing" "$FLOWSWEEP" data synth --set rows=50 --out dangling.csv
+refused "flows to a full device" 73 "full: No space left" "$FLOWSWEEP" data synth --set rows=50 --out full
+check "the device is one still" "character special file" "$(stat -Lc %F full)"
+
+# Output that cannot be written is said, of one line too.
+full() { (exec "$FLOWSWEEP" "$@" >/dev/full); }
+export -f full
+for what in "--version" "db digest small.db" "help" "ls small.db"; do
+    refused "$what to a full device" 74 "standard output" bash -c "full $what"
+done
+
+# Words that say two things, and more words than there is room for.
+refused "reveal of a trial and of all" 64 "--all" "$FLOWSWEEP" reveal small.db 3 --all
+check "reading was not recorded" 0 "$(sqlite3 small.db 'select count(*) from test_reading')"
+many=()
+for i in {1..257}; do many+=(--set "study.seed=$i"); done
+for verb in plan "run -n 0" submit; do
+    refused "$verb with 257 --set" 64 "at most 256" "$FLOWSWEEP" $verb small.cfg "${many[@]}"
+done
+many=()
+for i in {1..65}; do many+=(--set rows=50); done
+refused "data synth with 65 --set" 64 "at most 64" "$FLOWSWEEP" data synth "${many[@]}" --out many.csv
+many=()
+for i in {1..65}; do many+=(--filter "trial > 0"); done
+refused "ls with 65 --filter" 64 "at most 64" "$FLOWSWEEP" ls small.db "${many[@]}"
+refused "ls with 65 columns" 64 "at most 64" "$FLOWSWEEP" ls small.db --columns "$(yes trial, | head -65 | tr -d '\n')"
+refused "export of a trial of another task" 64 "task 1" "$FLOWSWEEP" export small.db 3 --task 2 --out b
+check "export into a folder with slashes" 0 "$($FLOWSWEEP export small.db 3 --task 1 --out b// 2>/dev/null; echo $?)"
+check "the folder" manifest.json "$(ls b | grep json)"
+
+finish
