@@ -12,7 +12,7 @@
 #include "storage/config_space.h"
 #include "storage/config_tree.h"
 
-enum { FILE_MAX = 1 << 20 };
+enum { FILE_MAX = 1 << 20, TASKS_MAX = 10000 };
 
 const struct param study_params[] = {
     {"name", PARAM_TEXT, 0, 0, NULL, "\"study\"", "of the study"},
@@ -152,9 +152,11 @@ static enum status make_tasks(struct config *c, const struct params *task, struc
     if (by_flows && params_get(task, "top_n"))
         return error_set(e, STATUS_CONFIG, "%s: task.top_n and task.min_flows exclude each other", c->path);
     struct value kept = list_or(task, by_flows ? "min_flows" : "top_n", 0), steps = list_or(task, "steps", most);
-    c->tasks = memory_new((size_t)kept.n * (size_t)steps.n * sizeof *c->tasks);
-    enum status s = STATUS_OK;
-    for (int i = 0; i < kept.n; i++)
+    int64_t n_tasks = (int64_t)kept.n * steps.n;
+    enum status s = n_tasks <= TASKS_MAX ? STATUS_OK : error_set(e, STATUS_CONFIG, "%s: task: %d by %d values make %lld tasks; at most %d are taken",
+                                                                 c->path, kept.n, steps.n, (long long)n_tasks, TASKS_MAX);
+    c->tasks = s == STATUS_OK ? memory_new((size_t)n_tasks * sizeof *c->tasks) : NULL;
+    for (int i = 0; s == STATUS_OK && i < kept.n; i++)
         for (int j = 0; j < steps.n; j++) {
             int n = (int)kept.items[i].integer, k = (int)steps.items[j].integer;
             if (k > most)

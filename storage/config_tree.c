@@ -70,7 +70,28 @@ static enum status check_number(const char *path, int line, const char *p, size_
     return STATUS_OK;
 }
 
-static enum status scan(const char *path, const char *text, struct error *e)
+/* The @ of an @include, or of text that libconfig might take for one; NULL where there is none. */
+static const char *find_include(const char *text)
+{
+    for (const char *p = text; *p;) {
+        const char *behind = skip(p);
+        if (behind == p && *p == '@')
+            return p;
+        p = behind > p ? behind : p + 1;
+    }
+    return NULL;
+}
+
+static enum status refuse_include(const char *path, const char *text, struct error *e)
+{
+    const char *at = find_include(text);
+    int line = 1;
+    for (const char *p = text; at && p < at; p++)
+        line += *p == '\n';
+    return at ? error_set(e, STATUS_CONFIG, "%s:%d: @include is not taken: a configuration is one file", path, line) : STATUS_OK;
+}
+
+static enum status check_numbers(const char *path, const char *text, struct error *e)
 {
     int line = 1;
     bool in_word = false;
@@ -80,8 +101,6 @@ static enum status scan(const char *path, const char *text, struct error *e)
             for (; p < behind; p++)
                 line += *p == '\n';
             in_word = false;
-        } else if (*p == '@') {
-            return error_set(e, STATUS_CONFIG, "%s:%d: @include is not taken: a configuration is one file", path, line);
         } else if (!in_word && isdigit((unsigned char)*p)) {
             size_t n = strspn(p, "0123456789abcdefABCDEFxXL.");
             if (n && (p[n - 1] == 'e' || p[n - 1] == 'E') && (p[n] == '-' || p[n] == '+'))
@@ -163,11 +182,11 @@ static enum status take(const char *path, const config_setting_t *s, struct node
     }
 }
 
-enum status tree_parse(const char *path, const char *text, struct node *out, struct error *e)
+/* What libconfig makes of it; there is no @include in it. */
+static enum status parse(const char *path, const char *text, struct node *out, struct error *e)
 {
     config_t c;
     *out = (struct node){0};
-    TRY(scan(path, text, e));
     config_init(&c);
     enum status s = STATUS_OK;
     if (config_read_string(&c, text) != CONFIG_TRUE)
@@ -181,6 +200,14 @@ enum status tree_parse(const char *path, const char *text, struct node *out, str
     return s;
 }
 
+enum status tree_parse(const char *path, const char *text, struct node *out, struct error *e)
+{
+    *out = (struct node){0};
+    TRY(refuse_include(path, text, e));
+    TRY(check_numbers(path, text, e));
+    return parse(path, text, out, e);
+}
+
 /* --- --set --- */
 
 static void clear_lines(struct node *n)
@@ -190,18 +217,15 @@ static void clear_lines(struct node *n)
         clear_lines(&n->children[i]);
 }
 
-/* What is no libconfig value is a string. */
+/* What is no libconfig value is a string: so numbers are checked where it is one. */
 static enum status parse_value(const char *text, struct node *out, struct error *e)
 {
-    struct error ignored;
     struct node root = {0};
     char *line = memory_format("v = %s;", text);
-    bool numbers = scan("--set", line, e) == STATUS_OK;
-    enum status s = numbers ? tree_parse("--set", line, &root, &ignored) : STATUS_CONFIG;
+    bool is_value = !find_include(line) && parse("--set", line, &root, NULL) == STATUS_OK && root.n == 1 && strcmp(root.children[0].name, "v") == 0;
+    enum status s = is_value ? check_numbers("--set", line, e) : STATUS_OK;
     free(line);
-    if (!numbers)
-        return STATUS_CONFIG;
-    if (s == STATUS_OK && root.n == 1 && strcmp(root.children[0].name, "v") == 0) {
+    if (is_value && s == STATUS_OK) {
         *out = root.children[0];
         root.n = 0;
         clear_lines(out);
@@ -211,7 +235,9 @@ static enum status parse_value(const char *text, struct node *out, struct error 
     node_fini(&root);
     free(out->name);
     out->name = NULL;
-    return STATUS_OK;
+    if (s != STATUS_OK)
+        node_fini(out);
+    return s;
 }
 
 static struct node *child(struct node *group, const char *name, size_t n)

@@ -85,4 +85,18 @@ refused "export of a trial of another task" 64 "task 1" "$FLOWSWEEP" export smal
 check "export into a folder with slashes" 0 "$($FLOWSWEEP export small.db 3 --task 1 --out b// 2>/dev/null; echo $?)"
 check "the folder" manifest.json "$(ls b | grep json)"
 
+# --set: what is no libconfig value is a string, also where it begins as a number or holds an @.
+$FLOWSWEEP data synth --set rows=200 --set sites=3 --set steps=4 --out 20240101123456-a.csv
+cp 20240101123456-a.csv me@host.csv
+data=(--set 'data.blocks=["size","payload","iat","direction"]' --set data.steps=4 --set data.source=csv)
+printf 'data = { path = "none"; };\n' >files.cfg
+for name in 20240101123456-a.csv me@host.csv '"me@host.csv"'; do
+    check "--set data.path=$name" 0 "$($FLOWSWEEP plan files.cfg "${data[@]}" --set "data.path=$name" >/dev/null; echo $?)"
+done
+refused "--set of a number that is too large" 78 "too large" "$FLOWSWEEP" plan small.cfg --set study.seed=3000000000
+refused "--set with an include" 78 "study.seed" "$FLOWSWEEP" plan small.cfg --set $'study.seed=\n@include "/etc/passwd"\n'
+
+# More tasks than anybody compares.
+numbers=$(seq -s, 1 3000)
+refused "too many tasks" 78 "9000000 tasks" "$FLOWSWEEP" plan small.cfg --set "task.top_n=[$numbers]" --set "task.steps=[$numbers]"
 finish
