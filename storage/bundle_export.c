@@ -85,14 +85,17 @@ static enum status put_study(struct db *d, struct buffer *out, struct error *e)
     return status;
 }
 
-/* Validation metrics of the mix, where its probabilities are still there. */
-static void put_metrics(struct db *d, const struct query_member *m, int n, struct buffer *out)
+/* Validation metrics of the mix, where its probabilities are still there and of the same rows. */
+static enum status put_metrics(struct db *d, const struct query_member *m, int n, struct buffer *out, struct error *e)
 {
     struct db_prediction p;
-    struct error ignored;
+    struct error why = {0};
     double values[METRIC_COUNT];
+    enum status s = query_mix(d, m, n, "validation", &p, &why);
+    if (s == STATUS_IO)
+        return error_set(e, s, "%s", why.message);
     buffer_puts(out, "  \"validation\": {");
-    if (query_mix(d, m, n, "validation", &p, &ignored) == STATUS_OK) {
+    if (s == STATUS_OK) {
         metrics_of(p.proba, p.truth, p.n, p.k, values, NULL, NULL);
         for (int i = 0; i < METRIC_COUNT; i++) {
             buffer_printf(out, "%s\"%s\": ", i ? ", " : "", metric_names[i]);
@@ -101,6 +104,7 @@ static void put_metrics(struct db *d, const struct query_member *m, int n, struc
         db_prediction_fini(&p);
     }
     buffer_puts(out, "},\n");
+    return STATUS_OK;
 }
 
 static enum status write_bundle(struct db *d, int64_t task, const struct query_member *m, int n, const char *folder, struct error *e)
@@ -116,7 +120,8 @@ static enum status write_bundle(struct db *d, int64_t task, const struct query_m
         put_text(&out, t.labels[k]);
     }
     buffer_puts(&out, "],\n");
-    put_metrics(d, m, n, &out);
+    if (s == STATUS_OK)
+        s = put_metrics(d, m, n, &out, e);
     buffer_puts(&out, "  \"members\": [");
     for (int i = 0; s == STATUS_OK && i < n; i++)
         s = put_member(d, folder, i + 1, &m[i], &out, e);

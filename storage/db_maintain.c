@@ -1,4 +1,4 @@
-/* db check, db digest, db snapshot. */
+/* db digest, db snapshot. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -68,110 +68,6 @@ enum status db_digest(const char *path, char hex[HASH_HEX], struct error *e)
         s = hash_trials(d, h, e);
     hash_end(h, hex);
     db_close(d);
-    return s;
-}
-
-/* --- check --- */
-
-struct check {
-    struct db *d;
-    struct table *out;
-    char *first; /* the first problem, owned */
-};
-
-static void report(struct check *c, const char *what, int64_t checked, const char *problem)
-{
-    table_text(c->out, what);
-    table_int(c->out, checked);
-    table_text(c->out, problem ? problem : "ok");
-    if (problem && !c->first)
-        c->first = memory_text(problem);
-}
-
-/* Rows of a query of texts: each is a problem. */
-static enum status problems(struct check *c, const char *what, const char *query, const char *fine, struct error *e)
-{
-    sqlite3_stmt *s;
-    bool row;
-    int n = 0;
-    TRY(sql_query(c->d, &s, e, query, ""));
-    enum status status;
-    while ((status = sql_step(c->d, s, &row, e)) == STATUS_OK && row)
-        if (strcmp(sql_text(s, 0), fine) != 0 && ++n <= 20)
-            report(c, what, 1, sql_text(s, 0));
-    sql_end(s);
-    if (status == STATUS_OK && n == 0)
-        report(c, what, 1, NULL);
-    return status;
-}
-
-static enum status check_artifacts(struct check *c, struct error *e)
-{
-    sqlite3_stmt *s;
-    bool row, found;
-    int64_t n = 0;
-    int bad = 0, epoch;
-    TRY(sql_query(c->d, &s, e, "SELECT trial, role FROM artifact ORDER BY id", ""));
-    enum status status;
-    while ((status = sql_step(c->d, s, &row, e)) == STATUS_OK && row) {
-        struct buffer bytes = {0};
-        struct error why = {0};
-        if (db_artifact_read(c->d, sqlite3_column_int64(s, 0), sql_text(s, 1), &bytes, &epoch, &found, &why) != STATUS_OK && ++bad <= 20)
-            report(c, "artifact", 1, why.message);
-        buffer_fini(&bytes);
-        n++;
-    }
-    sql_end(s);
-    if (status == STATUS_OK && bad == 0)
-        report(c, "artifacts", n, NULL);
-    return status;
-}
-
-static enum status check_predictions(struct check *c, struct error *e)
-{
-    sqlite3_stmt *s;
-    bool row;
-    int64_t n = 0;
-    int bad = 0;
-    TRY(sql_query(c->d, &s, e, "SELECT trial, part FROM prediction", ""));
-    enum status status;
-    while ((status = sql_step(c->d, s, &row, e)) == STATUS_OK && row) {
-        struct db_prediction p;
-        struct error why = {0};
-        if (db_prediction_read(c->d, sqlite3_column_int64(s, 0), sql_text(s, 1), &p, &why) != STATUS_OK && ++bad <= 20)
-            report(c, "prediction", 1, why.message);
-        db_prediction_fini(&p);
-        n++;
-    }
-    sql_end(s);
-    if (status == STATUS_OK && bad == 0)
-        report(c, "predictions", n, NULL);
-    return status;
-}
-
-static enum status check_all(struct check *c, struct error *e)
-{
-    TRY(problems(c, "pages and indexes", "PRAGMA integrity_check", "ok", e));
-    TRY(problems(c, "references", "SELECT \"table\" || ' row ' || rowid || ' points to no ' || parent FROM pragma_foreign_key_check", "ok", e));
-    TRY(problems(c, "finished trials",
-                 "SELECT 'trial ' || id || ' is done without its model' FROM trial t WHERE state = 'done' AND NOT EXISTS"
-                 " (SELECT 1 FROM artifact a WHERE a.trial = t.id AND a.role = 'model')", "ok", e));
-    TRY(check_artifacts(c, e));
-    return check_predictions(c, e);
-}
-
-enum status db_check(const char *path, struct table *out, struct error *e)
-{
-    struct check c = {.out = out};
-    TRY(db_open_read(&c.d, path, e));
-    table_column(out, "check", -1);
-    table_column(out, "checked", -1);
-    table_column(out, "result", -1);
-    enum status s = check_all(&c, e);
-    if (s == STATUS_OK && c.first)
-        s = error_set(e, STATUS_IO, "%s: %s", path, c.first);
-    free(c.first);
-    db_close(c.d);
     return s;
 }
 

@@ -68,7 +68,7 @@ enum status db_artifact_write(struct db *d, int64_t trial, const char *role, int
 /* *found false where there is none; *out is appended to. Its checksum is compared (STATUS_IO where it differs). */
 enum status db_artifact_read(struct db *d, int64_t trial, const char *role, struct buffer *out, int *epoch, bool *found, struct error *e);
 
-/* A prediction row. Blobs of the right sizes or STATUS_IO; all owned by the caller (db_prediction_fini). */
+/* A prediction row: blobs of the right sizes, classes that the task has labels for, or STATUS_IO; all owned by the caller (db_prediction_fini). */
 struct db_prediction {
     int n, k;
     int32_t *rows, *labels, *truth;

@@ -5,11 +5,14 @@
 #include "base/memory.h"
 #include "storage/db_private.h"
 
-/* A copy of blob c where it has the right size; NULL where the cell is NULL. */
-static enum status take_blob(struct db *d, sqlite3_stmt *s, int c, size_t bytes, void *out, struct error *e)
+/* A copy of blob c where it has the right size; NULL where the cell is NULL and may be. */
+static enum status take_blob(struct db *d, sqlite3_stmt *s, int c, bool may_be_null, size_t bytes, void *out, struct error *e)
 {
     void *copy = NULL;
-    if (sqlite3_column_type(s, c) != SQLITE_NULL) {
+    bool is_null = sqlite3_column_type(s, c) == SQLITE_NULL;
+    if (is_null && !may_be_null)
+        return error_set(e, STATUS_IO, "%s: a prediction lacks its %s: the database is damaged", d->path, sqlite3_column_name(s, c));
+    if (!is_null) {
         if ((size_t)sqlite3_column_bytes(s, c) != bytes)
             return error_set(e, STATUS_IO, "%s: a prediction has %d bytes where %zu were expected: the database is damaged", d->path,
                              sqlite3_column_bytes(s, c), bytes);
@@ -25,15 +28,16 @@ static enum status take_prediction(struct db *d, sqlite3_stmt *s, struct db_pred
 {
     out->n = sqlite3_column_int(s, 0);
     out->k = sqlite3_column_int(s, 1);
-    if (out->n < 0 || out->k < 1)
-        return error_set(e, STATUS_IO, "%s: a prediction of %d rows and %d classes: the database is damaged", d->path, out->n, out->k);
+    if (out->n < 0 || out->k < 1 || sqlite3_column_int64(s, 7) != out->k)
+        return error_set(e, STATUS_IO, "%s: a prediction of %d rows and %d classes, of which %lld have labels: the database is damaged", d->path, out->n,
+                         out->k, (long long)sqlite3_column_int64(s, 7));
     size_t n = (size_t)out->n, ints = n * sizeof(int32_t);
-    TRY(take_blob(d, s, 2, ints, &out->rows, e));
-    TRY(take_blob(d, s, 3, ints, &out->labels, e));
-    TRY(take_blob(d, s, 4, ints, &out->truth, e));
-    TRY(take_blob(d, s, 5, n, &out->seen, e));
-    TRY(take_blob(d, s, 6, n * (size_t)out->k * sizeof(float), &out->proba, e));
-    for (size_t i = 0; out->labels && out->truth && i < n; i++)
+    TRY(take_blob(d, s, 2, false, ints, &out->rows, e));
+    TRY(take_blob(d, s, 3, false, ints, &out->labels, e));
+    TRY(take_blob(d, s, 4, false, ints, &out->truth, e));
+    TRY(take_blob(d, s, 5, true, n, &out->seen, e));
+    TRY(take_blob(d, s, 6, true, n * (size_t)out->k * sizeof(float), &out->proba, e));
+    for (size_t i = 0; i < n; i++)
         if (out->labels[i] < 0 || out->labels[i] >= out->k || out->truth[i] < 0 || out->truth[i] >= out->k)
             return error_set(e, STATUS_IO, "%s: a prediction names a class that its task lacks: the database is damaged", d->path);
     return STATUS_OK;
@@ -45,7 +49,8 @@ enum status db_prediction_read(struct db *d, int64_t trial, const char *part, st
     bool row;
     *out = (struct db_prediction){0};
     TRY(sql_query(d, &s, e,
-                  "SELECT p.n, k.n_classes, p.rows, p.labels, p.truth, p.seen, p.probabilities FROM prediction p"
+                  "SELECT p.n, k.n_classes, p.rows, p.labels, p.truth, p.seen, p.probabilities,"
+                  " CASE WHEN json_valid(k.labels) THEN json_array_length(k.labels) END FROM prediction p"
                   " JOIN trial t ON t.id = p.trial JOIN task k ON k.id = t.task WHERE p.trial = ? AND p.part = ?",
                   "it", trial, part));
     enum status status = sql_step(d, s, &row, e);
@@ -72,15 +77,17 @@ void db_prediction_fini(struct db_prediction *p)
 static enum status take_labels(struct db *d, const char *json, struct db_task *out, struct error *e)
 {
     struct value list;
-    TRY(value_from_json(json, &list, e));
-    bool good = list.kind == VALUE_LIST && list.n == out->n_classes;
+    bool good = value_from_json(json, &list, NULL) == STATUS_OK && list.kind == VALUE_LIST && list.n > 0 && list.n == out->n_classes;
     for (int i = 0; good && i < list.n; i++)
         good = list.items[i].kind == VALUE_TEXT;
-    out->labels = memory_new((size_t)out->n_classes * sizeof *out->labels);
+    if (good)
+        out->labels = memory_new((size_t)list.n * sizeof *out->labels);
     for (int i = 0; good && i < list.n; i++)
         out->labels[i] = memory_text(list.items[i].text);
     value_fini(&list);
-    return good ? STATUS_OK : error_set(e, STATUS_IO, "%s: task %lld has no proper labels: the database is damaged", d->path, (long long)out->id);
+    return good ? STATUS_OK
+                : error_set(e, STATUS_IO, "%s: task %lld has no proper labels for its %d classes: the database is damaged", d->path, (long long)out->id,
+                            out->n_classes);
 }
 
 enum status db_task_read(struct db *d, int64_t id, struct db_task *out, struct error *e)

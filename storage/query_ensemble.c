@@ -60,9 +60,10 @@ static enum status add_candidate(struct db *d, struct choice *c, int64_t configu
     struct error why = {0};
     snprintf(new.model, sizeof new.model, "%s", model);
     TRY(repeats_of(d, c->task, &new, e));
-    if (new.n == 0 || query_mix(d, new.members, new.n, "validation", &new.validation, &why) != STATUS_OK) {
+    enum status s = new.n ? query_mix(d, new.members, new.n, "validation", &new.validation, &why) : STATUS_USAGE;
+    if (s != STATUS_OK) {
         free(new.members);
-        return STATUS_OK; /* nothing kept, or repeats on different rows */
+        return s == STATUS_USAGE ? STATUS_OK : error_set(e, s, "%s", why.message); /* nothing kept, or repeats on different rows */
     }
     bool fits = c->n == 0 || (new.validation.n == c->candidates[0].validation.n && new.validation.k == c->candidates[0].validation.k);
     if (!fits) {

@@ -56,6 +56,22 @@ enum status query_best_members(struct db *d, int64_t task, const char *model, st
     return STATUS_OK;
 }
 
+/* There are some, and their weights sum to 1? */
+static enum status check_members(struct db *d, int64_t ensemble, const struct query_member *m, int n, struct error *e)
+{
+    double sum = 0;
+    bool good = true;
+    if (n == 0)
+        return error_set(e, STATUS_IO, "%s: ensemble %lld has no members: the database is damaged", d->path, (long long)ensemble);
+    for (int i = 0; i < n; i++) {
+        good &= m[i].weight >= 0;
+        sum += m[i].weight;
+    }
+    if (good && fabs(sum - 1) < 1e-6)
+        return STATUS_OK;
+    return error_set(e, STATUS_IO, "%s: ensemble %lld has weights that do not sum to 1: the database is damaged", d->path, (long long)ensemble);
+}
+
 enum status query_ensemble_members(struct db *d, int64_t task, int64_t *id, struct query_member **out, int *n, struct error *e)
 {
     sqlite3_stmt *s;
@@ -67,7 +83,14 @@ enum status query_ensemble_members(struct db *d, int64_t task, int64_t *id, stru
     if (!found)
         return STATUS_OK;
     TRY(sql_query(d, &s, e, "SELECT trial, weight FROM ensemble_member WHERE ensemble = ? ORDER BY place", "i", *id));
-    return take_members(d, s, out, n, e);
+    enum status status = take_members(d, s, out, n, e);
+    if (status == STATUS_OK)
+        status = check_members(d, *id, *out, *n, e);
+    if (status != STATUS_OK) {
+        free(*out);
+        *out = NULL;
+    }
+    return status;
 }
 
 static bool same_rows(const struct db_prediction *a, const struct db_prediction *b)

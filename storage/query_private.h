@@ -19,11 +19,12 @@ struct query_member {
     int64_t trial;
     double weight;
 };
-/* Probabilities of a mix of trials on a part; *rows holds truth, seen, rows of the first. STATUS_USAGE where one has none left. */
+/* Probabilities of a mix of trials on a part; *rows holds truth, seen, rows of the first. n at least 1.
+ * STATUS_USAGE where one has none left, or other rows. */
 enum status query_mix(struct db *d, const struct query_member *members, int n, const char *part, struct db_prediction *out, struct error *e);
 /* The best finished configuration's trials of a model (NULL: any that is no baseline) on a task; n 0 where there is none. Owned by the caller. */
 enum status query_best_members(struct db *d, int64_t task, const char *model, struct query_member **out, int *n, struct error *e);
-/* The newest ensemble of a task; *id 0 where there is none. */
+/* The newest ensemble of a task; *id 0 where there is none. STATUS_IO where it has no members, or weights that do not sum to 1. */
 enum status query_ensemble_members(struct db *d, int64_t task, int64_t *id, struct query_member **out, int *n, struct error *e);
 /* Ids of the tasks; owned by the caller. task above 0: that one alone (STATUS_USAGE where it is none). */
 enum status query_tasks(struct db *d, int64_t task, int64_t **out, int *n, struct error *e);

@@ -16,6 +16,22 @@ check() { # what, expected, found
     fi
 }
 
+rejects() { # name, expected code, words that the one line must hold, command ..; nothing may be left behind
+    local name=$1 code=$2 words=$3 before after
+    shift 3
+    before=$(ls -A | sort)
+    timeout 20 "$@" >out.txt 2>err.txt </dev/null
+    local found=$?
+    rm -f out.txt
+    check "$name: code" "$code" $found
+    check "$name: one line" 1 "$(wc -l <err.txt)"
+    grep -qF -- "$words" err.txt
+    check "$name: names \"$words\" ($(head -c 150 err.txt))" 0 $?
+    rm -f err.txt
+    after=$(ls -A | sort)
+    check "$name: nothing is left behind" "$before" "$after"
+}
+
 finish() { exit $((failures > 0)); }
 
 skip() {
