@@ -15,7 +15,7 @@ static enum status predict(const struct arguments *a, const struct bundle *b, lo
     struct table t = {0};
     enum status s = bundle_predict(b, &f, &proba, e);
     if (s == STATUS_OK)
-        s = bundle_table(b, &f, proba, argument_given(a, "proba"), (int)top, &t, e);
+        bundle_table(b, &f, proba, argument_given(a, "proba"), (int)top, &t);
     s = print_and_free(a, &t, s, e);
     free(proba);
     flows_fini(&f);

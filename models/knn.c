@@ -149,6 +149,8 @@ static enum status take(struct knn *m, struct reader *r, struct error *e)
             memcpy(row, x, (size_t)m->width * sizeof *row);
             put_row(m, i, row);
         }
+        for (int j = 0; good && j < m->width; j++)
+            good = isfinite(row[j]);
     }
     free(row);
     return good && r->at == r->end ? STATUS_OK : error_set(e, STATUS_DATA, "a damaged model of nearest neighbours");

@@ -1,4 +1,5 @@
 /* The majority class: every row gets the frequencies of the training rows. What any model must beat. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +95,18 @@ static void free_majority(struct model *model)
     free(m);
 }
 
+/* Shares of rows, as a finished model has them. */
+static bool are_shares(const float *share, int n)
+{
+    double sum = 0;
+    bool good = true;
+    for (int c = 0; c < n; c++) {
+        good = good && share[c] >= 0; /* no NaN */
+        sum += (double)share[c];
+    }
+    return good && fabs(sum - 1) < 1e-3;
+}
+
 static enum status read_majority(struct model **out, const struct params *p, const struct model_shape *shape, const void *data, size_t n,
                                  struct error *e)
 {
@@ -101,6 +114,8 @@ static enum status read_majority(struct model **out, const struct params *p, con
     (void)p;
     *out = NULL;
     enum status s = take(m, data, n, e);
+    if (s == STATUS_OK && !are_shares(m->share, m->n_classes))
+        s = error_set(e, STATUS_DATA, "a model of the majority class whose shares do not sum to 1");
     if (s == STATUS_OK)
         *out = &m->model;
     else

@@ -149,8 +149,11 @@ enum status safetensors_read(const struct network *net, const void *bytes, size_
     const char *text = length <= 100000000 ? reader_take(&r, length) : NULL;
     if (!text || r.failed)
         return error_set(e, STATUS_DATA, "no safetensors file, or a truncated one");
-    cJSON *header = cJSON_ParseWithLength(text, length);
-    enum status s = cJSON_IsObject(header)
+    const char *end = text;
+    cJSON *header = cJSON_ParseWithLengthOpts(text, length, &end, 0);
+    while (header && end < text + length && *end == ' ') /* the padding that the format asks for */
+        end++;
+    enum status s = cJSON_IsObject(header) && end == text + length
                         ? take_all(header, net, r.at, (size_t)(r.end - r.at), weights, stats, e)
                         : error_set(e, STATUS_DATA, "a safetensors file without a proper header");
     cJSON_Delete(header);

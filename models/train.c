@@ -366,12 +366,25 @@ void train_write(const struct model *m, struct buffer *out)
     safetensors_write(&t->net, t->live, t->live + t->net.n_weights, out);
 }
 
+/* A file too small for the weights is refused before there is memory for them. */
+static enum status check_size(network_build *build, const struct params *p, const struct model_shape *shape, size_t n, struct error *e)
+{
+    struct network *net = memory_new(sizeof *net);
+    enum status s = build(net, p, shape, shape->token_channel, e);
+    if (s == STATUS_OK && n / sizeof(float) < net->n_weights + net->n_stats)
+        s = error_set(e, STATUS_DATA, "%zu bytes are too few for the model's %zu weights: truncated, or another model's", n,
+                      net->n_weights + net->n_stats);
+    free(net);
+    return s;
+}
+
 enum status train_read(struct model **out, const struct model_kind *kind, network_build *build,
                        const struct params *p, const struct model_shape *shape, const void *bytes, size_t n,
                        struct error *e)
 {
     struct trainer *t;
     *out = NULL;
+    TRY(check_size(build, p, shape, n, e));
     TRY(make(&t, kind, build, p, shape, shape->token_channel, NULL, e));
     enum status s = safetensors_read(&t->net, bytes, n, t->live, stats_of(t, t->live), e);
     if (s == STATUS_OK)

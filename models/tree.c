@@ -323,6 +323,28 @@ static bool read_nodes(struct tree *t, struct reader *r, int n_columns)
     return true;
 }
 
+/* Do the entries of a leaf share its rows out among classes? */
+static bool leaf_shares(const struct tree *t, const struct tree_node *leaf, int n_classes)
+{
+    double sum = 0;
+    bool good = true;
+    for (int i = leaf->right; i < leaf->right + leaf->n; i++) {
+        good = good && t->classes[i] >= 0 && t->classes[i] < n_classes && t->shares[i] >= 0; /* no NaN */
+        sum += (double)t->shares[i];
+    }
+    return good && fabs(sum - 1) < 1e-3;
+}
+
+/* Leaves of their own entries, so that this takes no longer than reading them. */
+static bool leaves_fit(const struct tree *t, int n_classes)
+{
+    int left = t->n_entries;
+    for (int i = 0; i < t->n_nodes; i++)
+        if (t->nodes[i].feature < 0 && ((left -= t->nodes[i].n) < 0 || !leaf_shares(t, &t->nodes[i], n_classes)))
+            return false;
+    return true;
+}
+
 enum status tree_read(struct tree *out, struct reader *r, int n_columns, int n_classes, struct error *e)
 {
     size_t left = (size_t)(r->end - r->at);
@@ -340,8 +362,7 @@ enum status tree_read(struct tree *out, struct reader *r, int n_columns, int n_c
             memcpy(out->classes, classes, bytes);
             memcpy(out->shares, shares, bytes);
         }
-        for (int i = 0; good && i < out->n_entries; i++)
-            good = out->classes[i] >= 0 && out->classes[i] < n_classes && isfinite(out->shares[i]);
+        good = good && leaves_fit(out, n_classes);
     }
     if (good)
         return STATUS_OK;

@@ -12,8 +12,9 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "flows/flows_read.h"
-#include "models/metrics.h"
+#include "flows/label_set.h"
 #include "models/model.h"
+#include "storage/footprint.h"
 #include "sweep/ensemble.h"
 #include "sweep/space.h"
 
@@ -76,7 +77,7 @@ static enum status read_file(const char *dir, const char *name, size_t max, stru
     if (!f)
         s = error_set(e, STATUS_DATA, "%s: %s; a bundle has a manifest.json and the files that it names", path, errno ? strerror(errno) : "is no file");
     else if ((size_t)facts.st_size > max)
-        s = error_set(e, STATUS_DATA, "%s: is too large", path);
+        s = error_set(e, STATUS_DATA, "%s: is larger than the %zu MiB that it may have", path, max >> 20);
     else if (facts.st_size > 0 && fread(buffer_grow(out, (size_t)facts.st_size), 1, (size_t)facts.st_size, f) != (size_t)facts.st_size)
         s = error_set(e, STATUS_IO, "%s: %s", path, strerror(errno));
     if (f)
@@ -160,6 +161,12 @@ static enum status take_features(const cJSON *object, struct features *out, stru
     return s;
 }
 
+/* A file that is larger than half of the memory there is would leave no room for its model. */
+static size_t model_max(void)
+{
+    return (size_t)(footprint_available(&(struct footprint){0}) / 2);
+}
+
 static enum status load_model(const struct bundle *b, const cJSON *object, const struct model_kind *kind, struct member *m, struct error *e)
 {
     const char *file = get_text(object, "file"), *sha = get_text(object, "sha256");
@@ -167,7 +174,7 @@ static enum status load_model(const struct bundle *b, const cJSON *object, const
     struct buffer bytes = {0};
     if (!file || !sha || !is_plain_name(file))
         return error_set(e, STATUS_DATA, "a member without a proper file and sha256");
-    enum status s = read_file(b->dir, file, SIZE_MAX, &bytes, e);
+    enum status s = read_file(b->dir, file, model_max(), &bytes, e);
     if (s == STATUS_OK) {
         hash_bytes(bytes.data, bytes.size, found);
         if (strcmp(found, sha) != 0)
@@ -200,6 +207,20 @@ static enum status take_member(struct bundle *b, const cJSON *object, struct err
     return load_model(b, object, kind, m, e);
 }
 
+static enum status check_labels(const struct bundle *b, struct error *e)
+{
+    struct label_set seen = {0};
+    enum status s = STATUS_OK;
+    int32_t number = 0;
+    for (int i = 0; s == STATUS_OK && i < b->n_labels; i++) {
+        s = label_set_add(&seen, b->labels[i], strlen(b->labels[i]), &number, e);
+        if (s == STATUS_OK && number != i)
+            s = wrong(b, "\"labels\" must differ from one another", e);
+    }
+    label_set_fini(&seen);
+    return s;
+}
+
 static enum status take_labels(struct bundle *b, const cJSON *list, struct error *e)
 {
     const cJSON *item;
@@ -213,28 +234,34 @@ static enum status take_labels(struct bundle *b, const cJSON *list, struct error
             return wrong(b, "\"labels\" must be a list of texts", e);
         b->labels[b->n_labels++] = memory_text(item->valuestring);
     }
-    return STATUS_OK;
+    return check_labels(b, e);
 }
 
+/* How the study's flows lie in their file; nothing that says which file, or what becomes of its rows. */
 static enum status take_form(struct bundle *b, const cJSON *root, struct error *e)
 {
+    static const char *const known[] = {"layout", "blocks", "steps"};
     char *json;
     TRY(take_json(root, "form", &json, e));
     enum status s = params_from_json(json, &b->form, e);
     cJSON_free(json);
     for (int i = 0; s == STATUS_OK && i < b->form.n; i++) {
-        const struct param *p = param_find(data_params, b->form.entries[i].name);
-        if (!p || param_check(p, &b->form.entries[i].value, e) != STATUS_OK)
+        struct params_entry *entry = &b->form.entries[i];
+        bool is_known = false;
+        for (int k = 0; k < 3; k++)
+            is_known |= strcmp(entry->name, known[k]) == 0;
+        if (!is_known || param_check(param_find(data_params, entry->name), &entry->value, e) != STATUS_OK)
             s = STATUS_DATA;
     }
     if (s != STATUS_OK)
-        return wrong(b, "\"form\" is none", e);
+        return wrong(b, "\"form\" must hold layout, blocks and steps of flows, and nothing else", e);
     params_complete(&b->form, NULL, data_params);
     return STATUS_OK;
 }
 
 static enum status take_manifest(struct bundle *b, const cJSON *root, struct error *e)
 {
+    double sum = 0;
     const char *format = get_text(root, "format");
     const cJSON *version = cJSON_GetObjectItemCaseSensitive(root, "version"), *members = cJSON_GetObjectItemCaseSensitive(root, "members"), *item;
     if (!format || strcmp(format, "flowsweep bundle") != 0)
@@ -250,10 +277,12 @@ static enum status take_manifest(struct bundle *b, const cJSON *root, struct err
     cJSON_ArrayForEach(item, members)
     {
         enum status s = take_member(b, item, e);
-        if (s != STATUS_OK)
-            return strncmp(e ? e->message : "", b->dir, strlen(b->dir)) == 0 ? s : error_prefix(e, "%s/manifest.json", b->dir);
+        if (s != STATUS_OK && strncmp(e->message, b->dir, strlen(b->dir)) != 0)
+            error_prefix(e, "%s/manifest.json", b->dir);
+        TRY(s);
+        sum += b->members[b->n_members - 1].weight;
     }
-    return STATUS_OK;
+    return fabs(sum - 1) < 1e-6 ? STATUS_OK : wrong(b, "the weights of its members do not sum to 1", e);
 }
 
 enum status bundle_open(struct bundle **out, const char *dir, struct error *e)
@@ -268,9 +297,9 @@ enum status bundle_open(struct bundle **out, const char *dir, struct error *e)
     struct bundle *b = memory_new(sizeof *b);
     b->dir = memory_text(dir);
     enum status s = read_file(dir, "manifest.json", MANIFEST_MAX, &text, e);
-    cJSON *root = s == STATUS_OK ? cJSON_ParseWithLength(text.data, text.size) : NULL;
+    cJSON *root = s == STATUS_OK && strlen(text.data) == text.size ? cJSON_ParseWithOpts(text.data, NULL, 1) : NULL;
     if (s == STATUS_OK)
-        s = cJSON_IsObject(root) ? take_manifest(b, root, e) : wrong(b, "is no JSON object", e);
+        s = cJSON_IsObject(root) ? take_manifest(b, root, e) : wrong(b, "is no JSON object and nothing else", e);
     cJSON_Delete(root);
     buffer_fini(&text);
     if (s == STATUS_OK)
@@ -353,145 +382,5 @@ enum status bundle_predict(const struct bundle *b, const struct flows *f, float 
     free(each);
     free(weights);
     free(rows);
-    return s;
-}
-
-/* --- tables --- */
-
-/* The k-th best class (from 0), ties to the lower index. */
-static int class_at(const float *p, int n, int k)
-{
-    for (int c = 0; c < n; c++) {
-        int before = 0;
-        for (int o = 0; o < n; o++)
-            before += p[o] > p[c] || (p[o] == p[c] && o < c);
-        if (before == k)
-            return c;
-    }
-    return 0;
-}
-
-static void name_columns(const struct bundle *b, bool proba, int top, struct table *out)
-{
-    table_column(out, "row", -1);
-    if (top == 0)
-        table_column(out, "label", -1);
-    if (top == 0 && !proba)
-        table_column(out, "probability", 4);
-    for (int k = 1; k <= top; k++) {
-        char name[32];
-        snprintf(name, sizeof name, "label_%d", k);
-        table_column(out, name, -1);
-        snprintf(name, sizeof name, "probability_%d", k);
-        table_column(out, name, 4);
-    }
-    for (int c = 0; proba && c < b->n_labels; c++)
-        table_column(out, b->labels[c], 6);
-}
-
-enum status bundle_table(const struct bundle *b, const struct flows *f, const float *p, bool proba, int top, struct table *out, struct error *e)
-{
-    int k = b->n_labels;
-    (void)e;
-    top = top > k ? k : top;
-    name_columns(b, proba, top, out);
-    for (int i = 0; i < f->n; i++) {
-        const float *row = p + (size_t)i * (size_t)k;
-        table_int(out, f->row[i]);
-        for (int t = 0; t < (top ? top : 1); t++) {
-            int c = class_at(row, k, t);
-            table_text(out, b->labels[c]);
-            if (top || !proba)
-                table_real(out, (double)row[c]);
-        }
-        for (int c = 0; proba && c < k; c++)
-            table_real(out, (double)row[c]);
-    }
-    return STATUS_OK;
-}
-
-/* Class of each of the flows' labels, or -1. */
-static int32_t *classes_of(const struct bundle *b, const struct flows *f)
-{
-    int32_t *class = memory_new((size_t)f->n_labels * sizeof *class);
-    for (int l = 0; l < f->n_labels; l++) {
-        class[l] = -1;
-        for (int c = 0; c < b->n_labels; c++)
-            if (strcmp(f->labels[l], b->labels[c]) == 0)
-                class[l] = c;
-    }
-    return class;
-}
-
-static void put_summary(const double *m, int known, int unknown, struct table *out)
-{
-    for (int i = 0; i < METRIC_COUNT; i++)
-        table_column(out, metric_names[i], 4);
-    table_column(out, "rows", -1);
-    table_column(out, "unknown", -1);
-    for (int i = 0; i < METRIC_COUNT; i++)
-        table_real(out, m[i]);
-    table_int(out, known);
-    table_int(out, unknown);
-}
-
-static void put_classes(const struct bundle *b, const struct class_metrics *classes, struct table *out)
-{
-    static const char *const names[] = {"label", "support", "predicted", "precision", "recall", "f1"};
-    out->title = memory_text("per class");
-    for (int i = 0; i < 6; i++)
-        table_column(out, names[i], i < 3 ? -1 : 4);
-    for (int c = 0; c < b->n_labels; c++) {
-        table_text(out, b->labels[c]);
-        table_int(out, classes[c].support);
-        table_int(out, classes[c].predicted);
-        table_real(out, classes[c].precision);
-        table_real(out, classes[c].recall);
-        table_real(out, classes[c].f1);
-    }
-}
-
-static void put_confusion(const struct bundle *b, const int64_t *confusion, struct table *out)
-{
-    static const char *const names[] = {"label", "predicted", "rows"};
-    out->title = memory_text("confusion");
-    for (int i = 0; i < 3; i++)
-        table_column(out, names[i], -1);
-    for (int y = 0; y < b->n_labels; y++)
-        for (int c = 0; c < b->n_labels; c++)
-            if (confusion[(size_t)y * (size_t)b->n_labels + (size_t)c]) {
-                table_text(out, b->labels[y]);
-                table_text(out, b->labels[c]);
-                table_int(out, confusion[(size_t)y * (size_t)b->n_labels + (size_t)c]);
-            }
-}
-
-enum status bundle_score(const struct bundle *b, const struct flows *f, const float *p, struct table *summary, struct table *per_class,
-                         struct table *confusion, struct error *e)
-{
-    size_t k = (size_t)b->n_labels;
-    int32_t *class = classes_of(b, f), *y = memory_new((size_t)f->n * sizeof *y);
-    float *known = memory_new((size_t)f->n * k * sizeof *known);
-    struct class_metrics *classes = memory_new(k * sizeof *classes);
-    int64_t *cells = memory_new(k * k * sizeof *cells);
-    double m[METRIC_COUNT];
-    int n = 0;
-    for (int i = 0; i < f->n; i++)
-        if (f->label[i] >= 0 && class[f->label[i]] >= 0) {
-            y[n] = class[f->label[i]];
-            memcpy(known + (size_t)n++ * k, p + (size_t)i * k, k * sizeof *known);
-        }
-    enum status s = n ? STATUS_OK : error_set(e, STATUS_DATA, "none of the %d flows has a label that the bundle knows", f->n);
-    if (n) {
-        metrics_of(known, y, n, b->n_labels, m, classes, cells);
-        put_summary(m, n, f->n - n, summary);
-        put_classes(b, classes, per_class);
-        put_confusion(b, cells, confusion);
-    }
-    free(class);
-    free(y);
-    free(known);
-    free(classes);
-    free(cells);
     return s;
 }

@@ -6,7 +6,8 @@
 #include "base/table.h"
 #include "storage/db.h"
 
-/* what: "best", "ensemble", or a trial's id; task 0: the only one (STATUS_USAGE where there are several). */
+/* what: "best", "ensemble", or a trial's id; task 0: the only one (STATUS_USAGE where there are several), or the trial's.
+ * STATUS_IO where what the database holds makes no bundle that can be read. */
 enum status bundle_export(const char *db_path, const char *what, int64_t task, const char *out_dir, struct error *e);
 
 struct bundle;
@@ -19,7 +20,7 @@ enum status bundle_flows(const struct bundle *b, const char *path, bool labels, 
 /* proba (f->n, n_classes), caller frees. Bit-equal to what training stored. */
 enum status bundle_predict(const struct bundle *b, const struct flows *f, float **proba, struct error *e);
 /* row, label, probability; or one column a class (proba); or label_1, probability_1, .. (top > 0). */
-enum status bundle_table(const struct bundle *b, const struct flows *f, const float *p, bool proba, int top, struct table *out, struct error *e);
+void bundle_table(const struct bundle *b, const struct flows *f, const float *p, bool proba, int top, struct table *out);
 /* metrics object (one row), per class, confusion. */
 enum status bundle_score(const struct bundle *b, const struct flows *f, const float *p, struct table *summary, struct table *per_class,
                          struct table *confusion, struct error *e);

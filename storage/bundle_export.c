@@ -193,6 +193,39 @@ static enum status members_of(struct db *d, const char *what, int64_t *task, str
     return STATUS_OK;
 }
 
+/* What was written must be what predict reads; it is the database that is wrong where it is not. */
+static enum status check_written(const struct db *d, const char *folder, struct error *e)
+{
+    struct bundle *b;
+    struct error why = {0};
+    enum status s = bundle_open(&b, folder, &why);
+    size_t n = strlen(folder);
+    bundle_free(b);
+    if (s == STATUS_DATA)
+        return error_set(e, STATUS_IO, "%s: the database is damaged: its bundle could not be read: %s", d->path,
+                         strncmp(why.message, folder, n) == 0 ? why.message + n + 1 : why.message);
+    return s == STATUS_OK ? s : error_set(e, s, "%s", why.message);
+}
+
+static enum status write_and_rename(struct db *d, int64_t task, const struct query_member *m, int n, const char *out_dir, struct error *e)
+{
+    char *folder = memory_format("%s.%ld.part", out_dir, (long)getpid());
+    enum status s = STATUS_OK;
+    if (mkdir(folder, 0777) != 0) {
+        s = error_set(e, STATUS_CANNOT_CREATE, "%s: %s", folder, strerror(errno));
+    } else {
+        s = write_bundle(d, task, m, n, folder, e);
+        if (s == STATUS_OK)
+            s = check_written(d, folder, e);
+        if (s == STATUS_OK && rename(folder, out_dir) != 0)
+            s = error_set(e, STATUS_CANNOT_CREATE, "%s: %s", out_dir, strerror(errno));
+        if (s != STATUS_OK)
+            remove_folder(folder, n);
+    }
+    free(folder);
+    return s;
+}
+
 enum status bundle_export(const char *db_path, const char *what, int64_t task, const char *out_dir, struct error *e)
 {
     struct db *d;
@@ -201,22 +234,17 @@ enum status bundle_export(const char *db_path, const char *what, int64_t task, c
     if (access(out_dir, F_OK) == 0)
         return error_set(e, STATUS_CANNOT_CREATE, "%s: exists already; nothing was written", out_dir);
     TRY(query_open(&d, db_path, e));
-    char *folder = memory_format("%s.%ld.part", out_dir, (long)getpid());
+    char *name = memory_text(out_dir);
+    for (size_t end = strlen(name); end > 1 && name[end - 1] == '/'; end--) /* what is written first stands beside it */
+        name[end - 1] = '\0';
     sigset_t before;
     interrupt_hold(&before);
     enum status s = members_of(d, what, &task, &m, &n, e);
-    if (s == STATUS_OK && mkdir(folder, 0777) != 0)
-        s = error_set(e, STATUS_CANNOT_CREATE, "%s: %s", folder, strerror(errno));
-    else if (s == STATUS_OK) {
-        s = write_bundle(d, task, m, n, folder, e);
-        if (s == STATUS_OK && rename(folder, out_dir) != 0)
-            s = error_set(e, STATUS_CANNOT_CREATE, "%s: %s", out_dir, strerror(errno));
-        if (s != STATUS_OK)
-            remove_folder(folder, n);
-    }
+    if (s == STATUS_OK)
+        s = write_and_rename(d, task, m, n, name, e);
     interrupt_release(&before);
     free(m);
-    free(folder);
+    free(name);
     db_close(d);
     return s;
 }
