@@ -188,15 +188,20 @@ static enum status check_groups(const struct source *s, const struct node *root,
     return STATUS_OK;
 }
 
-static void complete_database(const struct source *s, struct config *c)
+static enum status complete_database(const struct source *s, struct config *c, struct error *e)
 {
-    if (params_get(&c->study, "database"))
-        return;
-    char *path = memory_format("%s%s.db", s->folder, params_text(&c->study, "name"));
-    struct value v = value_text(path);
-    params_set(&c->study, "database", &v);
-    value_fini(&v);
-    free(path);
+    if (!params_get(&c->study, "database")) {
+        char *path = memory_format("%s%s.db", s->folder, params_text(&c->study, "name"));
+        struct value v = value_text(path);
+        params_set(&c->study, "database", &v);
+        value_fini(&v);
+        free(path);
+    }
+    const char *path = params_text(&c->study, "database");
+    size_t n = strlen(path);
+    if (n == 0 || path[n - 1] == '/')
+        return error_set(e, STATUS_CONFIG, "%s: study.database: \"%s\" names no file", s->path, path);
+    return STATUS_OK;
 }
 
 static enum status take_data(const struct source *s, const struct node *root, struct config *c, struct error *e)
@@ -225,7 +230,7 @@ static enum status take_tree(const struct source *s, const struct node *root, st
     struct params task = {0};
     TRY(check_groups(s, root, e));
     TRY(take_group(s, root, "study", study_params, "", NULL, &c->study, e));
-    complete_database(s, c);
+    TRY(complete_database(s, c, e));
     TRY(take_data(s, root, c, e));
     TRY(take_group(s, root, "search", search_params, "", NULL, &c->search, e));
     TRY(take_group(s, root, "budget", budget_params, "", NULL, &c->budget, e));

@@ -20,7 +20,7 @@ static enum status db_new(struct db **out, const char *path, int flags, struct e
     d->path = memory_text(path);
     d->lock = -1;
     d->age = -1;
-    if (sqlite3_open_v2(path, &d->sqlite, flags, db_faults_vfs()) != SQLITE_OK) {
+    if (sql_open(path, &d->sqlite, flags, db_faults_vfs()) != SQLITE_OK) {
         error_set(e, STATUS_IO, "%s: %s", path, d->sqlite ? sqlite3_errmsg(d->sqlite) : "no memory");
         db_close(d);
         return STATUS_IO;

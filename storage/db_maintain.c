@@ -76,7 +76,7 @@ enum status db_digest(const char *path, char hex[HASH_HEX], struct error *e)
 static enum status write_copy(struct db *d, const char *to, struct error *e)
 {
     sqlite3 *target = NULL;
-    int code = sqlite3_open_v2(to, &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    int code = sql_open(to, &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     sqlite3_backup *b = code == SQLITE_OK ? sqlite3_backup_init(target, "main", d->sqlite, "main") : NULL;
     if (b) {
         sqlite3_backup_step(b, -1);

@@ -3,8 +3,18 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/memory.h"
 #include "storage/db_private.h"
+
+int sql_open(const char *path, sqlite3 **out, int flags, const char *vfs)
+{
+    char *name = memory_format("%s%s", *path == '/' ? "" : "./", path);
+    int code = sqlite3_open_v2(name, out, flags, vfs);
+    free(name);
+    return code;
+}
 
 enum status sql_failed(struct db *d, struct error *e)
 {

@@ -12,6 +12,8 @@
 #include "base/status.h"
 #include "storage/db.h"
 
+/* sqlite3_open_v2 of a file: names that SQLite reads as memory (":memory:"), a nameless file ("") or a URI are names of files like any other. */
+int sql_open(const char *path, sqlite3 **out, int flags, const char *vfs);
 /* The text of the last error with the file's name, as STATUS_IO. */
 enum status sql_failed(struct db *d, struct error *e);
 /* Several statements without parameters. */

@@ -51,4 +51,17 @@ damaged "another model" "trial 3 is done without its model" "update trial set mo
 damaged "features" "trial 3 has no proper features" "update trial set features = '{' where id = 3"
 damaged "parameters" "has no proper parameters" "update configuration set params = '{'"
 damaged "form" "form of flows" "update study set form = '{'"
+
+# Names that mean something else to SQLite are names of files here: results that nobody finds again are lost.
+mkdir names && cd names && cp ../small.cfg . || exit 1
+for name in :memory: "file:x?mode=memory" "file:y" "file::memory:?cache=shared"; do
+    $FLOWSWEEP run small.cfg -q -n 0 --set task.top_n=3 --set 'space.model=["dnn"]' --set "study.database=$name"
+    check "results in a file named $name" "0 3" "$? $($FLOWSWEEP ls "$name" --format csv | tail -n +2 | wc -l)"
+    [ -s "$name" ] && head -c 6 "$name" | grep -q SQLite
+    check "$name is a file" 0 $?
+done
+rm -f file:* :mem*
+for name in "" ./ ../; do
+    rejects "a database named \"$name\"" 78 "study.database: \"$name\" names no file" "$FLOWSWEEP" run small.cfg -q -n 0 --set "study.database=$name"
+done
 finish
