@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/visible.h"
+
 int status_exit_code(enum status s)
 {
     static const int codes[] = {
@@ -17,10 +19,12 @@ int status_exit_code(enum status s)
 enum status error_set(struct error *e, enum status s, const char *format, ...)
 {
     if (e) {
+        char raw[sizeof e->message];
         va_list arguments;
         va_start(arguments, format);
-        vsnprintf(e->message, sizeof e->message, format, arguments);
+        vsnprintf(raw, sizeof raw, format, arguments);
         va_end(arguments);
+        visible_text(raw, e->message, sizeof e->message);
         e->code = s;
     }
     return s;
@@ -35,6 +39,6 @@ enum status error_prefix(struct error *e, const char *format, ...)
     va_end(arguments);
     if (n > 0 && (size_t)n < sizeof whole)
         snprintf(whole + n, sizeof whole - (size_t)n, ": %.*s", (int)(sizeof whole - (size_t)n - 3), e->message);
-    memcpy(e->message, whole, sizeof whole);
+    visible_text(whole, e->message, sizeof e->message);
     return e->code;
 }

@@ -1,7 +1,7 @@
 /* Outcomes of functions.
  *
  * A function that can fail returns an enum status and takes a trailing struct error *, which receives the
- * code and one line of text for people: what, where, and what was expected. Libraries never print and never
+ * code and one line of text for people (control characters written out): what, where, and what was expected. Libraries never print and never
  * exit; only cli/ turns an error into text on stderr and an exit code of sysexits.h (status_exit_code). */
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H

@@ -1,7 +1,9 @@
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
+#include "base/visible.h"
 #include "cli/format.h"
 
 enum { CELL_MAX = 60 }; /* longer texts are cut, but in the last column */
@@ -12,6 +14,34 @@ static int width_of(const char *text)
     for (; *text; text++)
         n += ((unsigned char)*text & 0xC0) != 0x80; /* UTF-8 continuation bytes take no room */
     return n;
+}
+
+static void put_visible(struct buffer *out, const char *text)
+{
+    size_t room = VISIBLE_GROWTH * strlen(text) + 1;
+    char *shown = memory_new(room);
+    visible_text(text, shown, room);
+    buffer_puts(out, shown);
+    free(shown);
+}
+
+static void put_value(const struct value *v, struct buffer *out)
+{
+    struct buffer raw = {0};
+    value_print(v, &raw);
+    put_visible(out, raw.data);
+    buffer_fini(&raw);
+}
+
+/* Titles and notes may have several lines. */
+static void put_lines(struct buffer *out, const char *text)
+{
+    char *copy = memory_text(text), *rest = copy;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        put_visible(out, line);
+        buffer_puts(out, "\n");
+    }
+    free(copy);
 }
 
 static void cell_text(const struct table *t, int row, int column, struct buffer *out)
@@ -25,7 +55,7 @@ static void cell_text(const struct table *t, int row, int column, struct buffer 
     if (v->kind == VALUE_REAL && decimals >= 0)
         buffer_printf(out, vanishes ? "%.*g" : "%.*f", decimals, v->real);
     else
-        value_print(v, out);
+        put_value(v, out);
     if (column < t->n_columns - 1 && width_of(out->data) > CELL_MAX) {
         size_t at = CELL_MAX - 2;
         while (at > 0 && ((unsigned char)out->data[at] & 0xC0) == 0x80)
@@ -60,7 +90,9 @@ static void measure(const struct table *t, int *width, bool *right, struct buffe
 {
     for (int c = 0; c < t->n_columns; c++) {
         right[c] = is_number(t, c);
-        width[c] = width_of(t->columns[c].name);
+        buffer_clear(cell);
+        put_visible(cell, t->columns[c].name);
+        width[c] = width_of(cell->data);
         for (int r = 0; r < table_rows(t); r++) {
             cell_text(t, r, c, cell);
             int w = cell->data ? width_of(cell->data) : 0;
@@ -77,9 +109,12 @@ void format_table(const struct table *t, struct buffer *out)
     buffer_puts(&cell, "");
     measure(t, width, right, &cell);
     if (t->title)
-        buffer_printf(out, "%s\n", t->title);
-    for (int c = 0; c < t->n_columns && (table_rows(t) > 0 || !t->title); c++)
-        put_cell(out, t->columns[c].name, width[c], right[c], c == t->n_columns - 1);
+        put_lines(out, t->title);
+    for (int c = 0; c < t->n_columns && (table_rows(t) > 0 || !t->title); c++) {
+        buffer_clear(&cell);
+        put_visible(&cell, t->columns[c].name);
+        put_cell(out, cell.data, width[c], right[c], c == t->n_columns - 1);
+    }
     if (table_rows(t) > 0 || !t->title) /* of an empty one its title says all */
         buffer_puts(out, "\n");
     for (int r = 0; r < table_rows(t); r++) {
@@ -92,7 +127,7 @@ void format_table(const struct table *t, struct buffer *out)
         buffer_puts(out, "\n");
     }
     if (t->note)
-        buffer_printf(out, "%s\n", t->note);
+        put_lines(out, t->note);
     buffer_fini(&cell);
     free(width);
     free(right);

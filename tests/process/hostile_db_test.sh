@@ -52,6 +52,21 @@ damaged "features" "trial 3 has no proper features" "update trial set features =
 damaged "parameters" "has no proper parameters" "update configuration set params = '{'"
 damaged "form" "form of flows" "update study set form = '{'"
 
+# Labels and what libraries say reach a terminal with their control characters written out.
+labels='["a\u001b[31m", "b\nc", "d\u009b2J"]'
+cp small.db d.db && sqlite3 d.db "update task set labels = '$labels'; update trial set error = 'x' || char(13, 27, 10) || 'y' where id = 3;
+    update job set why = 'done' || char(27)"
+for verb in "predictions DB 3" "ls DB" "status DB" "show DB 3" "db check DB"; do
+    $FLOWSWEEP ${verb/DB/d.db} >shown.txt 2>&1
+    check "$verb: no control characters" 0 "$(tr -d '\n' <shown.txt | LC_ALL=C grep -cP '[\x00-\x1f\x7f]|\xc2[\x80-\x9f]')"
+done
+check "labels written out" 1 "$($FLOWSWEEP predictions d.db 3 | head -1 | tr -s ' ' | grep -cF 'a\x1b[31m b\nc d\u009b2J')"
+check "as data they stay what they are" 1 "$($FLOWSWEEP predictions d.db 3 --format csv | head -1 | grep -c $'\x1b')"
+sqlite3 d.db "update ensemble_member set weight = 2; pragma writable_schema = on; update sqlite_master set name = 'x' || char(10, 27) where name = 'job';"
+rejects "a name with control characters" 74 '' "$FLOWSWEEP" db check d.db
+rejects "a path with control characters" 66 'no\x1b\n.db' "$FLOWSWEEP" status $'no\x1b\n.db'
+rm -f shown.txt
+
 # Names that mean something else to SQLite are names of files here: results that nobody finds again are lost.
 mkdir names && cd names && cp ../small.cfg . || exit 1
 for name in :memory: "file:x?mode=memory" "file:y" "file::memory:?cache=shared"; do
