@@ -85,7 +85,7 @@ void comm_free_messages(struct comm *c);
 
 /* comm_watch.c */
 double comm_clock(void);
-enum status comm_meet(struct comm *c, struct error *e); /* collective: cards are exchanged */
+enum status comm_meet(struct comm *c, struct error *e); /* collective: cards are exchanged; workers are bound to cores */
 enum status comm_watch(struct comm *c, struct error *e);
 enum status comm_heard(struct comm *c, int rank, const struct message *m, struct error *e); /* PONG, DEATH: for the carrier itself */
 void comm_free_peers(struct comm *c);

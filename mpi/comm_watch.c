@@ -1,5 +1,6 @@
 /* Who is still there: cards exchanged at the start, pings, silence, deaths on the own node. mpi/comm.h tells the rules. */
 #include <poll.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,26 @@ static enum status check_arithmetic(struct comm *c, const struct comm_card *card
     return STATUS_OK;
 }
 
+/* A worker to a core of its own, where the node's workers are just as many as the cores they may use: with fewer, another run may want the rest. The
+ * coordinator sleeps, and goes wherever there is room. */
+static void bind_worker(const struct comm *c)
+{
+    cpu_set_t allowed, mine;
+    int rank = c->transport->rank, workers = 0, place = 0, seen = 0;
+    for (int i = 1; i < c->transport->size; i++) {
+        bool here = strcmp(c->peers[i].card.host, c->peers[rank].card.host) == 0;
+        workers += here;
+        place += here && i < rank;
+    }
+    if (rank == 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) != workers)
+        return;
+    CPU_ZERO(&mine);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &allowed) && seen++ == place)
+            CPU_SET(cpu, &mine);
+    sched_setaffinity(0, sizeof mine, &mine); /* where it is not allowed, the system places it */
+}
+
 enum status comm_meet(struct comm *c, struct error *e)
 {
     int size = c->transport->size, rank = c->transport->rank;
@@ -77,6 +98,7 @@ enum status comm_meet(struct comm *c, struct error *e)
     }
     if (s == STATUS_OK)
         s = check_arithmetic(c, cards, e);
+    bind_worker(c);
     free(cards);
     return s;
 }
