@@ -12,7 +12,7 @@
 #include "storage/config_space.h"
 #include "storage/config_tree.h"
 
-enum { FILE_MAX = 1 << 20, TASKS_MAX = 10000 };
+enum { FILE_MAX = 1 << 20, TASKS_MAX = 4096 };
 
 const struct param study_params[] = {
     {"name", PARAM_TEXT, 0, 0, NULL, "\"study\"", "of the study"},
