@@ -41,7 +41,7 @@ damaged "no predictions" "is done without its predictions of part" "delete from 
 damaged "no predictions of the test part" "trial 3 is done without its predictions of part test" "delete from prediction where part = 'test' and trial = 3"
 damaged "no counts" "is done without its metrics of part" "delete from class_metric"
 damaged "zeroed probabilities" "trial 3 has other probabilities" "update prediction set probabilities = zeroblob(length(probabilities)) where trial = 3"
-damaged "zeroed truth" "not those that its metrics were computed from" "update prediction set truth = zeroblob(length(truth)) where trial = 3"
+damaged "zeroed truth" "not those that its metrics were computed from" "update prediction set truth = zeroblob(length(truth)) where trial = 3 and part <> 'test'"
 damaged "zeroed truth of the test part" "disagree on the classes" \
     "update prediction set truth = zeroblob(length(truth)) where trial = 3 and part = 'test'"
 damaged "zeroed labels" "are not its most probable classes" "update prediction set labels = zeroblob(length(labels)) where trial = 3"

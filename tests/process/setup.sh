@@ -21,12 +21,13 @@ rejects() { # name, expected code, words that the one line must hold, command ..
     shift 3
     before=$(ls -A | sort)
     timeout 20 "$@" >out.txt 2>err.txt </dev/null
-    local found=$?
+    local found=$? said
     rm -f out.txt
     check "$name: code" "$code" $found
     check "$name: one line" 1 "$(wc -l <err.txt)"
     grep -qF -- "$words" err.txt
-    check "$name: names \"$words\" ($(head -c 150 err.txt))" 0 $?
+    said=$?
+    check "$name: names \"$words\" ($(head -c 150 err.txt))" 0 $said
     rm -f err.txt
     after=$(ls -A | sort)
     check "$name: nothing is left behind" "$before" "$after"
