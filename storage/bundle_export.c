@@ -234,17 +234,13 @@ enum status bundle_export(const char *db_path, const char *what, int64_t task, c
     if (access(out_dir, F_OK) == 0)
         return error_set(e, STATUS_CANNOT_CREATE, "%s: exists already; nothing was written", out_dir);
     TRY(query_open(&d, db_path, e));
-    char *name = memory_text(out_dir);
-    for (size_t end = strlen(name); end > 1 && name[end - 1] == '/'; end--) /* what is written first stands beside it */
-        name[end - 1] = '\0';
     sigset_t before;
     interrupt_hold(&before);
     enum status s = members_of(d, what, &task, &m, &n, e);
     if (s == STATUS_OK)
-        s = write_and_rename(d, task, m, n, name, e);
+        s = write_and_rename(d, task, m, n, out_dir, e);
     interrupt_release(&before);
     free(m);
-    free(name);
     db_close(d);
     return s;
 }
