@@ -1,10 +1,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/visible.h"
 #include "cli/verb.h"
 #include "mpi/launch.h"
 
-enum { SETS_MAX = 256 };
+enum { SETS_MAX = 256, LINE_ROOM = 8192 };
 
 static const struct verb_option options[] = {
     {"workers", 'n', "WORKERS", "worker ranks (default: one a core); 0: this process alone, without MPI"},
@@ -19,7 +20,9 @@ static const struct verb_option options[] = {
 
 static void say(const char *line, bool redraw)
 {
-    fprintf(stderr, redraw ? "\r\033[K%s" : "%s\n", line);
+    char shown[LINE_ROOM];
+    visible_text(line, shown, sizeof shown);
+    fprintf(stderr, redraw ? "\r\033[K%s" : "%s\n", shown);
     fflush(stderr);
 }
 

@@ -4,20 +4,25 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
+#include "base/visible.h"
 #include "mpi/comm.h"
 #include "mpi/environment.h"
 #include "mpi/run.h"
 #include "mpi/signals.h"
 #include "mpi/words.h"
 
+enum { LINE_ROOM = 8192 };
+
 static bool marked;
 
 static void say(const char *line, bool redraw)
 {
+    char shown[LINE_ROOM];
+    visible_text(line, shown, sizeof shown); /* it may name labels; and a line end would end the marked line */
     if (marked)
-        fprintf(stderr, "%c%c%s\n", WORDS_MARK, redraw ? 'r' : 'n', line);
+        fprintf(stderr, "%c%c%s\n", WORDS_MARK, redraw ? 'r' : 'n', shown);
     else
-        fprintf(stderr, redraw ? "\r\033[K%s" : "%s\n", line);
+        fprintf(stderr, redraw ? "\r\033[K%s" : "%s\n", shown);
     fflush(stderr);
 }
 

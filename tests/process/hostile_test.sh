@@ -99,4 +99,31 @@ refused "--set with an include" 78 "study.seed" "$FLOWSWEEP" plan small.cfg --se
 # More tasks than anybody compares.
 numbers=$(seq -s, 1 3000)
 refused "too many tasks" 78 "9000000 tasks" "$FLOWSWEEP" plan small.cfg --set "task.top_n=[$numbers]" --set "task.steps=[$numbers]"
+
+# Labels, cells and names that would move a terminal's cursor are shown escaped; for programs they stay as they are.
+evil=$'e\x1b[31mv\xc2\x9bil'
+controls() { LC_ALL=C grep -caP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' "$1"; }
+awk -F, -v OFS=, -v evil="\"$evil\nline\"" 'NR > 1 && $1 == first { $1 = evil } NR == 2 { first = $1; $1 = evil } { print }' 20240101123456-a.csv >evil.csv
+run=(run files.cfg -q -n 0 "${data[@]}" --set data.path=evil.csv --set study.database=evil.db --set 'space.model=["random_forest"]' --set space.random_forest.n_estimators=5)
+"$FLOWSWEEP" "${run[@]}" 2>err.txt
+check "a study of such labels" 0 $?
+"$FLOWSWEEP" export evil.db best --out evil 2>>err.txt
+for what in "data inspect evil.csv" "show evil.db 3" "predict evil evil.csv" "predict evil evil.csv --proba" "score evil evil.csv"; do
+    "$FLOWSWEEP" $what --format table >out.txt 2>>err.txt
+    check "$what: control characters" 0 "$(controls out.txt)"
+    check "$what: shows the label" 1 "$(($(grep -cF 'e\x1b[31mv\u009bil\nline' out.txt) > 0))"
+done
+"$FLOWSWEEP" predict evil evil.csv --format csv >out.txt
+check "in csv it is what it was" 1 "$(($(grep -caF "$evil" out.txt) > 0))"
+check "standard error has no control characters" 0 "$(controls err.txt)"
+{ cat evil.csv; printf '"rare%s\nline",%s\n' "$evil" "$(sed -n 3p 20240101123456-a.csv | cut -d, -f2-)"; } >rare.csv
+for n in 0 1; do
+    [ $n = 0 ] || has_mpi || continue
+    "$FLOWSWEEP" "${run[@]/-q/--no-restart}" --set data.path=rare.csv --set study.database=rare$n.db -n $n 2>err.txt
+    check "-n $n: a label that parts lack is said" 1 "$(grep -cF 'raree\x1b[31mv\u009bil\nline' err.txt)"
+    check "-n $n: progress has no control characters" 0 "$(controls err.txt)"
+done
+{ cat plain.csv; echo $'a,1\x1b[2J,2,3,4,1,1,1,1,1,1,1,1,1,1,1,1'; } >cell.csv
+refused "a cell with control characters" 65 '"1\x1b[2J" is no number' "$FLOWSWEEP" data inspect cell.csv
+refused "a verb with line ends" 64 'a\nb' "$FLOWSWEEP" $'a\nb'
 finish
