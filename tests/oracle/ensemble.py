@@ -150,7 +150,7 @@ def main():
                     worst = max(worst, abs(found - value))
                     print(f"task {task}  {kind:12s} {name:18s} recorded {value:.8f}  recomputed {found:.8f}")
     print(f"largest difference {worst:.2e}")
-    sys.exit(worst > 1e-6)
+    sys.exit(bool(worst > 1e-6))
 
 
 main()
