@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-SETS = ["-q", "--set", "space.train.epochs=6", "--set", "budget.checkpoint=0.05", "--set", "budget.silence=20"]
+SETS = ["-q", "--set", "space.train.epochs=20", "--set", "space.train.patience=0", "--set", "budget.checkpoint=0.05", "--set", "budget.silence=20"]
 PATIENCE_S = 120  # a run that takes longer hangs
 
 
@@ -135,8 +135,8 @@ def every_point(program, faulty, expected, rng, times):
     print(f"ok    {n} faults at {len(passed)} points and ranks ({', '.join(sorted({p for p, _ in passed}))})", flush=True)
 
 
-def disturb(program, faulty, db, rng):
-    """One launch, one kill. Says what was hit, or None where the run ended before."""
+def disturb(program, faulty, db, rng, seconds):
+    """One launch of a sweep that takes so many seconds, one kill. Says what was hit, or None where the run ended before."""
     workers = rng.choice([0, 1, 2, 2, 3, 4])
     what = rng.choice(["worker", "coordinator", "mpirun", "everything", "commit"])
     restart = [] if rng.random() < 0.3 else ["--no-restart"]
@@ -146,18 +146,22 @@ def disturb(program, faulty, db, rng):
         code = wait(process, fault)
         return f"{fault} on {workers} workers" if code != 0 else None
     process = run(program, db, workers, *restart)
-    time.sleep(rng.uniform(0.05, 2.5))
+    time.sleep(rng.uniform(0.02, 0.9 * seconds))
     hit = kill_something(process, what, rng) if process.poll() is None else 0
     wait(process, f"killing {hit} of {what} of {workers} workers")
     return f"{what} of {workers} workers" if hit else None
 
 
 def random_kills(program, faulty, expected, rng, kills):
-    done, studies, counts = 0, 0, {}
+    done, studies, counts, said = 0, 0, {}, 0
+    start = time.monotonic()
+    go_on(program, "k.db", 2, "nothing")
+    seconds = time.monotonic() - start
+    check("k.db", expected, program, "nothing")
     while done < kills:
         story = []
         for _ in range(rng.randint(1, 8)):
-            what = disturb(program, faulty, "k.db", rng)
+            what = disturb(program, faulty, "k.db", rng, seconds)
             if not what:
                 break
             story.append(what)
@@ -166,8 +170,9 @@ def random_kills(program, faulty, expected, rng, kills):
         check("k.db", expected, program, story)
         done += len(story)
         studies += 1
-        if sys.stdout.isatty():
-            print(f"\r{done} kills in {studies} studies", end="", flush=True)
+        if done >= said + 50:
+            print(f"{done} kills in {studies} studies", flush=True)
+            said = done
     print(f"ok    {done} kills in {studies} studies: {', '.join(f'{k} {v}' for k, v in sorted(counts.items()))}", flush=True)
 
 
