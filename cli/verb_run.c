@@ -22,7 +22,7 @@ static void say(const char *line, bool redraw)
 {
     char shown[LINE_ROOM];
     visible_text(line, shown, sizeof shown);
-    fprintf(stderr, redraw ? "\r\033[K%s" : "%s\n", shown);
+    fprintf(stderr, redraw ? "\r\033[K%s" : isatty(STDERR_FILENO) ? "\r\033[K%s\n" : "%s\n", shown);
     fflush(stderr);
 }
 

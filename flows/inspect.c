@@ -1,5 +1,6 @@
 #include "flows/inspect.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,6 +259,20 @@ static void put_data(const struct params *data, const struct flows *f, const cha
                      "            stop = 0.05; validation = 0.1; test = 0.2; };   // test stays sealed until: flowsweep reveal\n};\n");
 }
 
+/* "flows" of "some/where/flows.csv.gz", with letters that need no quotes anywhere; owned by the caller. */
+static char *stem_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *name = memory_text(slash ? slash + 1 : path);
+    char *dot = strchr(name, '.');
+    if (dot && dot > name)
+        *dot = '\0';
+    for (char *c = name; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_')
+            *c = '_';
+    return name;
+}
+
 enum status inspect_config(const struct params *data, const struct flows *f, const struct flows_report *r, struct buffer *out, struct error *e)
 {
     struct task *all;
@@ -268,7 +283,9 @@ enum status inspect_config(const struct params *data, const struct flows *f, con
     int enough = labels_with(all, FEW), small = enough > 10 ? 10 : 0;
     bool words = f->channels >> CHANNEL_SIGNED_SIZE & 1;
     buffer_printf(out, "// %d flows of %d labels (%d of them with at least %d flows). Run it with: flowsweep run FILE\n", f->n, f->n_labels, enough, FEW);
-    buffer_puts(out, "study = { name = \"flows\"; database = \"flows.db\"; seed = 42; metric = \"macro_f1\"; };\n");
+    char *name = stem_of(params_text(data, "path"));
+    buffer_printf(out, "study = { name = \"%s\"; database = \"%s.db\"; seed = 42; metric = \"macro_f1\"; };\n", name, name);
+    free(name);
     put_data(data, f, path ? path : params_text(data, "path"), out);
     if (enough >= 2)
         buffer_printf(out, "task = { top_n = [%s%d]; };             // most frequent labels to keep; every number is a task\n", small ? "10, " : "", enough);

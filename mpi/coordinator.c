@@ -151,6 +151,12 @@ static enum status open_database(struct coordinator *c, struct error *e)
         free(line);
     }
     free(renamed);
+    struct error held;
+    if (!o->quiet && c->r.say && db_held(path, &held) != STATUS_OK) {
+        char *line = memory_format("%s; waiting up to 15 s for it to end", held.message);
+        c->r.say(line, false);
+        free(line);
+    }
     TRY(db_open(&c->db, path, true, o->take_over, e));
     c->transactor = (struct transactor){.db = c->db, .transport = c->r.transport, .say = o->quiet ? NULL : c->r.say};
     budget_seconds(params_get(&c->r.config->budget, "silence"), &c->transactor.patience_s, NULL);
@@ -543,6 +549,12 @@ static enum status outcome(struct coordinator *c, bool stopped, struct error *e)
     if (failed)
         return error_set(e, STATUS_TRIALS_FAILED, "%d trial%s failed; see: flowsweep ls %s --state failed", failed, failed == 1 ? "" : "s",
                          params_text(&c->r.config->study, "database"));
+    if (c->progress.say) {
+        const char *database = params_text(&c->r.config->study, "database");
+        char *line = memory_format("next: flowsweep best %s; flowsweep ensemble %s", database, database);
+        c->progress.say(line, false);
+        free(line);
+    }
     return STATUS_OK;
 }
 

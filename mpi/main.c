@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/visible.h"
 #include "mpi/comm.h"
@@ -22,7 +23,7 @@ static void say(const char *line, bool redraw)
     if (marked)
         fprintf(stderr, "%c%c%s\n", WORDS_MARK, redraw ? 'r' : 'n', shown);
     else
-        fprintf(stderr, redraw ? "\r\033[K%s" : "%s\n", shown);
+        fprintf(stderr, redraw ? "\r\033[K%s" : isatty(STDERR_FILENO) ? "\r\033[K%s\n" : "%s\n", shown);
     fflush(stderr);
 }
 

@@ -37,6 +37,6 @@ void progress_show(struct progress *p, double now, const char *running, bool for
         buffer_printf(&line, " | now: %s", running);
     if (p->last[0])
         buffer_printf(&line, " | last: %s", p->last);
-    p->say(line.data, p->terminal);
+    p->say(line.data, p->terminal && !force);
     buffer_fini(&line);
 }

@@ -18,7 +18,7 @@ struct progress {
     char last[160];               /* the last finished trial */
 };
 
-/* Shows a line where it is time to (now: seconds; every 2 s at first, then every 10 s), or `force`. running: what trains now. */
+/* Shows a line where it is time to (now: seconds; every 2 s at first, then every 10 s), or `force`: the last one, which stays. running: what trains now. */
 void progress_show(struct progress *p, double now, const char *running, bool force);
 /* "1 h 02 min", "3 min 10 s", "4.2 s" */
 void progress_duration(double seconds, struct buffer *out);

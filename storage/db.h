@@ -16,6 +16,8 @@ struct db;
 /* Opens for writing; where `create`, makes it, or brings an older one to this schema first (db_as_it_was). STATUS_IO: no database, another program's, newer, damaged, held by another run (host, pid, since when).
  * Waits up to 15 s for a dying holder. */
 enum status db_open(struct db **out, const char *path, bool create, bool take_over, struct error *e);
+/* Does another process hold it right now? STATUS_IO says who; else STATUS_OK. */
+enum status db_held(const char *path, struct error *e);
 /* Read-only. STATUS_NO_INPUT where there is no such file. */
 enum status db_open_read(struct db **out, const char *path, struct error *e);
 void db_close(struct db *d);

@@ -1,6 +1,7 @@
 /* The lock: a file beside the database, held for as long as this process lives. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -98,4 +99,21 @@ void db_unlock(struct db *d)
         unlink(d->lock_path);
     close(d->lock);
     d->lock = -1;
+}
+
+enum status db_held(const char *path, struct error *e)
+{
+    struct db *d;
+    struct error ignored;
+    char *lock_path = memory_format("%s.lock", path);
+    int file = open(lock_path, O_RDWR | O_CLOEXEC);
+    bool held = file >= 0 && flock(file, LOCK_EX | LOCK_NB) != 0 && is_refused();
+    if (file >= 0)
+        close(file);
+    free(lock_path);
+    if (!held || db_open_read(&d, path, &ignored) != STATUS_OK)
+        return STATUS_OK;
+    enum status s = db_say_holder(d, e);
+    db_close(d);
+    return s;
 }

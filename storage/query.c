@@ -96,7 +96,7 @@ static enum status status_note(struct db *d, double now, struct table *out, stru
         done = sqlite3_column_int64(s, 4);
         struct buffer note = {0};
         buffer_printf(&note, "job %lld %s", (long long)sqlite3_column_int64(s, 0), ended ? sql_text(s, 3) : "is running, or died");
-        buffer_printf(&note, ": %lld trials in %.0f s", (long long)done, seconds);
+        buffer_printf(&note, ": %lld trials in %.0f s", (long long)done, seconds > 0 ? seconds : 0);
         if (done > 0 && left > 0)
             buffer_printf(&note, "; %lld left, about %.0f min", (long long)left, (double)left * seconds / (double)done / 60);
         if (d->age >= 0)
