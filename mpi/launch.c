@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "mpi/children.h"
 #include "mpi/environment.h"
 #include "mpi/run.h"
 #include "mpi/signals.h"
@@ -21,7 +22,7 @@
 enum {
     RESTARTS = 3,
     LINES_KEPT = 30,
-    GRACE_S = 20 /* mpirun's, to end after rank 0 has said how it went, or a rank was lost */
+    GRACE_S = 10 /* mpirun's, to end after rank 0 has said how it went, or a rank was lost */
 };
 
 struct launch {
@@ -36,6 +37,7 @@ struct launch {
     struct error told;  /* by rank 0 */
     int lost;           /* the rank that was lost, or -1 */
     bool ending;        /* rank 0 has spoken its last word, or a rank was lost */
+    bool had_ranks;     /* mpirun's children were seen */
     int signals;        /* passed on so far */
     char *kept[LINES_KEPT]; /* the launcher's own last lines */
     int n_kept;
@@ -183,16 +185,27 @@ static bool hear(struct launch *l, int wait_ms, bool *heard)
     return n > 0 || (n < 0 && errno == EINTR);
 }
 
+/* Is all over? Rank 0 has said so, or mpirun had ranks and has none any more: it may hang then (Open MPI 4 sometimes locks itself up at its end). */
+static bool is_over(struct launch *l)
+{
+    int alive = children_alive(l->mpirun);
+    l->had_ranks |= alive > 0;
+    return l->ending || (l->had_ranks && alive == 0);
+}
+
 /* Until mpirun has ended. One that does not end when all is over is killed. */
 static void attend(struct launch *l)
 {
     const struct timespec moment = {0, 50000000};
     bool open = true, heard = true;
-    for (int idle = 0; waitpid(l->mpirun, NULL, WNOHANG) == 0; idle = l->ending && !heard ? idle + 1 : 0) {
+    l->had_ranks = false;
+    for (int idle = 0; waitpid(l->mpirun, NULL, WNOHANG) == 0; idle = !heard && is_over(l) ? idle + 1 : 0) {
         pass_signals(l);
         open = open && hear(l, 50, &heard);
-        if (!open)
+        if (!open) {
+            heard = false;
             nanosleep(&moment, NULL);
+        }
         if (idle == 20 * GRACE_S)
             kill(-l->mpirun, SIGKILL);
     }

@@ -47,6 +47,20 @@ silence=33 # before its first word the coordinator has half a minute more
 disturb send:2:hang:0 "rank 0, the coordinator, was silent for 33 s" --set budget.silence=3
 silence=3
 
+# A launcher that hangs at its end, as Open MPI 4's sometimes does.
+mkdir bin && mkfifo never
+cat >bin/mpirun <<LAUNCHER
+#!/bin/bash
+"$(command -v mpirun)" "\$@"
+exec 3<>"$PWD/never"
+read -r -u 3 # for ever, without a child
+LAUNCHER
+chmod +x bin/mpirun
+rm -f t.db*
+PATH=$PWD/bin:$PATH timeout 60 "$FLOWSWEEP" run small.cfg -n 2 $options --set study.database=t.db 2>err.txt
+check "a launcher that hangs at its end: code" 0 $?
+check "a launcher that hangs at its end: digest" "$expected" "$($FLOWSWEEP db digest t.db)"
+
 # Errors inside a gang: agreed on, the trial failed with rank, epoch and reason, everything else done.
 fail() { # fault, words of the error
     rm -f t.db*
