@@ -248,6 +248,8 @@ static enum status outcome(struct launch *l, bool *died, int64_t *done, struct e
     bool finished = s == STATUS_OK && why && strcmp(why, "finished") == 0;
     free(why);
     *died = l->lost >= 0 || (l->told.code == STATUS_OK && !finished);
+    if (l->lost == 0 && lost_rank(l) > 0) /* mpirun killed the coordinator for another's death */
+        error_set(&l->told, STATUS_STOPPED, "rank %d died: %s", lost_rank(l), telling(l));
     if (l->told.code != STATUS_OK)
         return error_set(e, l->told.code, "%s%s", l->told.message, l->lost >= 0 ? "; run it again to go on" : "");
     if (finished)

@@ -162,6 +162,7 @@ def random_kills(program, faulty, expected, rng, kills):
         story = []
         for _ in range(rng.randint(1, 8)):
             what = disturb(program, faulty, "k.db", rng, seconds)
+            seconds *= 1.05 if what else 0.8  # the machine may be busier or calmer than at the start
             if not what:
                 break
             story.append(what)
