@@ -1,23 +1,6 @@
 # Broken input: one line that names the place, the right exit code, nothing left behind.
 . "$(dirname "$0")/setup.sh"
 
-rejects() { # name, expected code, words that the line must hold, command ..
-    local name=$1 code=$2 words=$3 before after
-    shift 3
-    before=$(ls -A | sort)
-    "$@" >out.txt 2>err.txt </dev/null
-    local found=$? said
-    rm -f out.txt
-    check "$name: code" "$code" $found
-    check "$name: one line" 1 "$(wc -l <err.txt)"
-    grep -qF -- "$words" err.txt
-    said=$?
-    check "$name: names \"$words\" ($(head -c 150 err.txt))" 0 $said
-    rm -f err.txt
-    after=$(ls -A | sort)
-    check "$name: nothing is left behind" "$before" "$after"
-}
-
 row() { # label and 2 blocks of 3: sizes, directions
     echo "$1,100,200,0,1,-1,0"
 }
