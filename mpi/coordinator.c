@@ -23,7 +23,7 @@ struct coordinator {
     struct coordinator_request r;
     struct db *db; /* open for writing */
     struct transactor transactor;
-    struct plan *plan;
+    const struct plan *plan;
     struct db_trial *trials; /* (plan->n_trials) */
     struct task **tasks;     /* (config->n_tasks, splits) made when needed */
     int splits;
@@ -170,7 +170,6 @@ static enum status open_database(struct coordinator *c, struct error *e)
 
 static enum status start(struct coordinator *c, struct error *e)
 {
-    TRY(config_plan(c->r.config, c->r.flows, &c->plan, e));
     TRY(make_tasks(c, e));
     TRY(open_database(c, e));
     TRY(write_plan(c, e));
@@ -186,6 +185,7 @@ enum status coordinator_new(struct coordinator **out, const struct coordinator_r
     struct coordinator *c = memory_new(sizeof *c);
     *out = NULL;
     c->r = *r;
+    c->plan = r->plan;
     arithmetic_of(c->arithmetic);
     c->progress = (struct progress){.say = r->options->quiet ? NULL : r->say, .terminal = r->options->terminal, .started = now_s()};
     c->progress.shown = c->progress.started;
@@ -206,7 +206,6 @@ void coordinator_free(struct coordinator *c)
         task_free(c->tasks[i]);
     free(c->tasks);
     free(c->trials);
-    plan_free(c->plan);
     scheduler_free(c->scheduler);
     gangs_fini(&c->gangs);
     sets_fini(&c->sets);

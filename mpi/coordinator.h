@@ -15,12 +15,13 @@ struct coordinator_request {
     struct transport *transport;
     const struct config *config;
     const struct flows *flows;
+    const struct plan *plan; /* of this configuration and these flows (config_plan); must outlive the coordinator */
     const struct run_options *options;
     say_function *say;
     int n_workers; /* ranks 1 to n_workers */
 };
 
-/* Makes the plan, then opens the database and writes it down: what is wrong with the configuration or the flows leaves no file behind.
+/* Opens the database and writes the plan down: what is wrong with the configuration or the flows leaves no file behind.
  * STATUS_CONFIG, STATUS_DATA, STATUS_IO. */
 enum status coordinator_new(struct coordinator **out, const struct coordinator_request *r, struct error *e);
 void coordinator_free(struct coordinator *c);

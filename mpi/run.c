@@ -11,6 +11,7 @@
 struct study { /* what rank 0 reads before anything starts */
     struct config config;
     struct flows flows; /* a view of the node's copy, or the owner of the only one */
+    struct plan *plan;
 };
 
 static void tell(const struct run_options *o, say_function *say, char *line)
@@ -42,29 +43,27 @@ static enum status study_open(struct study *s, const struct run_options *o, say_
 
 static void study_close(struct study *s)
 {
+    plan_free(s->plan);
     flows_fini(&s->flows);
     config_fini(&s->config);
 }
 
 static struct coordinator_request request_of(struct study *s, struct transport *t, const struct run_options *o, say_function *say, int workers)
 {
-    return (struct coordinator_request){t, &s->config, &s->flows, o, say, workers};
+    return (struct coordinator_request){t, &s->config, &s->flows, s->plan, o, say, workers};
 }
 
-/* What nodes are to share, and whether so many workers, some of them here, fit: before anything starts. */
-static enum status measure(const struct study *s, int workers, int here, struct publication *p, struct error *e)
+/* Makes the plan; what nodes are to share, and whether so many workers, some of them here, fit: before anything starts. */
+static enum status measure(struct study *s, int workers, int here, struct publication *p, struct error *e)
 {
-    struct plan *plan;
     struct footprint f;
-    TRY(config_plan(&s->config, &s->flows, &plan, e));
-    enum status status = footprint_of(&s->config, &s->flows, plan, workers, &f, e);
-    plan_free(plan);
-    TRY(status);
+    TRY(config_plan(&s->config, &s->flows, &s->plan, e));
+    TRY(footprint_of(&s->config, &s->flows, s->plan, workers, &f, e));
     p->block = s->flows.block;
     p->size = f.sharded ? 0 : s->flows.block_size;
     p->n_sets = f.n_sets;
     p->set_bytes = f.set;
-    status = footprint_check(&f, here, e);
+    enum status status = footprint_check(&f, here, e);
     footprint_fini(&f);
     if (status != STATUS_OK)
         p->block = NULL;

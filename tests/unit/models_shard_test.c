@@ -8,19 +8,9 @@
 #include "models/shard.h"
 #include "rank_threads.h"
 #include "toy_flows.h"
+#include "toy_params.h"
 
 static struct toy toy;
-static struct params params;
-
-static void set(const char *name, const char *json)
-{
-    struct value v;
-    struct error e;
-    CU_ASSERT_EQUAL_FATAL(value_from_json(json, &v, &e), STATUS_OK);
-    params_set(&params, name, &v);
-    value_fini(&v);
-}
-
 static void begin(const char *channels)
 {
     toy_init(&toy, channels);

@@ -9,21 +9,11 @@
 #include "models/network.h"
 #include "rank_threads.h"
 #include "toy_flows.h"
+#include "toy_params.h"
 
 extern const struct model_kind model_dnn, model_cnn_lstm;
 
 static struct toy toy;
-static struct params params;
-
-static void set(const char *name, const char *json)
-{
-    struct value v;
-    struct error e;
-    CU_ASSERT_EQUAL_FATAL(value_from_json(json, &v, &e), STATUS_OK);
-    params_set(&params, name, &v);
-    value_fini(&v);
-}
-
 /* All that must not let bits slip: dropout, batch normalization, embedding, class weights; batches of three leaves and of one. */
 static void begin(const char *channels)
 {
