@@ -6,7 +6,7 @@
 #include "base/fault.h"
 #include "base/hash.h"
 #include "base/random.h"
-#include "models/gemm.h"
+#include "models/engine.h"
 #include "models/kernels.h"
 
 enum { M = 7, N = 37, K = 29, ROWS = 64, VALUES = 256 };
@@ -24,7 +24,7 @@ static void add_products(struct hash *h)
     fill(a, M * K, 1);
     fill(b, K * N, 2);
     struct gemm g = {.m = M, .n = N, .k = K, .a = a, .a_row = K, .a_col = 1, .b = b, .b_row = N, .c = c, .c_row = N};
-    gemm(&g);
+    engine_best()->gemm(&g);
     hash_add(h, c, sizeof c);
     kernel_distances(b, a, K * N / ROWS, distances);
     hash_add(h, distances, sizeof distances);
@@ -32,7 +32,8 @@ static void add_products(struct hash *h)
 
 static void add_kernels(struct hash *h)
 {
-    void (*const kernels[])(float *, size_t) = {kernel_exp, kernel_tanh, kernel_sigmoid};
+    const struct engine *engine = engine_best();
+    void (*const kernels[])(float *, size_t) = {engine->exp, engine->tanh, engine->sigmoid};
     float x[VALUES];
     for (int k = 0; k < 3; k++) {
         fill(x, VALUES, 3);

@@ -26,14 +26,12 @@ static enum status add_convolutions(struct network *net, const struct params *p,
     const struct value *filters = params_get(p, "cnn_lstm.filters");
     int kernel = (int)params_int(p, "cnn_lstm.kernel_size"), pool = (int)params_int(p, "cnn_lstm.pool_size");
     for (int i = 0; i < filters->n; i++) {
-        bool good = network_add(net, (struct layer){.kind = &layer_conv1d,
-                                                    .width = (int)filters->items[i].integer,
-                                                    .kernel_size = kernel}) &&
-                    network_add(net, (struct layer){.kind = &layer_activation, .activation = 'r'});
+        bool good = network_add(
+            net, (struct layer){.type = LAYER_CONV1D, .width = (int)filters->items[i].integer, .kernel_size = kernel, .activation = 'r'});
         if (good && params_bool(p, "cnn_lstm.batch_norm"))
-            good = network_add(net, (struct layer){.kind = &layer_batch_norm});
+            good = network_add(net, (struct layer){.type = LAYER_BATCH_NORM});
         if (good && pool > 1)
-            good = network_add(net, (struct layer){.kind = &layer_max_pooling, .pool_size = pool});
+            good = network_add(net, (struct layer){.type = LAYER_POOLING, .pool_size = pool});
         if (!good)
             return error_set(e, STATUS_CONFIG,
                              "cnn_lstm: no steps are left at convolution %d (kernel_size %d, pool_size %d)",
@@ -46,7 +44,7 @@ static void add_dropout(struct network *net, const struct params *p)
 {
     if (params_real(p, "cnn_lstm.dropout") > 0)
         network_add(
-            net, (struct layer){.kind = &layer_dropout, .rate = (float)params_real(p, "cnn_lstm.dropout")});
+            net, (struct layer){.type = LAYER_DROPOUT, .rate = (float)params_real(p, "cnn_lstm.dropout")});
 }
 
 static enum status build(struct network *net, const struct params *p, const struct model_shape *shape,
@@ -58,21 +56,22 @@ static enum status build(struct network *net, const struct params *p, const stru
                          "cnn_lstm.embedding needs the channel signed_size and data.clip above 0");
     if (4 * params_get(p, "cnn_lstm.filters")->n + 8 > NETWORK_LAYERS_MAX)
         return error_set(e, STATUS_CONFIG, "cnn_lstm.filters: too many layers");
-    network_init(net, shape->steps, shape->n_channels, token_channel, shape->clip, embedding);
+    network_init(net, &(struct network_input){.steps = shape->steps, .n_channels = shape->n_channels, .token_channel = token_channel,
+                                              .clip = shape->clip, .embedding = embedding});
     TRY(add_convolutions(net, p, e));
     add_dropout(net, p);
     network_add(
-        net, (struct layer){.kind = params_is(p, "cnn_lstm.cell", "gru") ? &layer_gru : &layer_lstm,
-                            .width = (int)params_int(p, "cnn_lstm.units"),
+        net, (struct layer){.type = params_is(p, "cnn_lstm.cell", "gru") ? LAYER_GRU : LAYER_LSTM,
+                            .units = (int)params_int(p, "cnn_lstm.units"),
                             .reset_after = params_bool(p, "cnn_lstm.reset_after"),
                             .hard_sigmoid = params_is(p, "cnn_lstm.recurrent_activation", "hard_sigmoid")});
     add_dropout(net, p);
     if (dense) {
-        network_add(net, (struct layer){.kind = &layer_dense, .width = dense});
-        network_add(net, (struct layer){.kind = &layer_activation,
+        network_add(net, (struct layer){.type = LAYER_DENSE, .width = dense});
+        network_add(net, (struct layer){.type = LAYER_ACTIVATION,
                                         .activation = params_text(p, "cnn_lstm.dense_activation")[0]});
     }
-    network_add(net, (struct layer){.kind = &layer_dense, .width = shape->n_classes});
+    network_add(net, (struct layer){.type = LAYER_DENSE, .width = shape->n_classes});
     return STATUS_OK;
 }
 

@@ -21,16 +21,17 @@ static enum status build(struct network *net, const struct params *p, const stru
                          "dnn.embedding needs the channel signed_size and data.clip above 0");
     if (3 * sizes->n + 2 > NETWORK_LAYERS_MAX)
         return error_set(e, STATUS_CONFIG, "dnn.hidden_layer_sizes: too many layers");
-    network_init(net, shape->steps, shape->n_channels, token_channel, shape->clip, embedding);
+    network_init(net, &(struct network_input){.steps = shape->steps, .n_channels = shape->n_channels, .token_channel = token_channel,
+                                              .clip = shape->clip, .embedding = embedding, .flat = true});
     for (int i = 0; i < sizes->n; i++) {
-        network_add(net, (struct layer){.kind = &layer_dense, .width = (int)sizes->items[i].integer});
-        network_add(net, (struct layer){.kind = &layer_activation,
+        network_add(net, (struct layer){.type = LAYER_DENSE, .width = (int)sizes->items[i].integer});
+        network_add(net, (struct layer){.type = LAYER_ACTIVATION,
                                         .activation = params_text(p, "dnn.activation")[0]});
         if (params_real(p, "dnn.dropout") > 0)
             network_add(net,
-                        (struct layer){.kind = &layer_dropout, .rate = (float)params_real(p, "dnn.dropout")});
+                        (struct layer){.type = LAYER_DROPOUT, .rate = (float)params_real(p, "dnn.dropout")});
     }
-    network_add(net, (struct layer){.kind = &layer_dense, .width = shape->n_classes});
+    network_add(net, (struct layer){.type = LAYER_DENSE, .width = shape->n_classes});
     return STATUS_OK;
 }
 

@@ -24,32 +24,86 @@ int gang_leaves(int rows)
     return rows / LEAF_ROWS + (rows % LEAF_ROWS != 0);
 }
 
-static void add(float *restrict into, const float *restrict x, size_t width)
+void gang_add(float *restrict into, const float *restrict x, size_t n)
 {
-    for (size_t j = 0; j < width; j++)
+    for (size_t j = 0; j < n; j++)
         into[j] += x[j];
 }
 
-/* Smallest multiple of m that is at least x. */
-static int round_up(int x, int m)
+/* --- parts --- */
+
+/* Where the largest node that begins at leaf `at` and lies in [at, end) ends. */
+static int part_end(int at, int end, int n_leaves)
 {
-    return x % m ? x - x % m + m : x;
+    int64_t size = 1;
+    while (at + size < n_leaves && at % (2 * size) == 0 && (at + 2 * size <= end || end == n_leaves))
+        size *= 2;
+    return at + size < n_leaves ? (int)(at + size) : n_leaves;
 }
 
-void gang_fold(float *x, size_t width, int first, int count, int n_leaves)
+int gang_parts(int first, int end, int n_leaves)
 {
-    for (int stride = 1; stride < n_leaves && stride <= INT32_MAX / 4; stride *= 2)
-        for (int i = round_up(first, 2 * stride); i < first + count && n_leaves - i > stride; i += 2 * stride)
-            if (gang_step_inside(i, stride, first, count, n_leaves))
-                add(x + (size_t)(i - first) * width, x + (size_t)(i + stride - first) * width, width);
+    int n = 0;
+    for (int at = first; at < end; at = part_end(at, end, n_leaves))
+        n++;
+    return n;
 }
 
-static enum status alone_sum(struct gang *g, float *mine, float *total, size_t width, int n_leaves,
-                             struct error *e)
+int gang_slot(int first, int i, int n_leaves)
+{
+    return gang_parts(first, i, n_leaves);
+}
+
+void gang_merge(float *x, size_t stride, size_t n, int first, int i, int n_leaves)
+{
+    int last = gang_parts(first, i + 1, n_leaves) - 1;
+    for (int slot = gang_slot(first, i, n_leaves); slot > last; slot--)
+        gang_add(x + (size_t)(slot - 1) * stride, x + (size_t)slot * stride, n);
+}
+
+int gang_slots(int first, int end, int n_leaves)
+{
+    int most = 0;
+    for (int i = first; i < end; i++)
+        most = gang_slot(first, i, n_leaves) >= most ? gang_slot(first, i, n_leaves) + 1 : most;
+    return most;
+}
+
+int gang_slots_most(int count)
+{
+    int most = 0;
+    for (int64_t left = (int64_t)count + 1; left > 1; left /= 2)
+        most += 2;
+    return most < count ? most : count;
+}
+
+int gang_part_offset(int n_leaves, int rank, int size)
+{
+    int n = 0;
+    for (int r = 0; r < rank; r++)
+        n += gang_parts(gang_first(n_leaves, r, size), gang_first(n_leaves, r + 1, size), n_leaves);
+    return n;
+}
+
+int gang_joins(int n_leaves, int size, struct gang_join *out)
+{
+    int n = 0, part = 0, open[GANG_PARTS_EACH]; /* open: parts that stand for the leaves so far */
+    for (int r = 0, top = 0; r < size; r++)
+        for (int at = gang_first(n_leaves, r, size), end = gang_first(n_leaves, r + 1, size); at < end; at = part_end(at, end, n_leaves)) {
+            open[top++] = part++;
+            for (int left = gang_parts(0, part_end(at, end, n_leaves), n_leaves); top > left; top--, n++)
+                if (out)
+                    out[n] = (struct gang_join){open[top - 2], open[top - 1]};
+        }
+    return n;
+}
+
+/* --- a gang of one --- */
+
+static enum status alone_sum(struct gang *g, float *mine, float *total, size_t width, int n_leaves, struct error *e)
 {
     (void)g, (void)e;
-    gang_fold(mine, width, 0, n_leaves, n_leaves);
-    if (n_leaves > 0)
+    if (n_leaves > 0) /* one part */
         memcpy(total, mine, width * sizeof *total);
     else
         memset(total, 0, width * sizeof *total);

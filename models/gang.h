@@ -10,7 +10,16 @@
  *     0   1   2   3   4          leaves (32 rows of a batch each, the last one may be short)
  *     +---+   +---+   |
  *     +-------+       |
- *     +---------------+ */
+ *     +---------------+
+ *
+ * A rank holds a run of leaves and hands in their parts: the largest nodes of the tree that lie whole in the run, from left to right. The run 1 2 3 4 has
+ * the parts {1} {2 3} {4}; the whole tree is one part. A run of n leaves has at most about 2 log2(n) parts.
+ *
+ * Who computes leaf after leaf needs as little room. Leaf i goes to slot gang_slot; gang_merge then adds the slots that have become one node:
+ *
+ *     leaf           0     1     2     3     4
+ *     its slot       0     1     1     2     1
+ *     then slots     0     01    01,2  0123  01234          and after the last leaf they are the parts */
 #ifndef MODELS_GANG_H
 #define MODELS_GANG_H
 
@@ -25,7 +34,7 @@ struct gang {
     int rank, size; /* MPI's meaning */
     void *context;
     /* Collective. Leaves are dealt in runs: rank r holds leaves [gang_first(n_leaves, r, size), gang_first(n_leaves, r + 1, size)).
-     * mine (own leaves, width) row-major, overwritten; total (width) on every rank, must not overlap mine. */
+     * mine (gang_parts of that run, width) row-major, overwritten; total (width) on every rank, must not overlap mine. */
     enum status (*sum)(struct gang *g, float *mine, float *total, size_t width, int n_leaves, struct error *e);
     /* Collective. data holds size pieces, piece r in bytes [offset[r], offset[r+1]); each rank has filled its own, all get all. */
     enum status (*share)(struct gang *g, void *data, const size_t *offset, struct error *e);
@@ -41,17 +50,28 @@ int gang_first(int n, int rank, int size);
 int gang_owner(int item, int n, int size); /* the rank that takes it */
 int gang_leaves(int rows); /* ceil(rows / LEAF_ROWS) */
 
-/* Is the step "leaf i takes in leaf i + stride" (i a multiple of 2 * stride, i + stride < n_leaves) one that the run of leaves
- * [first, first + count) can do alone? Only where all leaves below both lie in the run: with 4 leaves the run [0, 3) must not add leaf 2 to
- * leaf 0, since leaf 2 still lacks leaf 3. A transport does exactly the steps for which this is false, between ranks. */
-static inline bool gang_step_inside(int i, int stride, int first, int count, int n_leaves)
-{
-    int end = n_leaves - i < 2 * stride ? n_leaves : i + 2 * stride;
-    return i >= first && end <= first + count;
-}
-/* Folds the leaves that lie within [first, first + count) up the tree as far as they alone go (gang_step_inside); used by every transport.
- * x (count, width). After it, what other ranks need is in the leaves listed by the same tree. */
-void gang_fold(float *x, size_t width, int first, int count, int n_leaves);
+/* Parts of the run of leaves [first, end). */
+int gang_parts(int first, int end, int n_leaves);
+/* Where leaf i of a run that begins at first is written, when the leaves before it are there and merged. */
+int gang_slot(int first, int i, int n_leaves);
+/* After leaf i: adds what it completes. x: (slots, stride), or the floats of it that are worked on; n of each slot are added. */
+void gang_merge(float *x, size_t stride, size_t n, int first, int i, int n_leaves);
+/* Slots that the run [first, end) needs at any moment, and what no run of so many leaves exceeds. */
+int gang_slots(int first, int end, int n_leaves);
+int gang_slots_most(int count);
+
+/* The additions that make the sum of the parts of all ranks, numbered from left to right: part `into` takes in part `from`. Part 0 is the sum in the end. */
+struct gang_join {
+    int into, from;
+};
+enum { GANG_PARTS_EACH = 64 }; /* no rank has more */
+/* out (parts of all ranks - 1, or NULL); returns how many. */
+int gang_joins(int n_leaves, int size, struct gang_join *out);
+/* Parts of the ranks below rank: the number of its first one. */
+int gang_part_offset(int n_leaves, int rank, int size);
+
+/* into (n) += x (n). */
+void gang_add(float *restrict into, const float *restrict x, size_t n);
 
 /* A gang of one; stop may be NULL (never). */
 struct gang gang_alone(bool (*stop)(struct gang *), void *stop_context);

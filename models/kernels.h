@@ -14,11 +14,5 @@
 
 /* Squared distances of x (width) to 64 rows, block (width, 64). */
 void kernel_distances(const float *block, const float *x, int width, float *out);
-/* y[i] += a * x[i] */
-void kernel_axpy(float *y, const float *x, float a, size_t n);
-/* In place: e^x, tanh, 1/(1+e^-x). Polynomials; relative error below 2e-7 (exp), absolute below 3e-7 (the others). */
-void kernel_exp(float *x, size_t n);
-void kernel_tanh(float *x, size_t n);
-void kernel_sigmoid(float *x, size_t n);
 
 #endif

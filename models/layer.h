@@ -1,15 +1,39 @@
 /* Layers of networks: what each computes for one leaf (up to 32 rows) of a batch, forward and backward.
  *
- * A row of an activation is (steps, width), row-major; a leaf is (n, steps, width). Weights, gradients and transposed weights of all layers lie in
- * slabs of the network; a layer knows its offset. Each leaf has a cache of its own between forward and backward. Gradients are added to.
+ * An activation is (steps, n, width), row-major: time-major, so that the rows of a step lie together, and a convolution's tap or a cell's step is a
+ * product of plain matrices. Weights, gradients and packed weights of all layers lie in slabs of the network; a layer knows its offset. Each
+ * leaf has a cache of its own between forward and backward. Gradients are added to.
  * Names, shapes and starting values are Keras'. Layers do not allocate, and know neither ranks nor batches, but for batch
- * normalization, whose sums over the batch the network gathers (models/network.c). */
+ * normalization, whose sums over the batch the network gathers (models/network.c).
+ *
+ * Masking: the rows of a leaf stand in falling order of length, and `active` counts, for every layer and step, the rows that are still there. Step t of
+ * an activation is computed for its first rows alone; what stands behind them is not looked at:
+ *
+ *     step    0 1 2 3 4        active 4 4 3 1 1
+ *     row 0   x x x x x
+ *     row 1   x x x
+ *     row 2   x x x
+ *     row 3   x x                                                                                                                        */
 #ifndef MODELS_LAYER_H
 #define MODELS_LAYER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+enum layer_type {
+    LAYER_INPUT,      /* embedding of signed sizes, other channels beside it; or all channels as numbers */
+    LAYER_DENSE,      /* of one step */
+    LAYER_ACTIVATION, /* ReLU, sigmoid, tanh */
+    LAYER_CONV1D,
+    LAYER_POOLING,
+    LAYER_BATCH_NORM, /* forward and backward: with sums that the network gathers, see below */
+    LAYER_DROPOUT,
+    LAYER_LSTM, /* the last output */
+    LAYER_GRU,  /* the same, in both of Keras' forms */
+    LAYER_FLATTEN,
+    LAYER_COUNT
+};
 
 struct leaf {
     int n;                  /* rows */
@@ -18,23 +42,28 @@ struct leaf {
     uint64_t key;           /* of the trial and epoch */
     const int32_t *tokens;  /* (n, steps) or NULL */
     const float *numbers;   /* (n, steps, channels) */
+    const int32_t *active;  /* rows of every layer's steps, at layer.in_active and layer.active; NULL: all rows, always */
 };
 
-struct layer_kind;
-
 struct layer {
-    const struct layer_kind *kind;
+    enum layer_type type;
     int number;                              /* place in the network: names weights and random numbers */
     int in_steps, in_width, steps, width;    /* shapes of a row, in and out */
+    int in_active, active;                   /* offsets in struct leaf's */
     size_t weights, n_weights;               /* offset and count in the slab of weights */
     size_t stats;                            /* batch normalization: offset of moving mean and variance in theirs */
-    size_t transposed, n_transposed;         /* in the slab of transposed weights */
+    size_t packed, n_packed;                 /* in the slab of packed weights */
     size_t cache;                            /* floats a row */
-    /* of one kind or another */
-    int kernel_size, pool_size, embedding, vocabulary, channels, token_channel; /* token_channel: position of signed_size among channels */
+    /* of one type or another */
+    int embedding, vocabulary, channels, token_channel; /* token_channel: position of signed_size among channels */
+    bool flat;                                          /* input: all steps side by side, in one */
+    int kernel_size, strides, dilation_rate, pool_size; /* pool_size 0: all steps; strides and dilation_rate 0: 1 */
+    bool same;                                          /* convolution: padded with zeros to ceil(steps / strides); else "valid" */
+    bool average;                                       /* pooling; else the largest */
     float rate;
-    bool reset_after, hard_sigmoid;
-    char activation; /* 'r' ReLU, 's' sigmoid, 't' tanh */
+    int units;                                          /* of a cell, in each direction */
+    bool bidirectional, reset_after, hard_sigmoid;
+    char activation; /* 'r' ReLU, 's' sigmoid, 't' tanh; a convolution's: 'r' or none */
 };
 
 struct tensor { /* a named part of a layer's weights, for files */
@@ -42,45 +71,49 @@ struct tensor { /* a named part of a layer's weights, for files */
     size_t offset; /* within the layer's */
     int shape[3], n_dims;
 };
-enum { TENSORS_MAX = 4 };
+enum { TENSORS_MAX = 6 };
 
 struct layer_kind {
     const char *name;
-    /* Fills in steps, width, n_weights, n_transposed, cache from in_steps, in_width and its own fields. */
+    /* Fills in steps, width, n_weights, n_packed, cache from in_steps, in_width and its own fields. */
     void (*shape)(struct layer *l);
+    int (*length)(const struct layer *l, int length); /* steps out of a row whose first `length` steps in are real; NULL: as many */
     void (*init)(const struct layer *l, float *w, uint64_t key); /* NULL: zeros */
-    void (*transpose)(const struct layer *l, const float *w, float *wt); /* NULL: needs none */
-    void (*forward)(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, float *cache);
+    void (*pack)(const struct layer *l, const float *w, float *packed); /* once a batch, before all else; NULL: needs none */
+    void (*forward)(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, float *cache);
     /* dout may be overwritten; din NULL: not wanted. */
-    void (*backward)(const struct layer *l, const float *wt, const struct leaf *leaf, const float *in, const float *out, float *cache,
+    void (*backward)(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache,
                      float *dout, float *din, float *grad);
     int (*tensors)(const struct layer *l, struct tensor out[TENSORS_MAX]); /* NULL: no weights */
 };
 
-extern const struct layer_kind layer_input;      /* embedding of signed sizes, other channels beside it; or all channels as numbers */
-extern const struct layer_kind layer_dense;      /* flattens its input */
-extern const struct layer_kind layer_activation; /* ReLU, sigmoid, tanh */
-extern const struct layer_kind layer_conv1d;     /* "valid" */
-extern const struct layer_kind layer_max_pooling;
-extern const struct layer_kind layer_batch_norm; /* forward and backward: with sums that the network gathers, see below */
-extern const struct layer_kind layer_dropout;
-extern const struct layer_kind layer_lstm; /* the last output */
-extern const struct layer_kind layer_gru;  /* the same, in both of Keras' forms */
+/* Rows that take part in step t of what a layer reads, or gives. */
+static inline int leaf_rows_in(const struct leaf *leaf, const struct layer *l, int t)
+{
+    return leaf->active ? leaf->active[l->in_active + t] : leaf->n;
+}
+static inline int leaf_rows_out(const struct leaf *leaf, const struct layer *l, int t)
+{
+    return leaf->active ? leaf->active[l->active + t] : leaf->n;
+}
 
 /* Glorot and Bengio 2010, uniform: limit sqrt(6 / (fan_in + fan_out)). */
 void layer_glorot(float *w, size_t n, int fan_in, int fan_out, uint64_t key);
 /* (rows, columns) with orthonormal rows (rows <= columns): Saxe et al. 2014; Gram and Schmidt on normal numbers, in doubles. */
 void layer_orthogonal(float *w, int rows, int columns, uint64_t key);
 
-/* Batch normalization in phases; x (n * steps, width) of a leaf. eps 1e-3, momentum .99 as in Keras. */
-void batch_norm_sum(const struct layer *l, int rows, const float *x, const float *mean, float *sum); /* mean NULL: sum of x; else of (x - mean)^2 */
-/* cache gets the normalized x; variance and mean (width) of the batch. */
-void batch_norm_apply(const struct layer *l, const float *w, int rows, const float *x, const float *mean, const float *variance, float *out,
-                      float *cache);
-void batch_norm_backward_sum(const struct layer *l, int rows, const float *dout, const float *cache, float *sum); /* (2 * width): dout, dout * x^ */
-/* sum: over the batch of `total` rows. Adds to grad what this leaf gives. */
-void batch_norm_backward(const struct layer *l, const float *w, int rows, const float *dout, const float *cache, const float *sum,
-                         const float *variance, double total, float *din);
-extern const float batch_norm_momentum;
+/* Batch normalization in phases; x (steps, n, width) of a leaf. eps 1e-3, momentum .99 as in Keras. Over the active rows of every step. */
+struct batch_norm {
+    double (*count)(const struct layer *l, const struct leaf *leaf); /* rows and steps that take part */
+    void (*sum)(const struct layer *l, const struct leaf *leaf, const float *x, const float *mean, float *sum); /* mean NULL: of x; else of (x - mean)^2 */
+    /* cache gets the normalized x; variance and mean (width) of the batch. */
+    void (*apply)(const struct layer *l, const float *w, const struct leaf *leaf, const float *x, const float *mean, const float *variance, float *out,
+                  float *cache);
+    void (*backward_sum)(const struct layer *l, const struct leaf *leaf, const float *dout, const float *cache, float *sum); /* (2 * width): dout, dout * x^ */
+    /* sum: over the batch, of `total` counts. */
+    void (*backward)(const struct layer *l, const float *w, const struct leaf *leaf, const float *dout, const float *cache, const float *sum,
+                     const float *variance, double total, float *din);
+};
+#define BATCH_NORM_MOMENTUM 0.99f
 
 #endif

@@ -16,14 +16,14 @@ struct entry { /* a tensor and where it lies in memory */
 
 enum { ENTRIES_MAX = NETWORK_LAYERS_MAX * (TENSORS_MAX + 2) };
 
-static void add(struct entry *entries, int *n, const struct layer *l, struct tensor t, bool in_stats)
+static void add(struct entry *entries, int *n, const struct layer *l, const char *layer, struct tensor t, bool in_stats)
 {
     struct entry *e = &entries[(*n)++];
     *e = (struct entry){
         .tensor = t, .n = 1, .in_stats = in_stats, .at = (in_stats ? l->stats : l->weights) + t.offset};
     for (int d = 0; d < t.n_dims; d++)
         e->n *= (size_t)t.shape[d];
-    snprintf(e->name, sizeof e->name, "%d.%s.%s", l->number, l->kind->name, t.name);
+    snprintf(e->name, sizeof e->name, "%d.%s.%s", l->number, layer, t.name);
 }
 
 static int list(const struct network *net, struct entry *entries)
@@ -32,12 +32,13 @@ static int list(const struct network *net, struct entry *entries)
     for (int i = 0; i < net->n_layers; i++) {
         const struct layer *l = &net->layers[i];
         struct tensor t[TENSORS_MAX];
-        int m = l->kind->tensors ? l->kind->tensors(l, t) : 0;
+        const struct layer_kind *kind = network_kind(net, i);
+        int m = kind->tensors ? kind->tensors(l, t) : 0;
         for (int k = 0; k < m; k++)
-            add(entries, &n, l, t[k], false);
-        if (l->kind == &layer_batch_norm) {
-            add(entries, &n, l, (struct tensor){"moving_mean", 0, {l->width}, 1}, true);
-            add(entries, &n, l, (struct tensor){"moving_variance", (size_t)l->width, {l->width}, 1}, true);
+            add(entries, &n, l, kind->name, t[k], false);
+        if (l->type == LAYER_BATCH_NORM) {
+            add(entries, &n, l, kind->name, (struct tensor){"moving_mean", 0, {l->width}, 1}, true);
+            add(entries, &n, l, kind->name, (struct tensor){"moving_variance", (size_t)l->width, {l->width}, 1}, true);
         }
     }
     return n;

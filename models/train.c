@@ -179,11 +179,11 @@ enum status train_check(network_build *build, const struct params *p, const stru
 uint64_t train_bytes(network_build *build, const struct params *p, const struct model_shape *shape)
 {
     struct network *net = memory_new(sizeof *net);
-    uint64_t bytes = 0, leaves = (uint64_t)batch_leaves(p, shape->train_rows);
+    uint64_t bytes = 0;
+    int leaves = batch_leaves(p, shape->train_rows);
     if (build(net, p, shape, shape->has_signed_size ? 0 : -1, NULL) == STATUS_OK)
-        /* eight pieces of a trainer and a checkpoint's four, twice while it is sent; a gradient a leaf */
-        bytes = 4 * ((16 + leaves) * net->n_weights + (leaves + 1) * LEAF_ROWS * 2 * network_row_floats(net) +
-                     (uint64_t)shape->train_rows);
+        /* eight pieces of a trainer and a checkpoint's four, twice while it is sent */
+        bytes = 4 * (16 * net->n_weights + (uint64_t)shape->train_rows) + run_bytes(net, leaves, true) + run_bytes(net, 1, false);
     free(net);
     return bytes;
 }

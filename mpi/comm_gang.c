@@ -37,31 +37,29 @@ static enum status receive_floats(struct gang_context *c, float *x, size_t n, in
     return STATUS_OK;
 }
 
-static void add(float *restrict into, const float *restrict x, size_t n)
+static int part_owner(const struct gang *g, int n_leaves, int part)
 {
-    for (size_t i = 0; i < n; i++)
-        into[i] += x[i];
+    int r = 0;
+    while (gang_part_offset(n_leaves, r + 1, g->size) <= part)
+        r++;
+    return r;
 }
 
-/* "Leaf i takes in leaf i + stride", where no rank could do it alone. */
-static enum status step(struct gang *g, float *mine, size_t width, int n_leaves, int i, int stride, struct error *e)
+/* Part `into` takes in part `from`; first: the number of this rank's first part. */
+static enum status join(struct gang *g, float *mine, size_t width, int n_leaves, const struct gang_join *j, int first, struct error *e)
 {
     struct gang_context *c = g->context;
-    int to = gang_owner(i, n_leaves, g->size), from = gang_owner(i + stride, n_leaves, g->size);
-    int first = gang_first(n_leaves, to, g->size), count = gang_first(n_leaves, to + 1, g->size) - first;
-    if (gang_step_inside(i, stride, first, count, n_leaves))
-        return STATUS_OK; /* folded already */
-    int my_first = gang_first(n_leaves, g->rank, g->size);
+    int to = part_owner(g, n_leaves, j->into), from = part_owner(g, n_leaves, j->from);
     if (g->rank == from && from != to)
-        TRY(send_floats(c, mine + (size_t)(i + stride - my_first) * width, width, to, e));
+        return send_floats(c, mine + (size_t)(j->from - first) * width, width, to, e);
     if (g->rank != to)
         return STATUS_OK;
-    const float *other = mine + (size_t)(i + stride - my_first) * width;
+    const float *other = mine + (size_t)(j->from - first) * width;
     if (from != to) {
         TRY(receive_floats(c, c->scratch, width, from, e));
         other = c->scratch;
     }
-    add(mine + (size_t)(i - my_first) * width, other, width);
+    gang_add(mine + (size_t)(j->into - first) * width, other, width);
     return STATUS_OK;
 }
 
@@ -76,12 +74,14 @@ static enum status sum(struct gang *g, float *mine, float *total, size_t width, 
         c->scratch = memory_resize(c->scratch, width * sizeof *c->scratch);
         c->width = width;
     }
-    int first = gang_first(n_leaves, g->rank, g->size), count = gang_first(n_leaves, g->rank + 1, g->size) - first;
-    gang_fold(mine, width, first, count, n_leaves);
-    for (int stride = 1; stride < n_leaves; stride *= 2)
-        for (int i = 0; n_leaves - i > stride; i += 2 * stride)
-            TRY(step(g, mine, width, n_leaves, i, stride, e));
-    int root = gang_owner(0, n_leaves, g->size);
+    struct gang_join *joins = memory_new((size_t)gang_part_offset(n_leaves, g->size, g->size) * sizeof *joins);
+    int n = gang_joins(n_leaves, g->size, joins), first = gang_part_offset(n_leaves, g->rank, g->size);
+    enum status s = STATUS_OK;
+    for (int i = 0; s == STATUS_OK && i < n; i++)
+        s = join(g, mine, width, n_leaves, &joins[i], first, e);
+    free(joins);
+    TRY(s);
+    int root = part_owner(g, n_leaves, 0);
     if (g->rank == root)
         memcpy(total, mine, width * sizeof *total);
     return comm_broadcast(c->carrier, c->comm, total, width * sizeof *total, root, e);

@@ -117,12 +117,12 @@ static void test_dnn(void)
 {
     struct network net;
     toy_init(&toy, "[\"signed_size\"]");
-    network_init(&net, TOY_STEPS, 1, 0, toy.x.clip, 0);
-    network_add(&net, (struct layer){.kind = &layer_dense, .width = 16});
-    network_add(&net, (struct layer){.kind = &layer_activation, .activation = 'r'});
-    network_add(&net, (struct layer){.kind = &layer_dense, .width = 9});
-    network_add(&net, (struct layer){.kind = &layer_activation, .activation = 'r'});
-    network_add(&net, (struct layer){.kind = &layer_dense, .width = TOY_CLASSES});
+    network_init(&net, &(struct network_input){.steps = TOY_STEPS, .n_channels = 1, .clip = toy.x.clip, .flat = true});
+    network_add(&net, (struct layer){.type = LAYER_DENSE, .width = 16});
+    network_add(&net, (struct layer){.type = LAYER_ACTIVATION, .activation = 'r'});
+    network_add(&net, (struct layer){.type = LAYER_DENSE, .width = 9});
+    network_add(&net, (struct layer){.type = LAYER_ACTIVATION, .activation = 'r'});
+    network_add(&net, (struct layer){.type = LAYER_DENSE, .width = TOY_CLASSES});
     check("dnn", &net);
     toy_fini(&toy);
 }
@@ -131,21 +131,21 @@ static void recurrent(const char *name, struct layer cell)
 {
     struct network net;
     toy_init(&toy, "[\"signed_size\"]");
-    network_init(&net, TOY_STEPS, 1, 0, toy.x.clip, 4);
-    network_add(&net, (struct layer){.kind = &layer_conv1d, .width = 8, .kernel_size = 3});
-    network_add(&net, (struct layer){.kind = &layer_activation, .activation = 'r'});
-    network_add(&net, (struct layer){.kind = &layer_batch_norm});
-    network_add(&net, (struct layer){.kind = &layer_max_pooling, .pool_size = 2});
+    network_init(&net, &(struct network_input){.steps = TOY_STEPS, .n_channels = 1, .clip = toy.x.clip, .embedding = 4});
+    network_add(&net, (struct layer){.type = LAYER_CONV1D, .width = 8, .kernel_size = 3});
+    network_add(&net, (struct layer){.type = LAYER_ACTIVATION, .activation = 'r'});
+    network_add(&net, (struct layer){.type = LAYER_BATCH_NORM});
+    network_add(&net, (struct layer){.type = LAYER_POOLING, .pool_size = 2});
     network_add(&net, cell);
-    network_add(&net, (struct layer){.kind = &layer_dense, .width = 7});
-    network_add(&net, (struct layer){.kind = &layer_activation, .activation = 'r'});
-    network_add(&net, (struct layer){.kind = &layer_dense, .width = TOY_CLASSES});
+    network_add(&net, (struct layer){.type = LAYER_DENSE, .width = 7});
+    network_add(&net, (struct layer){.type = LAYER_ACTIVATION, .activation = 'r'});
+    network_add(&net, (struct layer){.type = LAYER_DENSE, .width = TOY_CLASSES});
     check(name, &net);
     toy_fini(&toy);
 }
 
-static void test_cnn_lstm(void) { recurrent("cnn_lstm", (struct layer){.kind = &layer_lstm, .width = 6}); }
-static void test_cnn_gru(void) { recurrent("cnn_gru", (struct layer){.kind = &layer_gru, .width = 6, .reset_after = true}); }
-static void test_cnn_gru_before(void) { recurrent("cnn_gru_before", (struct layer){.kind = &layer_gru, .width = 6, .hard_sigmoid = true}); }
+static void test_cnn_lstm(void) { recurrent("cnn_lstm", (struct layer){.type = LAYER_LSTM, .units = 6}); }
+static void test_cnn_gru(void) { recurrent("cnn_gru", (struct layer){.type = LAYER_GRU, .units = 6, .reset_after = true}); }
+static void test_cnn_gru_before(void) { recurrent("cnn_gru_before", (struct layer){.type = LAYER_GRU, .units = 6, .hard_sigmoid = true}); }
 
 UNIT_MAIN({"dnn", test_dnn}, {"cnn_lstm", test_cnn_lstm}, {"cnn_gru, reset after", test_cnn_gru}, {"cnn_gru, reset before", test_cnn_gru_before})

@@ -14,11 +14,11 @@ static struct buffer file;
 
 static void begin(void)
 {
-    network_init(&net, 8, 2, 0, 3, 2);
-    network_add(&net, (struct layer){.kind = &layer_conv1d, .width = 3, .kernel_size = 2});
-    network_add(&net, (struct layer){.kind = &layer_batch_norm});
-    network_add(&net, (struct layer){.kind = &layer_gru, .width = 2, .reset_after = true});
-    network_add(&net, (struct layer){.kind = &layer_dense, .width = 2});
+    network_init(&net, &(struct network_input){.steps = 8, .n_channels = 2, .clip = 3, .embedding = 2});
+    network_add(&net, (struct layer){.type = LAYER_CONV1D, .width = 3, .kernel_size = 2});
+    network_add(&net, (struct layer){.type = LAYER_BATCH_NORM});
+    network_add(&net, (struct layer){.type = LAYER_GRU, .units = 2, .reset_after = true});
+    network_add(&net, (struct layer){.type = LAYER_DENSE, .width = 2});
     weights = memory_new(net.n_weights * sizeof *weights);
     found = memory_new(net.n_weights * sizeof *found);
     stats = memory_new(net.n_stats * sizeof *stats);

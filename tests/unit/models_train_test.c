@@ -349,8 +349,8 @@ static void test_weighted_loss(void)
     int32_t samples[TOY_ROWS];
     double expected = 0;
     toy_init(&toy, "[\"signed_size\"]");
-    network_init(&net, TOY_STEPS, 1, 0, toy.x.clip, 0);
-    network_add(&net, (struct layer){.kind = &layer_dense, .width = TOY_CLASSES});
+    network_init(&net, &(struct network_input){.steps = TOY_STEPS, .n_channels = 1, .clip = toy.x.clip, .flat = true});
+    network_add(&net, (struct layer){.type = LAYER_DENSE, .width = TOY_CLASSES});
     float *w = memory_new(net.n_weights * sizeof *w),
           *total = memory_new((net.n_weights + EXTRA_COUNT) * sizeof *w);
     for (size_t i = 0; i < net.n_weights; i++)

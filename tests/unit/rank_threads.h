@@ -1,5 +1,5 @@
-/* A gang of threads for tests: every rank a thread, sums and shares through memory. The sum folds all leaves up the tree of gang_fold at once,
- * so a rank that hands in wrong leaves shows. */
+/* A gang of threads for tests: every rank a thread, sums and shares through memory. The sum walks the whole tree,
+ * so a rank that hands in wrong parts shows. */
 #ifndef TESTS_RANK_THREADS_H
 #define TESTS_RANK_THREADS_H
 
@@ -12,7 +12,8 @@
 struct meeting {
     int size;
     pthread_barrier_t barrier;
-    float *all; /* leaves of all ranks, in a sum */
+    float *all;   /* parts of all ranks, in a sum: each where its first leaf is */
+    bool *begins; /* (leaves) whether a part begins there */
     void *data; /* rank 0's, in a share */
     const void *out[8]; /* what each passes on */
     pthread_mutex_t lock;
@@ -24,23 +25,46 @@ static bool threads_stop(struct gang *g)
     return false;
 }
 
+/* By the definition of the tree, stride by stride; a step between leaves of one part has been done. */
+static void threads_fold(struct meeting *m, size_t width, int n_leaves)
+{
+    for (int stride = 1; stride < n_leaves; stride *= 2)
+        for (int i = 0; i + stride < n_leaves; i += 2 * stride)
+            if (m->begins[i + stride])
+                gang_add(m->all + (size_t)i * width, m->all + (size_t)(i + stride) * width, width);
+}
+
+/* A leaf begins a part where one part more is needed up to it: the run [first, leaf] has the parts of [first, leaf) and another. */
+static void threads_put(struct meeting *m, const struct gang *g, const float *mine, size_t width, int n_leaves)
+{
+    int first = gang_first(n_leaves, g->rank, g->size), end = gang_first(n_leaves, g->rank + 1, g->size);
+    for (int leaf = first, part = 0; leaf < end; leaf++) {
+        m->begins[leaf] = gang_parts(first, leaf, n_leaves) + gang_parts(leaf, end, n_leaves) == gang_parts(first, end, n_leaves);
+        if (m->begins[leaf])
+            memcpy(m->all + (size_t)leaf * width, mine + (size_t)part++ * width, width * sizeof *mine);
+    }
+}
+
 static enum status threads_sum(struct gang *g, float *mine, float *total, size_t width, int n_leaves, struct error *e)
 {
     struct meeting *m = g->context;
     (void)e;
-    if (g->rank == 0)
+    if (g->rank == 0) {
         m->all = calloc((size_t)n_leaves * width + 1, sizeof *m->all);
+        m->begins = calloc((size_t)n_leaves + 1, sizeof *m->begins);
+    }
     pthread_barrier_wait(&m->barrier);
-    int first = gang_first(n_leaves, g->rank, g->size), count = gang_first(n_leaves, g->rank + 1, g->size) - first;
-    memcpy(m->all + (size_t)first * width, mine, (size_t)count * width * sizeof *mine);
+    threads_put(m, g, mine, width, n_leaves);
     pthread_barrier_wait(&m->barrier);
     if (g->rank == 0)
-        gang_fold(m->all, width, 0, n_leaves, n_leaves);
+        threads_fold(m, width, n_leaves);
     pthread_barrier_wait(&m->barrier);
     memcpy(total, m->all, width * sizeof *total);
     pthread_barrier_wait(&m->barrier);
-    if (g->rank == 0)
+    if (g->rank == 0) {
         free(m->all);
+        free(m->begins);
+    }
     return STATUS_OK;
 }
 

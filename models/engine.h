@@ -1,0 +1,48 @@
+/* The engine of networks: products, layers and activations, compiled once for each kind of processor - AVX-512, AVX2 with FMA, plain C.
+ *
+ * The files of models/engine/ make one. All give the same bits (models/engine/lanes.h), so the fastest that this processor runs is taken, and a gang may
+ * mix them. In them ENGINE(name) is this engine's own `name`. No state. */
+#ifndef MODELS_ENGINE_H
+#define MODELS_ENGINE_H
+
+#include <stddef.h>
+
+#include "models/engine/gemm.h"
+#include "models/layer.h"
+
+struct engine {
+    const char *name;
+    void (*gemm)(const struct gemm *g);
+    /* In place; errors: models/engine/lanes.h. */
+    void (*exp)(float *x, size_t n);
+    void (*tanh)(float *x, size_t n);
+    void (*sigmoid)(float *x, size_t n);
+    const struct layer_kind *layers[LAYER_COUNT];
+    const struct batch_norm *batch_norm;
+};
+
+extern const struct engine *const engines[]; /* the fastest first; ends with NULL; the last one runs everywhere */
+bool engine_runs(const struct engine *engine); /* here */
+const struct engine *engine_best(void);
+
+#if defined(ENGINE_AVX512)
+#define ENGINE(name) name##_avx512
+#define ENGINE_NAME "avx512"
+#elif defined(ENGINE_AVX2)
+#define ENGINE(name) name##_avx2
+#define ENGINE_NAME "avx2"
+#elif defined(ENGINE_PLAIN)
+#define ENGINE(name) name##_plain
+#define ENGINE_NAME "plain"
+#endif
+
+#if defined(ENGINE)
+void ENGINE(gemm)(const struct gemm *g);
+/* out (gemm_packed(k, n)) = B packed; element (p,j) lies at b[p * b_row + j * b_col]. */
+void ENGINE(gemm_pack)(const float *b, size_t b_row, size_t b_col, int k, int n, float *out);
+extern const struct layer_kind ENGINE(layer_input), ENGINE(layer_dense), ENGINE(layer_activation), ENGINE(layer_conv1d), ENGINE(layer_pooling),
+    ENGINE(layer_batch_norm), ENGINE(layer_dropout), ENGINE(layer_lstm), ENGINE(layer_gru), ENGINE(layer_flatten);
+extern const struct batch_norm ENGINE(batch_norm);
+#endif
+
+#endif

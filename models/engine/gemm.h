@@ -1,0 +1,33 @@
+/* Matrix products whose bits do not depend on shapes, positions, or the kind of processor.
+ *
+ * Every element of C is one chain of fused multiply-adds over k in order, whatever the tile that computes it; so a row's result is the same
+ * in any batch, and the same on any machine (processors without FMA compute it in software).
+ *
+ * A tile is 4 rows by up to 64 columns. B is read in groups of 64 columns, each (k, 64) without gaps, the last one (k, 16, 32, 48 or 64) with zeros
+ * beside its columns: weights are packed so once a batch (gemm_pack), anything else a block at a time while multiplying. */
+#ifndef MODELS_GEMM_H
+#define MODELS_GEMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { GEMM_GROUP = 64 };
+
+struct gemm {
+    int m, n, k;
+    const float *a;
+    size_t a_row, a_col; /* element (i,p) of A lies at a[i * a_row + p * a_col]: A or its transpose */
+    const float *b;      /* (k,n), rows b_row apart; b_row 0: packed */
+    size_t b_row;
+    float *c; /* (m,n), rows c_row apart; must not overlap a and b */
+    size_t c_row;
+    bool add; /* C += A B; else C = A B */
+};
+
+/* Floats of B (k,n) packed. */
+static inline size_t gemm_packed(int k, int n)
+{
+    return (size_t)k * (size_t)((n + 15) / 16 * 16);
+}
+
+#endif

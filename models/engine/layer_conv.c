@@ -1,0 +1,172 @@
+/* Convolution over steps (Conv1D): kernel (kernel_size, in_width, width), bias (width), then ReLU if set.
+ *
+ *     y[t] = b + sum over taps k of x[t * strides + k * dilation_rate - padding] W[k]
+ *
+ * A few steps at a time, so that what the taps add up to stays in the cache; a tap is one product for all steps that it reaches. Packed: each tap's W, then each
+ * tap's transpose. */
+#include "models/engine/columns.h"
+#include "models/engine.h"
+#include "models/engine/relu.h"
+
+enum { STEPS = 4 }; /* at a time */
+
+static int strides(const struct layer *l)
+{
+    return l->strides > 1 ? l->strides : 1;
+}
+
+static int dilation(const struct layer *l)
+{
+    return l->dilation_rate > 1 ? l->dilation_rate : 1;
+}
+
+/* Zeros before the first step, as in TensorFlow: half of what is lacking, rounded down. */
+static int padding(const struct layer *l)
+{
+    int lacking = (l->steps - 1) * strides(l) + (l->kernel_size - 1) * dilation(l) + 1 - l->in_steps;
+    return l->same && lacking > 0 ? lacking / 2 : 0;
+}
+
+static void shape(struct layer *l)
+{
+    int reach = (l->kernel_size - 1) * dilation(l), room = l->same ? l->in_steps : l->in_steps - reach;
+    l->steps = room > 0 ? (room + strides(l) - 1) / strides(l) : 0;
+    l->n_weights = ((size_t)l->kernel_size * (size_t)l->in_width + 1) * (size_t)l->width;
+    l->n_packed = (size_t)l->kernel_size * (gemm_packed(l->in_width, l->width) + gemm_packed(l->width, l->in_width));
+}
+
+/* A step is real where its first tap, or with "same" the tap at its own place, sees a real one. */
+static int length(const struct layer *l, int in)
+{
+    int out = (in + strides(l) - 1) / strides(l);
+    return out < l->steps ? out : l->steps;
+}
+
+static void init(const struct layer *l, float *w, uint64_t key)
+{
+    layer_glorot(w, (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width, l->kernel_size * l->in_width, l->kernel_size * l->width, key);
+}
+
+static void pack(const struct layer *l, const float *w, float *packed)
+{
+    size_t n = (size_t)l->width, there = gemm_packed(l->in_width, l->width), back = gemm_packed(l->width, l->in_width);
+    for (size_t k = 0; k < (size_t)l->kernel_size; k++) {
+        const float *tap = w + k * (size_t)l->in_width * n;
+        ENGINE(gemm_pack)(tap, n, 1, l->in_width, l->width, packed + k * there);
+        ENGINE(gemm_pack)(tap, 1, n, l->width, l->in_width, packed + (size_t)l->kernel_size * there + k * back);
+    }
+}
+
+struct reach { /* steps [t, t + n) out that a tap connects with steps from `from` on, side by side; rows of one step, or of all */
+    int t, from, rows;
+};
+
+/* The next reach of tap k at or after step t, before step `end`; false where there is none. All of it at once where steps follow each other and no row is masked. */
+static bool next(const struct layer *l, const struct leaf *leaf, int k, int t, int end, struct reach *out)
+{
+    int offset = k * dilation(l) - padding(l), s = strides(l);
+    while (t < end && t * s + offset < 0)
+        t++;
+    if (t >= end || t * s + offset >= l->in_steps)
+        return false;
+    int steps = 1;
+    if (s == 1 && !leaf->active)
+        steps = end - t < l->in_steps - t - offset ? end - t : l->in_steps - t - offset;
+    *out = (struct reach){t, t * s + offset, steps * leaf->n};
+    if (leaf->active) { /* padded steps count as zeros */
+        int in = leaf_rows_in(leaf, l, out->from), there = leaf_rows_out(leaf, l, t);
+        out->rows = in < there ? in : there;
+    }
+    return true;
+}
+
+static int steps_of(const struct leaf *leaf, const struct reach *r)
+{
+    return leaf->active ? 1 : r->rows / leaf->n;
+}
+
+/* Rows of step t.. that take part, from *first on: all of [t, end) at once without masking. */
+static int rows_at(const struct layer *l, const struct leaf *leaf, int t, int end)
+{
+    return leaf->active ? leaf_rows_out(leaf, l, t) : (end - t) * leaf->n;
+}
+
+static void steps_forward(const struct layer *l, const float *bias, const float *packed, const struct leaf *leaf, const float *in, float *out, int t, int end)
+{
+    size_t cin = (size_t)l->in_width, n = (size_t)l->width, rows = (size_t)leaf->n;
+    for (size_t i = (size_t)t * rows; i < (size_t)end * rows; i++)
+        memcpy(out + i * n, bias, n * sizeof *out);
+    for (int k = 0; k < l->kernel_size; k++) {
+        struct reach r;
+        for (int at = t; next(l, leaf, k, at, end, &r); at = r.t + steps_of(leaf, &r))
+            ENGINE(gemm)(&(struct gemm){.m = r.rows, .n = l->width, .k = l->in_width, .a = in + (size_t)r.from * rows * cin, .a_row = cin, .a_col = 1,
+                                        .b = packed + (size_t)k * gemm_packed(l->in_width, l->width), .c = out + (size_t)r.t * rows * n, .c_row = n,
+                                        .add = true});
+    }
+    if (l->activation == 'r')
+        relu(out + (size_t)t * rows * n, out + (size_t)t * rows * n, (size_t)(end - t) * rows * n);
+}
+
+static int later(const struct layer *l, int t)
+{
+    return t + STEPS < l->steps ? t + STEPS : l->steps;
+}
+
+static void forward(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, float *cache)
+{
+    const float *bias = w + (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width;
+    (void)cache;
+    for (int t = 0; t < l->steps; t = later(l, t))
+        steps_forward(l, bias, packed, leaf, in, out, t, later(l, t));
+}
+
+/* One tap of some steps: the gradient of its weights, and what reaches the input. */
+static void tap_backward(const struct layer *l, const float *back, const struct leaf *leaf, const float *in, const float *dout, float *din, float *grad, int k,
+                         const struct reach *r)
+{
+    size_t cin = (size_t)l->in_width, n = (size_t)l->width, rows = (size_t)leaf->n, from = (size_t)r->from * rows * cin;
+    const float *dy = dout + (size_t)r->t * rows * n;
+    ENGINE(gemm)(&(struct gemm){.m = l->in_width, .n = l->width, .k = r->rows, .a = in + from, .a_row = 1, .a_col = cin, .b = dy, .b_row = n,
+                                .c = grad + (size_t)k * cin * n, .c_row = n, .add = true});
+    if (din)
+        ENGINE(gemm)(&(struct gemm){.m = r->rows, .n = l->in_width, .k = l->width, .a = dy, .a_row = n, .a_col = 1,
+                                    .b = back + (size_t)k * gemm_packed(l->width, l->in_width), .c = din + from, .c_row = cin, .add = true});
+}
+
+static void steps_backward(const struct layer *l, const float *back, const struct leaf *leaf, const float *in, const float *out, float *dout, float *din,
+                           float *grad, int t, int end)
+{
+    size_t n = (size_t)l->width;
+    for (int at = t; at < end; at = leaf->active ? at + 1 : end) {
+        size_t first = (size_t)at * (size_t)leaf->n * n, rows = (size_t)rows_at(l, leaf, at, end);
+        if (l->activation == 'r')
+            relu_backward(out + first, dout + first, dout + first, rows * n);
+        columns_add(grad + (size_t)l->kernel_size * (size_t)l->in_width * n, dout + first, n, rows, n);
+    }
+    for (int k = 0; k < l->kernel_size; k++) {
+        struct reach r;
+        for (int at = t; next(l, leaf, k, at, end, &r); at = r.t + steps_of(leaf, &r))
+            tap_backward(l, back, leaf, in, dout, din, grad, k, &r);
+    }
+}
+
+static void backward(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache, float *dout,
+                     float *din, float *grad)
+{
+    const float *back = packed + (size_t)l->kernel_size * gemm_packed(l->in_width, l->width);
+    (void)cache;
+    if (din)
+        memset(din, 0, (size_t)leaf->n * (size_t)l->in_steps * (size_t)l->in_width * sizeof *din);
+    for (int t = 0; t < l->steps; t = later(l, t))
+        steps_backward(l, back, leaf, in, out, dout, din, grad, t, later(l, t));
+}
+
+static int tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
+{
+    out[0] = (struct tensor){"kernel", 0, {l->kernel_size, l->in_width, l->width}, 3};
+    out[1] = (struct tensor){"bias", (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width, {l->width}, 1};
+    return 2;
+}
+
+const struct layer_kind ENGINE(layer_conv1d) = {.name = "conv1d", .shape = shape, .length = length, .init = init, .pack = pack,
+                                                .forward = forward, .backward = backward, .tensors = tensors};

@@ -1,0 +1,69 @@
+/* Input: signed sizes become vectors (embedding), other channels stand beside them as numbers; or every channel is a number. Out of rows by rows comes
+ * (steps, n, width), or with `flat` (1, n, steps * width). */
+#include "base/random.h"
+#include "models/engine.h"
+#include "models/engine/lanes.h"
+
+static void shape(struct layer *l)
+{
+    int width = l->embedding ? l->embedding + l->channels - 1 : l->channels;
+    l->steps = l->flat ? 1 : l->in_steps;
+    l->width = l->flat ? l->in_steps * width : width;
+    l->n_weights = (size_t)l->embedding * (size_t)l->vocabulary;
+}
+
+static void init(const struct layer *l, float *w, uint64_t key)
+{
+    struct random r = random_of(key, 0);
+    for (size_t i = 0; i < l->n_weights; i++)
+        w[i] = (float)(0.1 * random_double(&r) - 0.05);
+}
+
+/* Where step t of row i lies in an activation. */
+static size_t place(const struct layer *l, const struct leaf *leaf, int i, int t)
+{
+    size_t width = (size_t)l->width;
+    return l->flat ? (size_t)i * width + (size_t)t * (width / (size_t)l->in_steps) : ((size_t)t * (size_t)leaf->n + (size_t)i) * width;
+}
+
+static void forward(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, float *cache)
+{
+    size_t k = (size_t)l->embedding, channels = (size_t)l->channels;
+    (void)packed, (void)in, (void)cache;
+    for (int i = 0; i < leaf->n; i++)
+        for (int t = 0; t < l->in_steps; t++) {
+            size_t cell = (size_t)i * (size_t)l->in_steps + (size_t)t;
+            float *y = out + place(l, leaf, i, t);
+            if (k)
+                memcpy(y, w + (size_t)leaf->tokens[cell] * k, k * sizeof *y);
+            y += k;
+            for (size_t c = 0; c < channels; c++)
+                if (k == 0 || (int)c != l->token_channel)
+                    *y++ = leaf->numbers[cell * channels + c];
+        }
+}
+
+static void backward(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache, float *dout,
+                     float *din, float *grad)
+{
+    size_t k = (size_t)l->embedding;
+    (void)packed, (void)in, (void)out, (void)cache, (void)din;
+    for (int t = 0; t < l->in_steps && k; t++)
+        for (int i = 0; i < leaf_rows_in(leaf, l, t); i++) {
+            const float *dy = dout + place(l, leaf, i, t);
+            float *g = grad + (size_t)leaf->tokens[(size_t)i * (size_t)l->in_steps + (size_t)t] * k;
+            for (size_t j = 0; j < k; j++)
+                g[j] += dy[j];
+        }
+}
+
+static int tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
+{
+    if (!l->embedding)
+        return 0;
+    out[0] = (struct tensor){"embeddings", 0, {l->vocabulary, l->embedding}, 2};
+    return 1;
+}
+
+const struct layer_kind ENGINE(layer_input) = {
+    .name = "embedding", .shape = shape, .init = init, .forward = forward, .backward = backward, .tensors = tensors};

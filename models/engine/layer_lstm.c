@@ -1,0 +1,249 @@
+/* LSTM (Hochreiter and Schmidhuber 1997), gates in Keras' order i, f, g, o: kernel (in, 4u), recurrent kernel (u, 4u), bias (4u); bidirectional: all of
+ * that once more for the steps from last to first, whose last output stands behind the other's.
+ *
+ * Packed, for each direction: for every block of 16 units a panel of 64 columns - i, f, g, o of the same units - with bias (1, 64), kernel (in, 64) and
+ * recurrent kernel (u, 64), so that a tile's registers hold all gates of 4 rows by 16 units and nothing is stored before they have become states; then
+ * the transposes of both kernels.
+ *
+ * Cache of a leaf, for each direction: gates (T,n,4u) after their activation, later their gradients; cells, their tanh, outputs (T,n,u); dh, dc (n,u). */
+#include "models/engine/recurrence.h"
+
+enum { PANEL = 4 * LANES };
+
+struct lstm {
+    struct recurrence s;
+    const float *panels, *kernel_t, *recurrent_t;
+    const float *x; /* (T, n, in) */
+    float *gates, *cells, *tanhs, *dh, *dc;
+};
+
+static size_t panels_floats(const struct layer *l)
+{
+    return (size_t)((l->units + LANES - 1) / LANES) * (size_t)(1 + l->in_width + l->units) * PANEL;
+}
+
+static size_t side_packed(const struct layer *l)
+{
+    return panels_floats(l) + gemm_packed(4 * l->units, l->in_width) + gemm_packed(4 * l->units, l->units);
+}
+
+static size_t side_weights(const struct layer *l)
+{
+    return ((size_t)l->in_width + (size_t)l->units + 1) * 4 * (size_t)l->units;
+}
+
+static int sides(const struct layer *l)
+{
+    return l->bidirectional ? 2 : 1;
+}
+
+static void shape(struct layer *l)
+{
+    size_t u = (size_t)l->units, both = (size_t)sides(l);
+    l->steps = 1;
+    l->width = sides(l) * l->units;
+    l->n_weights = both * side_weights(l);
+    l->n_packed = both * side_packed(l);
+    l->cache = both * ((size_t)l->in_steps * 7 * u + 2 * u);
+}
+
+static int length(const struct layer *l, int in)
+{
+    (void)l, (void)in;
+    return 1;
+}
+
+static void init(const struct layer *l, float *w, uint64_t key)
+{
+    size_t u = (size_t)l->units, in = (size_t)l->in_width;
+    for (int side = 0; side < sides(l); side++, w += side_weights(l), key += 2) {
+        layer_glorot(w, in * 4 * u, l->in_width, 4 * l->units, key);
+        layer_orthogonal(w + in * 4 * u, l->units, 4 * l->units, key + 1);
+        for (size_t j = 0; j < u; j++) /* the forget gate begins open */
+            w[(in + u) * 4 * u + u + j] = 1;
+    }
+}
+
+/* Rows of 4u columns, of which a panel takes 16 of each gate. */
+static void pack_rows(const struct layer *l, const float *w, size_t rows, size_t block, float *out)
+{
+    size_t u = (size_t)l->units, j = block * LANES;
+    int units = columns_of_strip(u, j);
+    for (size_t p = 0; p < rows; p++)
+        for (size_t gate = 0; gate < 4; gate++)
+            lanes_store(out + p * PANEL + gate * LANES, lanes_load_n(w + p * 4 * u + gate * u + j, units));
+}
+
+static void pack(const struct layer *l, const float *w, float *packed)
+{
+    size_t u = (size_t)l->units, in = (size_t)l->in_width, blocks = (u + LANES - 1) / LANES;
+    for (int side = 0; side < sides(l); side++, w += side_weights(l), packed += side_packed(l)) {
+        for (size_t b = 0; b < blocks; b++) {
+            float *panel = packed + b * (1 + in + u) * PANEL;
+            pack_rows(l, w + (in + u) * 4 * u, 1, b, panel);
+            pack_rows(l, w, in + u, b, panel + PANEL);
+        }
+        float *kernel_t = packed + panels_floats(l);
+        ENGINE(gemm_pack)(w, 1, 4 * u, 4 * l->units, l->in_width, kernel_t);
+        ENGINE(gemm_pack)(w + in * 4 * u, 1, 4 * u, 4 * l->units, l->units, kernel_t + gemm_packed(4 * l->units, l->in_width));
+    }
+}
+
+static struct lstm lstm_of(const struct layer *l, const struct leaf *leaf, int side, const float *packed, const float *x, float *cache)
+{
+    size_t u = (size_t)l->units, n = (size_t)leaf->n, all = n * (size_t)l->in_steps * u;
+    struct lstm c = {.s = {.l = l, .leaf = leaf, .reversed = side == 1, .in = (size_t)l->in_width, .units = u, .rows = n}, .x = x};
+    c.panels = packed + (size_t)side * side_packed(l);
+    c.kernel_t = c.panels + panels_floats(l);
+    c.recurrent_t = c.kernel_t + gemm_packed(4 * l->units, l->in_width);
+    c.gates = cache + (size_t)side * (7 * all + 2 * n * u);
+    c.cells = c.gates + 4 * all;
+    c.tanhs = c.cells + all;
+    c.s.outputs = c.tanhs + all;
+    c.dh = c.s.outputs + all;
+    c.dc = c.dh + n * u;
+    return c;
+}
+
+/* --- forward --- */
+
+/* Gates z of one row and block become states; j: the block's first unit. */
+INLINE void states(const struct lstm *c, const lanes z[4], int t, int before, size_t row, size_t j)
+{
+    size_t u = c->s.units, at = ((size_t)t * c->s.rows + row) * u + j;
+    int units = recurrence_units(&c->s, j);
+    lanes i = recurrence_gate(c->s.l, z[0]), f = recurrence_gate(c->s.l, z[1]), g = lanes_tanh(z[2]), o = recurrence_gate(c->s.l, z[3]);
+    lanes cell = lanes_mul(i, g);
+    if (before >= 0)
+        cell = lanes_fma(f, lanes_load_n(c->cells + ((size_t)before * c->s.rows + row) * u + j, units), cell);
+    lanes th = lanes_tanh(cell);
+    float *gates = c->gates + 4 * (at - j) + j;
+    lanes_store_n(gates, i, units);
+    lanes_store_n(gates + u, f, units);
+    lanes_store_n(gates + 2 * u, g, units);
+    lanes_store_n(gates + 3 * u, o, units);
+    lanes_store_n(c->cells + at, cell, units);
+    lanes_store_n(c->tanhs + at, th, units);
+    lanes_store_n(c->s.outputs + at, lanes_mul(o, th), units);
+}
+
+INLINE void tile(const struct lstm *c, const float *panel, int t, int before, size_t row, size_t j, int rows)
+{
+    lanes z[CELL_ROWS * 4];
+    size_t u = c->s.units, in = c->s.in;
+    for (int r = 0; r < rows * 4; r++)
+        z[r] = lanes_load(panel + r % 4 * LANES);
+    tile_multiply(z, rows, 4, c->x + ((size_t)t * c->s.rows + row) * in, in, 1, panel + PANEL, PANEL, (int)in);
+    if (before >= 0)
+        tile_multiply(z, rows, 4, c->s.outputs + ((size_t)before * c->s.rows + row) * u, u, 1, panel + (1 + in) * PANEL, PANEL, (int)u);
+    for (int r = 0; r < rows; r++)
+        states(c, z + r * 4, t, before, row + (size_t)r, j);
+}
+
+static void step_forward(const struct lstm *c, int t)
+{
+    int before = recurrence_before(&c->s, t), rows = leaf_rows_in(c->s.leaf, c->s.l, t);
+    recurrence_clear(&c->s, t, c->cells);
+    recurrence_clear(&c->s, t, c->s.outputs);
+    for (size_t j = 0; j < c->s.units; j += LANES) {
+        const float *panel = c->panels + j / LANES * (1 + c->s.in + c->s.units) * PANEL;
+        int i = 0;
+        for (; i + CELL_ROWS <= rows; i += CELL_ROWS)
+            tile(c, panel, t, before, (size_t)i, j, CELL_ROWS);
+        for (; i < rows; i++)
+            tile(c, panel, t, before, (size_t)i, j, 1);
+    }
+}
+
+static void forward(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, float *cache)
+{
+    (void)w;
+    for (int side = 0; side < sides(l); side++) {
+        struct lstm c = lstm_of(l, leaf, side, packed, in, cache);
+        for (int i = 0; i < l->in_steps; i++)
+            step_forward(&c, recurrence_time(&c.s, i));
+        recurrence_out(&c.s, out, (size_t)side * c.s.units);
+    }
+}
+
+/* --- backward --- */
+
+/* The gates of one row and block become their gradients; dc that of the cell before. */
+INLINE void gradients(const struct lstm *c, int t, int before, size_t row, size_t j)
+{
+    size_t u = c->s.units, at = ((size_t)t * c->s.rows + row) * u + j;
+    int units = recurrence_units(&c->s, j);
+    float *gates = c->gates + 4 * (at - j) + j, *dc = c->dc + row * u + j;
+    lanes i = lanes_load_n(gates, units), f = lanes_load_n(gates + u, units), g = lanes_load_n(gates + 2 * u, units),
+          o = lanes_load_n(gates + 3 * u, units), th = lanes_load_n(c->tanhs + at, units), dh = lanes_load_n(c->dh + row * u + j, units);
+    lanes cell = before >= 0 ? lanes_load_n(c->cells + ((size_t)before * c->s.rows + row) * u + j, units) : lanes_set(0);
+    lanes d = lanes_fma(lanes_mul(dh, o), recurrence_tanh_slope(th), lanes_load_n(dc, units));
+    lanes_store_n(dc, lanes_mul(d, f), units);
+    lanes_store_n(gates, lanes_mul(lanes_mul(d, g), recurrence_gate_slope(c->s.l, i)), units);
+    lanes_store_n(gates + u, lanes_mul(lanes_mul(d, cell), recurrence_gate_slope(c->s.l, f)), units);
+    lanes_store_n(gates + 2 * u, lanes_mul(lanes_mul(d, i), recurrence_tanh_slope(g)), units);
+    lanes_store_n(gates + 3 * u, lanes_mul(lanes_mul(dh, th), recurrence_gate_slope(c->s.l, o)), units);
+}
+
+static void step_backward(const struct lstm *c, int t, float *din, bool add)
+{
+    int before = recurrence_before(&c->s, t), rows = leaf_rows_in(c->s.leaf, c->s.l, t);
+    size_t u = c->s.units, first = (size_t)t * c->s.rows;
+    for (int i = 0; i < rows; i++) {
+        for (size_t j = 0; j < 4 * u; j += 16)
+            __builtin_prefetch(c->gates + (first + (size_t)i + 2) * 4 * u + j, 1);
+        for (size_t j = 0; j < u; j += LANES) {
+            __builtin_prefetch(c->tanhs + (first + (size_t)i + 2) * u + j);
+            if (before >= 0)
+                __builtin_prefetch(c->cells + ((size_t)before * c->s.rows + (size_t)i + 2) * u + j);
+        }
+        for (size_t j = 0; j < u; j += LANES)
+            gradients(c, t, before, (size_t)i, j);
+    }
+    struct gemm g = {.m = recurrence_rows_before(&c->s, t), .n = (int)u, .k = 4 * (int)u, .a = c->gates + first * 4 * u, .a_row = 4 * u, .a_col = 1,
+                     .b = c->recurrent_t, .c = c->dh, .c_row = u};
+    ENGINE(gemm)(&g);
+    if (!din)
+        return;
+    g.m = rows;
+    g.n = (int)c->s.in;
+    g.b = c->kernel_t;
+    g.c = din + first * c->s.in;
+    g.c_row = c->s.in;
+    g.add = add;
+    ENGINE(gemm)(&g);
+}
+
+static void backward(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache, float *dout,
+                     float *din, float *grad)
+{
+    (void)out;
+    for (int side = 0; side < sides(l); side++, grad += side_weights(l)) {
+        struct lstm c = lstm_of(l, leaf, side, packed, in, cache);
+        size_t u = c.s.units, n = c.s.rows;
+        for (size_t i = 0; i < n; i++)
+            memcpy(c.dh + i * u, dout + i * (size_t)l->width + (size_t)side * u, u * sizeof *dout);
+        memset(c.dc, 0, n * u * sizeof *c.dc);
+        for (int i = l->in_steps - 1; i >= 0; i--)
+            step_backward(&c, recurrence_time(&c.s, i), din, side > 0);
+        recurrence_gradient(&c.s, in, c.s.in, c.gates, 4 * u, 4 * u, grad, 4 * u, false);
+        recurrence_gradient(&c.s, c.s.outputs, u, c.gates, 4 * u, 4 * u, grad + c.s.in * 4 * u, 4 * u, true);
+        recurrence_bias(&c.s, c.gates, 4 * u, 4 * u, grad + (c.s.in + u) * 4 * u);
+    }
+}
+
+static int tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
+{
+    static const char *const names[2][3] = {{"kernel", "recurrent_kernel", "bias"}, {"backward_kernel", "backward_recurrent_kernel", "backward_bias"}};
+    size_t u = (size_t)l->units, k = (size_t)l->in_width;
+    for (int side = 0; side < sides(l); side++) {
+        size_t at = (size_t)side * side_weights(l);
+        out[3 * side] = (struct tensor){names[side][0], at, {l->in_width, 4 * l->units}, 2};
+        out[3 * side + 1] = (struct tensor){names[side][1], at + k * 4 * u, {l->units, 4 * l->units}, 2};
+        out[3 * side + 2] = (struct tensor){names[side][2], at + (k + u) * 4 * u, {4 * l->units}, 1};
+    }
+    return 3 * sides(l);
+}
+
+const struct layer_kind ENGINE(layer_lstm) = {.name = "lstm", .shape = shape, .length = length, .init = init, .pack = pack,
+                                              .forward = forward, .backward = backward, .tensors = tensors};

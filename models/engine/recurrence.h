@@ -1,0 +1,130 @@
+/* What LSTM and GRU have in common: the order of steps in one direction, rows with a state before a step, products over all steps.
+ *
+ * outputs (steps, n, units) keeps the state after every step. A reversed direction begins at the last real step of each row: with masking, rows join as
+ * the steps go down, and what lies where a state before their first would be is zeroed. */
+#ifndef MODELS_RECURRENCE_H
+#define MODELS_RECURRENCE_H
+
+#include "models/engine/columns.h"
+#include "models/engine.h"
+#include "models/engine/tile.h"
+
+#if defined(ENGINE_AVX512)
+enum { CELL_ROWS = 4 };
+#else
+enum { CELL_ROWS = 1 };
+#endif
+
+struct recurrence {
+    const struct layer *l;
+    const struct leaf *leaf;
+    bool reversed;
+    size_t in, units, rows; /* rows: the leaf's */
+    float *outputs;
+};
+
+/* The i-th step of this direction. */
+INLINE int recurrence_time(const struct recurrence *s, int i)
+{
+    return s->reversed ? s->l->in_steps - 1 - i : i;
+}
+
+/* The step whose state step t begins with; -1: none. */
+INLINE int recurrence_before(const struct recurrence *s, int t)
+{
+    return s->reversed ? (t + 1 < s->l->in_steps ? t + 1 : -1) : t - 1;
+}
+
+/* Rows of step t that have a state before it. */
+static inline int recurrence_rows_before(const struct recurrence *s, int t)
+{
+    int before = recurrence_before(s, t);
+    return before < 0 ? 0 : leaf_rows_in(s->leaf, s->l, s->reversed ? before : t);
+}
+
+/* Zeros x (steps, n, units) where rows of step t would find a state before it, and have none. */
+static inline void recurrence_clear(const struct recurrence *s, int t, float *x)
+{
+    int before = recurrence_before(s, t), from = recurrence_rows_before(s, t), to = leaf_rows_in(s->leaf, s->l, t);
+    if (before >= 0 && from < to)
+        memset(x + ((size_t)before * s->rows + (size_t)from) * s->units, 0, (size_t)(to - from) * s->units * sizeof *x);
+}
+
+/* The last step of row i in this direction. */
+static inline int recurrence_last(const struct recurrence *s, int i)
+{
+    int t = s->l->in_steps - 1;
+    if (s->reversed)
+        return 0;
+    while (t > 0 && leaf_rows_in(s->leaf, s->l, t) <= i)
+        t--;
+    return t;
+}
+
+/* out (n, width of the layer): every row's last output, at `column`. */
+static inline void recurrence_out(const struct recurrence *s, float *out, size_t column)
+{
+    for (int i = 0; i < s->leaf->n; i++)
+        memcpy(out + (size_t)i * (size_t)s->l->width + column, s->outputs + ((size_t)recurrence_last(s, i) * s->rows + (size_t)i) * s->units,
+               s->units * sizeof *out);
+}
+
+/* c (width, n) += sum over steps of x^T dz; x (steps, rows, width); dz (steps, rows, n), rows dz_row apart; c's rows c_row apart.
+ * before: x of the step before instead. */
+static inline void recurrence_gradient(const struct recurrence *s, const float *x, size_t width, const float *dz, size_t dz_row, size_t n, float *c,
+                                       size_t c_row, bool before)
+{
+    struct gemm g = {.m = (int)width, .n = (int)n, .a_row = 1, .a_col = width, .b_row = dz_row, .c = c, .c_row = c_row, .add = true};
+    int steps = s->l->in_steps;
+    if (!s->leaf->active) { /* all at once */
+        size_t one = before ? s->rows : 0;
+        g.k = (before ? steps - 1 : steps) * (int)s->rows;
+        g.a = x + (s->reversed ? one * width : 0);
+        g.b = dz + (s->reversed ? 0 : one * dz_row);
+        ENGINE(gemm)(&g);
+        return;
+    }
+    for (int t = 0; t < steps; t++) {
+        int from = before ? recurrence_before(s, t) : t;
+        g.k = before ? recurrence_rows_before(s, t) : leaf_rows_in(s->leaf, s->l, t);
+        g.a = x + (size_t)(from < 0 ? 0 : from) * s->rows * width;
+        g.b = dz + (size_t)t * s->rows * dz_row;
+        ENGINE(gemm)(&g);
+    }
+}
+
+/* y (n) += all dz (steps, rows, n), rows dz_row apart. */
+static inline void recurrence_bias(const struct recurrence *s, const float *dz, size_t dz_row, size_t n, float *y)
+{
+    int steps = s->leaf->active ? s->l->in_steps : 1;
+    for (int t = 0; t < steps; t++)
+        columns_add(y, dz + (size_t)t * s->rows * dz_row, dz_row,
+                    s->leaf->active ? (size_t)leaf_rows_in(s->leaf, s->l, t) : (size_t)s->l->in_steps * s->rows, n);
+}
+
+/* Units of a block of 16 that begins at unit j. */
+INLINE int recurrence_units(const struct recurrence *s, size_t j)
+{
+    return columns_of_strip(s->units, j);
+}
+
+INLINE lanes recurrence_gate(const struct layer *l, lanes x)
+{
+    if (!l->hard_sigmoid)
+        return lanes_sigmoid(x);
+    return lanes_max(lanes_set(0), lanes_min(lanes_set(1), lanes_fma(x, lanes_set(0.2f), lanes_set(0.5f))));
+}
+
+/* Derivative of a gate that gave y. */
+INLINE lanes recurrence_gate_slope(const struct layer *l, lanes y)
+{
+    return l->hard_sigmoid ? lanes_within(y, lanes_set(0.2f)) : lanes_mul(y, lanes_sub(lanes_set(1), y));
+}
+
+/* 1 - y^2, the derivative of a tanh that gave y. */
+INLINE lanes recurrence_tanh_slope(lanes y)
+{
+    return lanes_sub(lanes_set(1), lanes_mul(y, y));
+}
+
+#endif

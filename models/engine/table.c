@@ -1,0 +1,39 @@
+#include "models/engine.h"
+#include "models/engine/lanes.h"
+
+#define EACH(name)                                                    \
+    static void name##_each(float *x, size_t n)                       \
+    {                                                                 \
+        size_t i = 0;                                                 \
+        for (; i + LANES <= n; i += LANES)                            \
+            lanes_store(x + i, lanes_##name(lanes_load(x + i)));      \
+        if (i < n) {                                                  \
+            int rest = (int)(n - i);                                  \
+            lanes_store_n(x + i, lanes_##name(lanes_load_n(x + i, rest)), rest); \
+        }                                                             \
+    }
+EACH(exp)
+EACH(tanh)
+EACH(sigmoid)
+
+const struct engine ENGINE(engine) = {
+    .name = ENGINE_NAME,
+    .gemm = ENGINE(gemm),
+    .exp = exp_each,
+    .tanh = tanh_each,
+    .sigmoid = sigmoid_each,
+    .layers =
+        {
+            [LAYER_INPUT] = &ENGINE(layer_input),
+            [LAYER_DENSE] = &ENGINE(layer_dense),
+            [LAYER_ACTIVATION] = &ENGINE(layer_activation),
+            [LAYER_CONV1D] = &ENGINE(layer_conv1d),
+            [LAYER_POOLING] = &ENGINE(layer_pooling),
+            [LAYER_BATCH_NORM] = &ENGINE(layer_batch_norm),
+            [LAYER_DROPOUT] = &ENGINE(layer_dropout),
+            [LAYER_LSTM] = &ENGINE(layer_lstm),
+            [LAYER_GRU] = &ENGINE(layer_gru),
+            [LAYER_FLATTEN] = &ENGINE(layer_flatten),
+        },
+    .batch_norm = &ENGINE(batch_norm),
+};
