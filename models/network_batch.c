@@ -21,7 +21,8 @@ static float *leaf_cache(const struct network *net, const struct run *r, int lay
 
 struct deal { /* of a batch's leaves */
     int first, count, n_leaves;
-    bool stop;
+    struct gang *gang;
+    bool stop; /* asked before, where some rank has no leaf */
 };
 
 /* Own leaf i's place in slots of `stride` floats, and what it completes there: n floats of each slot. */
@@ -204,7 +205,7 @@ static void leaf_loss(const struct network *net, struct run *r, const struct bat
     float *logits = leaf_out(net, r, net->n_layers - 1, leaf), *dlogits = r->dout + (size_t)leaf * LEAF_ROWS * r->widest;
     const struct leaf *f = &r->leaves[leaf];
     extra[EXTRA_LOSS] = extra[EXTRA_HITS] = 0;
-    extra[EXTRA_STOP] = d->stop;
+    extra[EXTRA_STOP] = d->stop || d->gang->stop(d->gang);
     for (int row = 0; row < f->n; row++) {
         float *p = logits + (size_t)row * (size_t)k, *dp = dlogits + (size_t)row * (size_t)k;
         int y = b->rows->y[f->samples[row]], best = 0;
@@ -221,7 +222,7 @@ static void leaf_loss(const struct network *net, struct run *r, const struct bat
 
 /* --- leaf after leaf --- */
 
-static void leaf_after_leaf(const struct network *net, struct run *r, const float *weights, const struct batch *b, const struct deal *d, struct gang *g)
+static void leaf_after_leaf(const struct network *net, struct run *r, const float *weights, const struct batch *b, const struct deal *d)
 {
     for (int i = 0; i < d->count; i++) {
         load_training(net, r, b, d->first + i, 0);
@@ -232,7 +233,6 @@ static void leaf_after_leaf(const struct network *net, struct run *r, const floa
             layer_backward(net, r, d, layer, i, 0);
             swap_deltas(r);
         }
-        gang_look(g);
     }
 }
 
@@ -331,16 +331,16 @@ static enum status layer_after_layer(const struct network *net, struct run *r, c
 enum status network_batch(const struct network *net, struct run *r, const float *weights, float *stats, const struct batch *b, struct gang *g,
                           float *total, struct error *e)
 {
-    struct deal d = {.n_leaves = gang_leaves(b->n), .stop = g->stop(g)};
+    struct deal d = {.n_leaves = gang_leaves(b->n), .gang = g};
     d.first = gang_first(d.n_leaves, g->rank, g->size);
     d.count = gang_first(d.n_leaves, g->rank + 1, g->size) - d.first;
     if (d.n_leaves < g->size) /* a rank without a leaf has no slab to put its flag in */
-        TRY(gang_any(g, d.stop, &d.stop, e));
+        TRY(gang_any(g, g->stop(g), &d.stop, e));
     pack(net, r, weights);
     if (net->n_stats)
         TRY(layer_after_layer(net, r, weights, stats, b, &d, g, e));
     else
-        leaf_after_leaf(net, r, weights, b, &d, g);
+        leaf_after_leaf(net, r, weights, b, &d);
     return g->sum(g, r->grad, total, width_of(net), d.n_leaves, e);
 }
 

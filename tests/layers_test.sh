@@ -7,10 +7,10 @@ rooms=(base flows models sweep storage mpi cli)
 for i in "${!rooms[@]}"; do
     room=${rooms[$i]}
     for above in "${rooms[@]:$((i + 1))}"; do
-        found=$(grep -nE "#include \"$above/" "$room"/*.[ch] 2>/dev/null) && say "$room/ includes $above/, a room above it:
+        found=$(grep -nE "#include \"$above/" "$room" -r --include="*.[ch]" 2>/dev/null) && say "$room/ includes $above/, a room above it:
 $found"
     done
-    found=$(grep -nE '#include "' "$room"/*.[ch] 2>/dev/null | grep -vE '#include "(base|flows|models|sweep|storage|mpi|cli)/[a-z0-9_]+\.h"|schema_sql\.h|slurm_template\.h') &&
+    found=$(grep -nE '#include "' "$room" -r --include="*.[ch]" 2>/dev/null | grep -vE '#include "(base|flows|models|models/engine|sweep|storage|mpi|cli)/[a-z0-9_]+\.h"|schema_sql\.h|slurm_template\.h') &&
         say "includes name their room, as in #include \"base/status.h\":
 $found"
 done

@@ -158,7 +158,7 @@ static void same_after_stops(const struct model_kind *kind)
     struct outcome whole = {.kind = kind};
     struct gang alone = gang_alone(NULL, NULL);
     fit(&alone, &whole);
-    int looks = gang_leaves(toy.rows.n), last = 4 * 2 + 3 * looks; /* two batches an epoch, four epochs, each looked up from while the stop rows are predicted */
+    int looks = gang_leaves(toy.rows.n), last = 4 * looks + 3 * looks; /* four epochs; it looks up at every leaf, also of the stop rows between them */
     for (int call = 0; call <= last; call++) {
         struct outcome o = {.kind = kind};
         bool stopped;
