@@ -271,12 +271,37 @@ const struct value *params_get(const struct params *p, const char *name)
     return at < 0 ? NULL : &p->entries[at].value;
 }
 
+static char *name_in(const char *group, const char *name, size_t n)
+{
+    return group ? memory_format("%s.%.*s", group, (int)n, name) : memory_format("%.*s", (int)n, name);
+}
+
+/* A condition on what is itself inactive does not hold. */
+static bool is_active(const struct params *p, const char *group, const char *when)
+{
+    if (!when)
+        return true;
+    size_t n = strcspn(when, "!=");
+    bool negated = when[n] == '!';
+    char *name = name_in(group, when, n);
+    const struct value *v = params_get(p, name);
+    struct buffer text = {0};
+    if (v)
+        value_print(v, &text);
+    bool listed = v && word_listed(when + n + negated + 1, text.data);
+    buffer_fini(&text);
+    free(name);
+    return v && listed != negated;
+}
+
 void params_complete(struct params *p, const char *group, const struct param *table)
 {
     for (; table && table->name; table++) {
-        char *name = group ? memory_format("%s.%s", group, table->name) : memory_text(table->name);
+        char *name = name_in(group, table->name, strlen(table->name));
         struct value v;
-        if (table->fallback && !params_get(p, name) && value_from_json(table->fallback, &v, NULL) == STATUS_OK) {
+        if (!is_active(p, group, table->when))
+            params_remove(p, name);
+        else if (table->fallback && !params_get(p, name) && value_from_json(table->fallback, &v, NULL) == STATUS_OK) {
             enum status s = param_check(table, &v, NULL);
             assert(s == STATUS_OK);
             (void)s;

@@ -23,7 +23,8 @@ enum {
     PARAM_LIST = 64,  /* a list of what the other bits say, with at least one item */
     PARAM_OPEN = 128, /* low itself is excluded (numbers above zero) */
     PARAM_LONE = 512, /* with PARAM_LIST: a single item may stand without brackets, and becomes a list of one */
-    PARAM_UNKEYED = 256 /* random numbers do not depend on it (a forest's n_estimators) */
+    PARAM_UNKEYED = 256, /* random numbers do not depend on it (a forest's n_estimators) */
+    PARAM_LATER = 1024 /* younger than studies that people keep: at its default it does not count for identity, so theirs stay as they were */
 };
 
 struct param {
@@ -33,6 +34,7 @@ struct param {
     const char *words;    /* "adam|sgd" for PARAM_WORD */
     const char *fallback; /* default as JSON, or NULL: absent unless given */
     const char *help;     /* one line: what it does, its unit */
+    const char *when;     /* "optimizer=adam|adamw" or "warmup_epochs!=0", by an entry that stands before: otherwise inactive. NULL: always active */
 };
 
 /* Checks v against p and normalizes it (whole numbers to REAL where only REAL is accepted; the word "none" to VALUE_NONE).
@@ -61,7 +63,7 @@ struct params params_copy(const struct params *p);
 void params_set(struct params *p, const char *name, const struct value *v);
 void params_remove(struct params *p, const char *name);
 const struct value *params_get(const struct params *p, const char *name); /* NULL where absent */
-/* Sets what is absent of a table, with "group." before each name (group NULL: none). */
+/* Sets what is absent of a table and removes what is inactive (struct param's `when`), with "group." before each name (group NULL: none). */
 void params_complete(struct params *p, const char *group, const struct param *table);
 
 bool params_bool(const struct params *p, const char *name);

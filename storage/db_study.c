@@ -199,7 +199,7 @@ static enum status put_task(struct db *d, const struct config *c, const struct t
 
 static enum status put_param(struct db *d, int64_t configuration, const struct params_entry *p, struct error *e)
 {
-    static const char text[] = "INSERT INTO configuration_param VALUES (?, ?, ?)";
+    static const char text[] = "INSERT OR IGNORE INTO configuration_param VALUES (?, ?, ?)";
     struct buffer list = {0};
     enum status s;
     switch (p->value.kind) {
@@ -221,21 +221,34 @@ static enum status put_param(struct db *d, int64_t configuration, const struct p
     }
 }
 
+/* Those that are not there yet: all of a new configuration; of an old one those that are younger than it, with the defaults that they have always had. */
+static enum status put_params(struct db *d, int64_t configuration, const struct params *p, bool *added, struct error *e)
+{
+    int64_t there;
+    bool found;
+    TRY(sql_int(d, &there, &found, e, "SELECT count(*) FROM configuration_param WHERE configuration = ?", "i", configuration));
+    if (there == p->n)
+        return STATUS_OK;
+    *added = true;
+    struct buffer json = {0};
+    params_to_json(p, &json);
+    enum status s = sql_run(d, e, "UPDATE configuration SET params = ? WHERE id = ?", "ti", json.data, configuration);
+    buffer_fini(&json);
+    for (int i = 0; s == STATUS_OK && i < p->n; i++)
+        s = put_param(d, configuration, &p->entries[i], e);
+    return s;
+}
+
 static enum status put_configuration(struct db *d, const struct plan_configuration *c, int64_t *id, bool *added, struct error *e)
 {
     bool found;
     TRY(sql_int(d, id, &found, e, "SELECT id FROM configuration WHERE hash = ?", "t", c->hash));
-    *added |= !found;
-    if (found)
-        return STATUS_OK;
-    struct buffer params = {0};
-    params_to_json(&c->params, &params);
-    enum status s = sql_run(d, e, "INSERT INTO configuration (hash, model, params) VALUES (?, ?, ?)", "ttt", c->hash, c->kind->name, params.data);
-    buffer_fini(&params);
-    *id = sql_last_id(d);
-    for (int i = 0; s == STATUS_OK && i < c->params.n; i++)
-        s = put_param(d, *id, &c->params.entries[i], e);
-    return s;
+    if (!found) {
+        TRY(sql_run(d, e, "INSERT INTO configuration (hash, model, params) VALUES (?, ?, '{}')", "tt", c->hash, c->kind->name));
+        *id = sql_last_id(d);
+        *added = true; /* of a model without parameters too */
+    }
+    return put_params(d, *id, &c->params, added, e);
 }
 
 static enum status put_trials(struct db *d, const struct plan *p, const int64_t *configurations, const int64_t *tasks, struct error *e)

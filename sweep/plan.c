@@ -34,19 +34,49 @@ static void identity_text(const struct params *p, const struct task_spec *task, 
     buffer_puts(out, "}");
 }
 
+static void remove_later(struct params *p, const char *group, const struct param *table)
+{
+    for (; table && table->name; table++) {
+        char *name = memory_format("%s.%s", group, table->name);
+        const struct value *v = table->accepts & PARAM_LATER ? params_get(p, name) : NULL;
+        struct value fallback;
+        if (v && value_from_json(table->fallback, &fallback, NULL) == STATUS_OK) {
+            param_check(table, &fallback, NULL);
+            if (value_equal(v, &fallback))
+                params_remove(p, name);
+            value_fini(&fallback);
+        }
+        free(name);
+    }
+}
+
+/* What counts for identity. The caller frees it. */
+static struct params counted(const struct params *p)
+{
+    const struct model_kind *kind = model_find(params_text(p, "model"));
+    struct params copy = params_copy(p);
+    remove_later(&copy, kind->name, kind->params);
+    remove_later(&copy, "train", kind->by_epochs ? train_params : NULL);
+    return copy;
+}
+
 static void hash_params(const struct params *p, char hex[HASH_HEX])
 {
     struct buffer text = {0};
-    params_to_json(p, &text);
+    struct params those = counted(p);
+    params_to_json(&those, &text);
     hash_bytes(text.data, text.size, hex);
+    params_fini(&those);
     buffer_fini(&text);
 }
 
 static void hash_identity(const struct params *p, const struct task_spec *task, int fold, int repeat, char hex[HASH_HEX])
 {
     struct buffer text = {0};
-    identity_text(p, task, fold, repeat, &text);
+    struct params those = counted(p);
+    identity_text(&those, task, fold, repeat, &text);
     hash_bytes(text.data, text.size, hex);
+    params_fini(&those);
     buffer_fini(&text);
 }
 

@@ -2,7 +2,8 @@
  *
  * A dimension is one parameter (qualified: "train.learning_rate", "cnn_lstm.units") with choices, a range, or one value (a constant).
  * A point is a complete set of the parameters active for its model: "model", "channels", the model's own group, and
- * "train.*" for models that train by epochs. Inactive ones are left out, so points that differ only there are one. */
+ * "train.*" for models that train by epochs. Inactive ones, also those that an optimizer or schedule has no use for (struct param's `when`),
+ * are left out, so points that differ only there are one. */
 #ifndef SWEEP_SPACE_H
 #define SWEEP_SPACE_H
 
