@@ -90,7 +90,7 @@ struct model_kind {
 extern const struct model_kind *const model_kinds[]; /* ends with NULL */
 const struct model_kind *model_find(const char *name);
 
-/* The group `train`, shared by models that train by epochs (models/train.c). */
+/* The group `train`, shared by models that train by epochs (models/train_params.c). */
 extern const struct param train_params[];
 
 #endif

@@ -9,34 +9,17 @@
 #include "models/metrics.h"
 #include "models/optimizer.h"
 #include "models/safetensors.h"
+#include "models/schedule.h"
 #include "models/shard.h"
-
-const struct param train_params[] = {
-    {"learning_rate", PARAM_REAL | PARAM_OPEN, 0, 100, NULL, "0.001", "size of a step"},
-    {"batch_size", PARAM_INT, 1, 65536, NULL, "64", "rows a step is computed from"},
-    {"epochs", PARAM_INT, 1, 100000, NULL, "20", "passes over the training rows, at most"},
-    {"optimizer", PARAM_WORD, 0, 0, "adam|sgd", "\"adam\"", "how weights move"},
-    {"momentum", PARAM_REAL, 0, 0.9999999, NULL, "0.0", "of sgd"},
-    {"beta_1", PARAM_REAL, 0, 0.9999999, NULL, "0.9", "of adam: decay of the mean"},
-    {"beta_2", PARAM_REAL, 0, 0.9999999, NULL, "0.999", "of adam: decay of the variance"},
-    {"epsilon", PARAM_REAL | PARAM_OPEN, 0, 1, NULL, "1e-7",
-     "of adam: beside the root of the corrected variance"},
-    {"patience", PARAM_INT, 0, 100000, NULL, "5",
-     "epochs without a better one before training ends, the best restored; 0: off"},
-    {"monitor", PARAM_WORD | PARAM_NONE, 0, 0,
-     "accuracy|balanced_accuracy|macro_precision|macro_recall|macro_f1|weighted_precision|weighted_recall|"
-     "weighted_f1|log_loss|top3_accuracy|top5_"
-     "accuracy",
-     "\"none\"", "metric on the stop rows that patience watches; none: study.metric"},
-    {"class_weight", PARAM_WORD | PARAM_NONE, 0, 0, "balanced", "\"none\"", "balanced: classes weigh alike"},
-    {0},
-};
 
 struct trainer {
     struct model model;
     struct network net;
     struct run *run, *predict;
     struct slab slab;
+    struct optimizer optimizer; /* these two: while training */
+    struct schedule schedule;
+    struct plateau plateau;
     /* One piece each: what moves, what it was when the epoch began, the best. Weights, then moving statistics, then moments. */
     float *live, *start, *best, *total;
     int32_t *order;        /* (training rows) of an epoch */
@@ -91,7 +74,13 @@ static void cut(struct trainer *t, const struct model_spec *spec)
 static enum status allocate(struct trainer *t, const struct model_spec *spec, struct error *e)
 {
     t->n_kept = t->net.n_weights + t->net.n_stats;
-    t->n_live = t->n_kept + (spec ? 2 * t->net.n_weights : 0);
+    t->n_live = t->n_kept;
+    if (spec) {
+        t->optimizer = optimizer_of(spec->params);
+        t->schedule = schedule_of(spec->params, spec->train->n);
+        t->plateau = plateau_start(&t->schedule);
+        t->n_live += (size_t)optimizer_moments(&t->optimizer) * t->net.n_weights;
+    }
     cut(t, spec);
     TRY(slab_new(&t->slab, "a network's weights", e));
     cut(t, spec);
@@ -170,6 +159,7 @@ void train_free(struct model *m)
 enum status train_check(network_build *build, const struct params *p, const struct model_shape *shape,
                         struct error *e)
 {
+    TRY(train_params_check(p, e));
     struct network *net = memory_new(sizeof *net);
     enum status s = build(net, p, shape, shape->has_signed_size ? 0 : -1, e);
     free(net);
@@ -179,11 +169,12 @@ enum status train_check(network_build *build, const struct params *p, const stru
 uint64_t train_bytes(network_build *build, const struct params *p, const struct model_shape *shape)
 {
     struct network *net = memory_new(sizeof *net);
-    uint64_t bytes = 0;
+    struct optimizer o = optimizer_of(p);
+    uint64_t bytes = 0, moments = (uint64_t)optimizer_moments(&o);
     int leaves = batch_leaves(p, shape->train_rows);
     if (build(net, p, shape, shape->has_signed_size ? 0 : -1, NULL) == STATUS_OK)
-        /* eight pieces of a trainer and a checkpoint's four, twice while it is sent */
-        bytes = 4 * (16 * net->n_weights + (uint64_t)shape->train_rows) + run_bytes(net, leaves, true) + run_bytes(net, 1, false);
+        /* weights four times in a trainer and twice in a checkpoint, which is there twice while it is sent, moments twice and once */
+        bytes = 4 * ((8 + 4 * moments) * net->n_weights + (uint64_t)shape->train_rows) + run_bytes(net, leaves, true) + run_bytes(net, 1, false);
     free(net);
     return bytes;
 }
@@ -204,10 +195,8 @@ double train_flops(network_build *build, const struct params *p, const struct mo
 static enum status batches(struct trainer *t, const struct model_spec *spec, struct gang *g, struct batch *b,
                            double *loss, double *hits, bool *stopped, struct error *e)
 {
-    struct optimizer o = optimizer_of(spec->params);
     int size = (int)params_int(spec->params, "train.batch_size"), n = spec->train->n;
     size_t w = t->net.n_weights;
-    float *m = t->live + t->n_kept, *v = m + w;
     for (int at = 0; at < n && !*stopped; at += size) {
         b->samples = t->order + at;
         b->row = t->at_hand.row ? t->at_hand.row + at : NULL;
@@ -216,8 +205,10 @@ static enum status batches(struct trainer *t, const struct model_spec *spec, str
         *stopped = t->total[w + EXTRA_STOP] > 0;
         *loss += (double)t->total[w + EXTRA_LOSS];
         *hits += (double)t->total[w + EXTRA_HITS];
-        if (!*stopped)
-            optimizer_step(&o, ++t->step, t->live, t->total, m, v, w);
+        if (*stopped)
+            continue;
+        double rate = schedule_rate(&t->schedule, &t->plateau, t->step);
+        optimizer_step(&t->optimizer, rate, ++t->step, t->live, t->total, t->live + t->n_kept, w);
     }
     return STATUS_OK;
 }
@@ -312,6 +303,8 @@ enum status train_step(struct model *m, const struct model_spec *spec, struct ga
     if (!isfinite(progress->train_loss) || !all_finite(t->live, t->n_kept))
         return diverged(t, e);
     TRY(evaluate(t, spec, g, progress, &watched, e));
+    if (t->schedule.kind == SCHEDULE_PLATEAU)
+        plateau_epoch(&t->schedule, &t->plateau, t->epoch, watched);
     early_stopping(t, spec, watched);
     progress->done = t->done;
     return STATUS_OK;
@@ -328,6 +321,29 @@ enum status train_predict(const struct model *m, const struct features *x, const
 
 /* --- state and file --- */
 
+/* Of what a schedule remembers there is nothing in the state where it remembers nothing: so it was before there were schedules. */
+static void plateau_write(const struct trainer *t, struct buffer *out)
+{
+    if (t->schedule.kind != SCHEDULE_PLATEAU)
+        return;
+    buffer_put_f64(out, t->plateau.rate);
+    buffer_put_f64(out, t->plateau.best);
+    buffer_put_i32(out, t->plateau.wait);
+    buffer_put_i32(out, t->plateau.cooldown);
+}
+
+static bool plateau_read(struct trainer *t, struct reader *r)
+{
+    if (t->schedule.kind != SCHEDULE_PLATEAU)
+        return true;
+    struct plateau *p = &t->plateau;
+    p->rate = reader_f64(r);
+    p->best = reader_f64(r);
+    p->wait = reader_i32(r);
+    p->cooldown = reader_i32(r);
+    return !r->failed && p->rate >= 0 && p->rate <= t->schedule.rate && !isnan(p->best) && p->wait >= 0 && p->cooldown >= 0;
+}
+
 void train_state_write(const struct model *m, struct buffer *out)
 {
     const struct trainer *t = (const struct trainer *)m;
@@ -338,6 +354,14 @@ void train_state_write(const struct model *m, struct buffer *out)
     buffer_put_f64(out, t->best_metric);
     buffer_put_bytes(out, t->live, t->n_live * sizeof *t->live);
     buffer_put_bytes(out, t->best, t->n_kept * sizeof *t->best);
+    plateau_write(t, out);
+}
+
+/* sgd once kept two moments, whatever it needed: what is behind its own says nothing. */
+static bool live_fits(const struct trainer *t, size_t bytes)
+{
+    size_t two_moments = (t->n_kept + 2 * t->net.n_weights) * sizeof *t->live;
+    return bytes == t->n_live * sizeof *t->live || (t->optimizer.kind == OPTIMIZER_SGD && bytes == two_moments);
 }
 
 enum status train_state_read(struct model *m, const void *bytes, size_t n, struct error *e)
@@ -351,11 +375,11 @@ enum status train_state_read(struct model *m, const void *bytes, size_t n, struc
     t->step = (int64_t)reader_u64(&r);
     t->best_metric = reader_f64(&r);
     const void *live = reader_bytes(&r, &n_live), *best = reader_bytes(&r, &n_best);
-    bool sound = !r.failed && r.at == r.end && t->epoch >= 0 && t->step >= 0 && t->best_epoch >= 0 &&
+    bool sound = plateau_read(t, &r) && !r.failed && r.at == r.end && t->epoch >= 0 && t->step >= 0 && t->best_epoch >= 0 &&
                  t->best_epoch <= t->epoch;
-    if (!sound || n_live != t->n_live * sizeof *t->live || n_best != t->n_kept * sizeof *t->best)
+    if (!sound || !live_fits(t, n_live) || n_best != t->n_kept * sizeof *t->best)
         return error_set(e, STATUS_DATA, "a checkpoint of another network, or a damaged one");
-    memcpy(t->live, live, n_live);
+    memcpy(t->live, live, t->n_live * sizeof *t->live);
     memcpy(t->best, best, n_best);
     return STATUS_OK;
 }

@@ -10,6 +10,9 @@
 /* What a kind of network adds: its layers. STATUS_CONFIG where they cannot work with this shape. */
 typedef enum status network_build(struct network *net, const struct params *p, const struct model_shape *shape, int token_channel, struct error *e);
 
+/* STATUS_CONFIG, in words, where values of "train.*" do not go together (models/train_params.c). */
+enum status train_params_check(const struct params *p, struct error *e);
+
 /* Functions of struct model_kind, for a kind with this build. */
 enum status train_check(network_build *build, const struct params *p, const struct model_shape *shape, struct error *e);
 uint64_t train_bytes(network_build *build, const struct params *p, const struct model_shape *shape);

@@ -54,11 +54,11 @@ struct learner {
 static void learn(struct gang *g, void *context)
 {
     struct learner *l = context;
-    const struct optimizer adam = {OPTIMIZER_ADAM, 0.01, 0, 0.9, 0.999, 1e-7};
+    const struct optimizer adam = {.kind = OPTIMIZER_ADAM, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7};
     size_t n = l->net->n_weights;
     struct run *r = NULL, *predict = NULL;
     struct error e;
-    float *m = memory_new(n * sizeof *m), *v = memory_new(n * sizeof *v), *total = memory_new((n + EXTRA_COUNT) * sizeof *total);
+    float *moments = memory_new(2 * n * sizeof *moments), *total = memory_new((n + EXTRA_COUNT) * sizeof *total);
     int32_t samples[TOY_ROWS];
     struct batch b = {.features = &toy.x, .rows = &toy.rows, .samples = samples, .n = TOY_ROWS, .key = 1};
     run_new(&r, l->net, 4, true, &e);
@@ -74,12 +74,11 @@ static void learn(struct gang *g, void *context)
     for (int s = 0; s < STEPS; s++) {
         network_batch(l->net, r, l->weights, l->stats, &b, g, total, &e);
         l->losses[s] = total[n + EXTRA_LOSS] / TOY_ROWS;
-        optimizer_step(&adam, s + 1, l->weights, total, m, v, n);
+        optimizer_step(&adam, 0.01, s + 1, l->weights, total, moments, n);
     }
     run_free(r);
     run_free(predict);
-    free(m);
-    free(v);
+    free(moments);
     free(total);
 }
 

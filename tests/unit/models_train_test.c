@@ -179,6 +179,29 @@ static void test_stops(void)
     end();
 }
 
+/* All moments there can be, and the rate of a plateau that falls while it is watched. */
+static void set_plateau(void)
+{
+    set("train.optimizer", "\"rmsprop\"");
+    set("train.momentum", "0.9");
+    set("train.centered", "true");
+    set("train.weight_decay", "0.1");
+    set("train.global_clipnorm", "0.5");
+    set("train.schedule", "\"reduce_on_plateau\"");
+    set("train.warmup_epochs", "1");
+    set("train.plateau_patience", "1");
+    set("train.plateau_min_delta", "0.9"); /* accuracy: no epoch but the first is that much better */
+    params_complete(&params, "train", train_params);
+}
+
+static void test_stops_on_plateau(void)
+{
+    begin("[\"signed_size\"]");
+    set_plateau();
+    same_after_stops(&model_dnn);
+    end();
+}
+
 static bool only_rank_0(struct gang *g)
 {
     return g->rank == 0;
@@ -401,6 +424,10 @@ static void test_invalid_points(void)
     shape.clip = 1500;
     shape.has_signed_size = false;
     refused(&model_cnn_lstm, &shape, "signed_size");
+    set("train.optimizer", "\"sgd\"");
+    set("train.nesterov", "true");
+    refused(&model_dnn, &shape, "train.momentum above 0");
+    set("train.nesterov", "false");
     set("dnn.embedding", "8");
     refused(&model_dnn, &shape, "signed_size");
     shape.has_signed_size = true;
@@ -413,6 +440,7 @@ static void test_invalid_points(void)
 }
 
 UNIT_MAIN({"same bits on 1 to 5 ranks", test_ranks}, {"same bits after a stop at any batch", test_stops},
+          {"same bits after a stop, rate on a plateau", test_stops_on_plateau},
           {"a stop told to a rank without leaves", test_stop_without_leaf}, {"rows stand alone", test_rows},
           {"early stopping", test_early_stopping}, {"new rows are told apart", test_learns},
           {"divergence is an error", test_diverged}, {"weighted loss", test_weighted_loss},
