@@ -199,6 +199,10 @@ static void test_stops_on_plateau(void)
     begin("[\"signed_size\"]");
     set_plateau();
     same_after_stops(&model_dnn);
+    set("train.plateau_cooldown", "2");
+    same_after_stops(&model_dnn);
+    set("train.plateau_patience", "2");
+    same_after_stops(&model_dnn);
     end();
 }
 
