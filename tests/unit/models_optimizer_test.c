@@ -53,12 +53,12 @@ static void settle(const char *settings)
 
 static void make_dnn(struct network *net, const struct toy *toy)
 {
-    network_init(net, TOY_STEPS, 1, 0, toy->x.clip, 0);
-    network_add(net, (struct layer){.kind = &layer_dense, .width = 16});
-    network_add(net, (struct layer){.kind = &layer_activation, .activation = 'r'});
-    network_add(net, (struct layer){.kind = &layer_dense, .width = 9});
-    network_add(net, (struct layer){.kind = &layer_activation, .activation = 'r'});
-    network_add(net, (struct layer){.kind = &layer_dense, .width = TOY_CLASSES});
+    network_init(net, &(struct network_input){.steps = TOY_STEPS, .n_channels = 1, .clip = toy->x.clip, .flat = true});
+    network_add(net, (struct layer){.type = LAYER_DENSE, .width = 16});
+    network_add(net, (struct layer){.type = LAYER_ACTIVATION, .activation = 'r'});
+    network_add(net, (struct layer){.type = LAYER_DENSE, .width = 9});
+    network_add(net, (struct layer){.type = LAYER_ACTIVATION, .activation = 'r'});
+    network_add(net, (struct layer){.type = LAYER_DENSE, .width = TOY_CLASSES});
 }
 
 struct course { /* what is watched and what comes of it */
