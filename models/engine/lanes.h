@@ -38,12 +38,13 @@ INLINE lanes lanes_scale(lanes x, lanes t)
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_slli_epi32(_mm512_castps_si512(t), 23)));
 }
 
-/* x where 0 < y < 1, or where 0 < y, else 0. */
+/* x where 0 < y < 1, where a = b, where 0 < y; else 0. */
 INLINE lanes lanes_within(lanes y, lanes x)
 {
     __mmask16 above = _mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_GT_OQ);
     return _mm512_maskz_mov_ps(_mm512_mask_cmp_ps_mask(above, y, _mm512_set1_ps(1), _CMP_LT_OQ), x);
 }
+INLINE lanes lanes_equal(lanes a, lanes b, lanes x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), x); }
 INLINE lanes lanes_positive(lanes y, lanes x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_GT_OQ), x); }
 
 #elif defined(ENGINE_AVX2)
@@ -92,6 +93,10 @@ INLINE __m256 lanes_within_half(__m256 y, __m256 x)
 INLINE lanes lanes_within(lanes a, lanes b) { return LANES_BOTH(lanes_within_half); }
 INLINE __m256 lanes_positive_half(__m256 y, __m256 x) { return _mm256_and_ps(x, _mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_GT_OQ)); }
 INLINE lanes lanes_positive(lanes a, lanes b) { return LANES_BOTH(lanes_positive_half); }
+INLINE lanes lanes_equal(lanes a, lanes b, lanes x)
+{
+    return (lanes){_mm256_and_ps(x.low, _mm256_cmp_ps(a.low, b.low, _CMP_EQ_OQ)), _mm256_and_ps(x.high, _mm256_cmp_ps(a.high, b.high, _CMP_EQ_OQ))};
+}
 #undef LANES_BOTH
 
 #else
@@ -129,6 +134,7 @@ INLINE float lanes_scale_one(float x, float t)
 }
 INLINE lanes lanes_scale(lanes a, lanes b) { LANES_EACH(lanes_scale_one(a.x[i], b.x[i])); }
 INLINE lanes lanes_within(lanes y, lanes x) { LANES_EACH(y.x[i] > 0 && y.x[i] < 1 ? x.x[i] : 0); }
+INLINE lanes lanes_equal(lanes a, lanes b, lanes x) { LANES_EACH(a.x[i] == b.x[i] ? x.x[i] : 0); }
 INLINE lanes lanes_positive(lanes y, lanes x) { LANES_EACH(y.x[i] > 0 ? x.x[i] : 0); }
 #undef LANES_EACH
 

@@ -283,20 +283,20 @@ static void step_backward(const struct gru *c, int t, float *din, bool add)
                                     .b = c->kernel_t, .c = din + first * c->s.in, .c_row = c->s.in, .add = add});
 }
 
-static void weight_gradients(const struct gru *c, float *grad)
+/* grad: of this direction's weights; steps from the i-th on. */
+static void weight_gradients(const struct gru *c, int i, int steps, float *grad)
 {
     size_t u = c->s.units;
-    const float *h = c->s.outputs;
     float *recurrent = grad + c->s.in * 3 * u, *bias = recurrent + u * 3 * u;
-    recurrence_gradient(&c->s, c->x, c->s.in, c->gates, 3 * u, 3 * u, grad, 3 * u, false);
-    recurrence_gradient(&c->s, h, u, c->gates, 3 * u, 2 * u, recurrent, 3 * u, true);
-    recurrence_bias(&c->s, c->gates, 3 * u, 3 * u, bias);
+    recurrence_gradient(&c->s, i, steps, c->x, c->s.in, c->gates, 3 * u, 3 * u, grad, 3 * u, false);
+    recurrence_gradient(&c->s, i, steps, c->s.outputs, u, c->gates, 3 * u, 2 * u, recurrent, 3 * u, true);
+    recurrence_bias(&c->s, i, steps, c->gates, 3 * u, 3 * u, bias);
     if (c->s.l->reset_after) {
-        recurrence_gradient(&c->s, h, u, c->inner, u, u, recurrent + 2 * u, 3 * u, true);
-        recurrence_bias(&c->s, c->gates, 3 * u, 2 * u, bias + 3 * u);
-        recurrence_bias(&c->s, c->inner, u, u, bias + 5 * u);
+        recurrence_gradient(&c->s, i, steps, c->s.outputs, u, c->inner, u, u, recurrent + 2 * u, 3 * u, true);
+        recurrence_bias(&c->s, i, steps, c->gates, 3 * u, 2 * u, bias + 3 * u);
+        recurrence_bias(&c->s, i, steps, c->inner, u, u, bias + 5 * u);
     } else {
-        recurrence_gradient(&c->s, c->inner, u, c->gates + 2 * u, 3 * u, u, recurrent + 2 * u, 3 * u, false);
+        recurrence_gradient(&c->s, i, steps, c->inner, u, c->gates + 2 * u, 3 * u, u, recurrent + 2 * u, 3 * u, false);
     }
 }
 
@@ -309,9 +309,11 @@ static void backward(const struct layer *l, const float *packed, const struct le
         size_t u = c.s.units, n = c.s.rows;
         for (size_t i = 0; i < n; i++)
             memcpy(c.dh + i * u, dout + i * (size_t)l->width + (size_t)side * u, u * sizeof *dout);
-        for (int i = l->in_steps - 1; i >= 0; i--)
+        for (int i = l->in_steps - 1; i >= 0; i--) {
             step_backward(&c, recurrence_time(&c.s, i), din, side > 0);
-        weight_gradients(&c, grad);
+            if (recurrence_due(&c.s, i))
+                weight_gradients(&c, i, recurrence_due(&c.s, i), grad);
+        }
     }
 }
 

@@ -189,17 +189,9 @@ static void step_backward(const struct lstm *c, int t, float *din, bool add)
 {
     int before = recurrence_before(&c->s, t), rows = leaf_rows_in(c->s.leaf, c->s.l, t);
     size_t u = c->s.units, first = (size_t)t * c->s.rows;
-    for (int i = 0; i < rows; i++) {
-        for (size_t j = 0; j < 4 * u; j += 16)
-            __builtin_prefetch(c->gates + (first + (size_t)i + 2) * 4 * u + j, 1);
-        for (size_t j = 0; j < u; j += LANES) {
-            __builtin_prefetch(c->tanhs + (first + (size_t)i + 2) * u + j);
-            if (before >= 0)
-                __builtin_prefetch(c->cells + ((size_t)before * c->s.rows + (size_t)i + 2) * u + j);
-        }
+    for (int i = 0; i < rows; i++)
         for (size_t j = 0; j < u; j += LANES)
             gradients(c, t, before, (size_t)i, j);
-    }
     struct gemm g = {.m = recurrence_rows_before(&c->s, t), .n = (int)u, .k = 4 * (int)u, .a = c->gates + first * 4 * u, .a_row = 4 * u, .a_col = 1,
                      .b = c->recurrent_t, .c = c->dh, .c_row = u};
     ENGINE(gemm)(&g);
@@ -214,6 +206,15 @@ static void step_backward(const struct lstm *c, int t, float *din, bool add)
     ENGINE(gemm)(&g);
 }
 
+/* grad: of this direction's weights; steps from the i-th on. */
+static void weight_gradients(const struct lstm *c, int i, int steps, float *grad)
+{
+    size_t u = c->s.units, in = c->s.in;
+    recurrence_gradient(&c->s, i, steps, c->x, in, c->gates, 4 * u, 4 * u, grad, 4 * u, false);
+    recurrence_gradient(&c->s, i, steps, c->s.outputs, u, c->gates, 4 * u, 4 * u, grad + in * 4 * u, 4 * u, true);
+    recurrence_bias(&c->s, i, steps, c->gates, 4 * u, 4 * u, grad + (in + u) * 4 * u);
+}
+
 static void backward(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache, float *dout,
                      float *din, float *grad)
 {
@@ -224,11 +225,11 @@ static void backward(const struct layer *l, const float *packed, const struct le
         for (size_t i = 0; i < n; i++)
             memcpy(c.dh + i * u, dout + i * (size_t)l->width + (size_t)side * u, u * sizeof *dout);
         memset(c.dc, 0, n * u * sizeof *c.dc);
-        for (int i = l->in_steps - 1; i >= 0; i--)
+        for (int i = l->in_steps - 1; i >= 0; i--) {
             step_backward(&c, recurrence_time(&c.s, i), din, side > 0);
-        recurrence_gradient(&c.s, in, c.s.in, c.gates, 4 * u, 4 * u, grad, 4 * u, false);
-        recurrence_gradient(&c.s, c.s.outputs, u, c.gates, 4 * u, 4 * u, grad + c.s.in * 4 * u, 4 * u, true);
-        recurrence_bias(&c.s, c.gates, 4 * u, 4 * u, grad + (c.s.in + u) * 4 * u);
+            if (recurrence_due(&c.s, i))
+                weight_gradients(&c, i, recurrence_due(&c.s, i), grad);
+        }
     }
 }
 

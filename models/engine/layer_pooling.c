@@ -33,28 +33,51 @@ static int alike(const struct layer *l, const struct leaf *leaf, int t, int i, i
     return leaf_rows_in(leaf, l, first + k - 1) - i;
 }
 
-/* x (steps, `apart` floats from each other), y: n units. */
-static void largest(const float *restrict x, size_t apart, int steps, float *restrict y, size_t n)
+INLINE lanes read(const float *x, size_t n)
 {
-    memcpy(y, x, n * sizeof *y);
-    for (int k = 1; k < steps; k++) {
-        const float *restrict other = x + (size_t)k * apart;
-        for (size_t j = 0; j < n; j++)
-            y[j] = other[j] > y[j] ? other[j] : y[j];
-    }
+    return n >= LANES ? lanes_load(x) : lanes_load_n(x, (int)n);
 }
 
-static void average(const float *restrict x, size_t apart, int steps, float *restrict y, size_t n)
+INLINE void write(float *x, lanes v, size_t n)
 {
-    float count = (float)steps;
-    memcpy(y, x, n * sizeof *y);
+    if (n >= LANES)
+        lanes_store(x, v);
+    else
+        lanes_store_n(x, v, (int)n);
+}
+
+/* The largest of x, or the sum of them: steps `apart` floats from each other, up to 16 units. */
+INLINE lanes joined(const float *x, size_t apart, int steps, bool sum, size_t n)
+{
+    lanes y = read(x, n);
     for (int k = 1; k < steps; k++) {
-        const float *restrict other = x + (size_t)k * apart;
-        for (size_t j = 0; j < n; j++)
-            y[j] += other[j];
+        lanes other = read(x + (size_t)k * apart, n);
+        y = sum ? lanes_add(y, other) : lanes_max(other, y);
     }
-    for (size_t j = 0; j < n; j++)
-        y[j] /= count;
+    return y;
+}
+
+/* y: n units of one output step. */
+static void window_forward(const struct layer *l, const float *x, size_t apart, int steps, float *y, size_t n)
+{
+    lanes count = lanes_set((float)steps);
+    for (size_t j = 0; j < n; j += LANES)
+        write(y + j, l->average ? lanes_div(joined(x + j, apart, steps, true, n - j), count) : joined(x + j, apart, steps, false, n - j), n - j);
+}
+
+/* dx of the first of the largest gets dy, the others 0; or each gets its share. */
+static void window_backward(const struct layer *l, const float *x, size_t apart, int steps, const float *dy, float *dx, size_t n)
+{
+    lanes count = lanes_set((float)steps);
+    for (size_t j = 0; j < n; j += LANES) {
+        lanes left = read(dy + j, n - j), top = l->average ? left : joined(x + j, apart, steps, false, n - j);
+        for (int k = 0; k < steps; k++) {
+            size_t at = (size_t)k * apart + j;
+            lanes d = l->average ? lanes_div(left, count) : lanes_equal(read(x + at, n - j), top, left);
+            write(dx + at, d, n - j);
+            left = l->average ? left : lanes_sub(left, d);
+        }
+    }
 }
 
 static void forward(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, float *cache)
@@ -65,40 +88,8 @@ static void forward(const struct layer *l, const float *w, const float *packed, 
         for (int i = 0, rows, steps; i < leaf_rows_out(leaf, l, t); i += rows) {
             rows = alike(l, leaf, t, i, &steps);
             const float *x = in + (size_t)t * (size_t)window(l) * apart + (size_t)i * width;
-            (l->average ? average : largest)(x, apart, steps, out + (size_t)t * apart + (size_t)i * width, (size_t)rows * width);
+            window_forward(l, x, apart, steps, out + (size_t)t * apart + (size_t)i * width, (size_t)rows * width);
         }
-}
-
-/* dx of the first of the largest gets dy, the others 0. */
-static void largest_backward(const float *restrict x, size_t apart, int steps, const float *restrict dy, float *restrict dx, size_t n)
-{
-    enum { UNITS = 256 };
-    for (size_t from = 0; from < n; from += UNITS) {
-        size_t m = n - from < UNITS ? n - from : UNITS;
-        float top[UNITS];
-        int32_t place[UNITS];
-        for (size_t j = 0; j < m; j++) {
-            top[j] = x[from + j];
-            place[j] = 0;
-        }
-        for (int k = 1; k < steps; k++)
-            for (size_t j = 0; j < m; j++) {
-                float other = x[(size_t)k * apart + from + j];
-                place[j] = other > top[j] ? k : place[j];
-                top[j] = other > top[j] ? other : top[j];
-            }
-        for (int k = 0; k < steps; k++)
-            for (size_t j = 0; j < m; j++)
-                dx[(size_t)k * apart + from + j] = place[j] == k ? dy[from + j] : 0;
-    }
-}
-
-static void average_backward(size_t apart, int steps, const float *restrict dy, float *restrict dx, size_t n)
-{
-    float count = (float)steps;
-    for (int k = 0; k < steps; k++)
-        for (size_t j = 0; j < n; j++)
-            dx[(size_t)k * apart + j] = dy[j] / count;
 }
 
 static void backward(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache, float *dout,
@@ -115,11 +106,7 @@ static void backward(const struct layer *l, const float *packed, const struct le
         for (int i = 0, rows, steps; i < leaf_rows_out(leaf, l, t); i += rows) {
             rows = alike(l, leaf, t, i, &steps);
             size_t at = (size_t)t * (size_t)window(l) * apart + (size_t)i * width, n = (size_t)rows * width;
-            const float *dy = dout + (size_t)t * apart + (size_t)i * width;
-            if (l->average)
-                average_backward(apart, steps, dy, din + at, n);
-            else
-                largest_backward(in + at, apart, steps, dy, din + at, n);
+            window_backward(l, in + at, apart, steps, dout + (size_t)t * apart + (size_t)i * width, din + at, n);
         }
 }
 

@@ -69,37 +69,41 @@ static inline void recurrence_out(const struct recurrence *s, float *out, size_t
                s->units * sizeof *out);
 }
 
-/* c (width, n) += sum over steps of x^T dz; x (steps, rows, width); dz (steps, rows, n), rows dz_row apart; c's rows c_row apart.
- * before: x of the step before instead. */
-static inline void recurrence_gradient(const struct recurrence *s, const float *x, size_t width, const float *dz, size_t dz_row, size_t n, float *c,
-                                       size_t c_row, bool before)
+/* Gradients of weights are added up over two steps at a time, while what they are made of is in the cache; with masking step by step. How many, from the
+ * i-th on, when backward has come down to the i-th. */
+static inline int recurrence_due(const struct recurrence *s, int i)
 {
-    struct gemm g = {.m = (int)width, .n = (int)n, .a_row = 1, .a_col = width, .b_row = dz_row, .c = c, .c_row = c_row, .add = true};
-    int steps = s->l->in_steps;
-    if (!s->leaf->active) { /* all at once */
-        size_t one = before ? s->rows : 0;
-        g.k = (before ? steps - 1 : steps) * (int)s->rows;
-        g.a = x + (s->reversed ? one * width : 0);
-        g.b = dz + (s->reversed ? 0 : one * dz_row);
-        ENGINE(gemm)(&g);
-        return;
-    }
-    for (int t = 0; t < steps; t++) {
-        int from = before ? recurrence_before(s, t) : t;
-        g.k = before ? recurrence_rows_before(s, t) : leaf_rows_in(s->leaf, s->l, t);
-        g.a = x + (size_t)(from < 0 ? 0 : from) * s->rows * width;
-        g.b = dz + (size_t)t * s->rows * dz_row;
-        ENGINE(gemm)(&g);
-    }
+    if (s->leaf->active)
+        return 1;
+    return (s->l->in_steps - 1 - i) % 2 ? 2 : i == 0;
 }
 
-/* y (n) += all dz (steps, rows, n), rows dz_row apart. */
-static inline void recurrence_bias(const struct recurrence *s, const float *dz, size_t dz_row, size_t n, float *y)
+/* The lowest of `steps` steps from the i-th on. */
+INLINE int recurrence_lowest(const struct recurrence *s, int i, int steps)
 {
-    int steps = s->leaf->active ? s->l->in_steps : 1;
-    for (int t = 0; t < steps; t++)
-        columns_add(y, dz + (size_t)t * s->rows * dz_row, dz_row,
-                    s->leaf->active ? (size_t)leaf_rows_in(s->leaf, s->l, t) : (size_t)s->l->in_steps * s->rows, n);
+    return s->reversed ? s->l->in_steps - i - steps : i;
+}
+
+/* c (width, n) += x^T dz over `steps` steps from the i-th on; x (T, rows, width); dz (T, rows, n), rows dz_row apart; c's rows c_row apart.
+ * before: x of the step before instead. */
+static inline void recurrence_gradient(const struct recurrence *s, int i, int steps, const float *x, size_t width, const float *dz, size_t dz_row, size_t n,
+                                       float *c, size_t c_row, bool before)
+{
+    bool lacks = before && i == 0; /* the first has none before it */
+    int t = recurrence_lowest(s, i, steps) + (lacks && !s->reversed), from = before ? t + (s->reversed ? 1 : -1) : t;
+    int rows = (steps - lacks) * s->leaf->n;
+    if (s->leaf->active && !lacks)
+        rows = before ? recurrence_rows_before(s, t) : leaf_rows_in(s->leaf, s->l, t);
+    if (rows > 0)
+        ENGINE(gemm)(&(struct gemm){.m = (int)width, .n = (int)n, .k = rows, .a = x + (size_t)from * s->rows * width, .a_row = 1, .a_col = width,
+                                    .b = dz + (size_t)t * s->rows * dz_row, .b_row = dz_row, .c = c, .c_row = c_row, .add = true});
+}
+
+/* y (n) += dz over them. */
+static inline void recurrence_bias(const struct recurrence *s, int i, int steps, const float *dz, size_t dz_row, size_t n, float *y)
+{
+    int t = recurrence_lowest(s, i, steps);
+    columns_add(y, dz + (size_t)t * s->rows * dz_row, dz_row, s->leaf->active ? (size_t)leaf_rows_in(s->leaf, s->l, t) : (size_t)steps * s->rows, n);
 }
 
 /* Units of a block of 16 that begins at unit j. */
