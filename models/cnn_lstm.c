@@ -1,4 +1,4 @@
-/* CNN-LSTM, or CNN-GRU by `cell`: convolutions over packets, a recurrent cell over what they give, a dense layer, softmax. */
+/* CNN-LSTM, or CNN-GRU or a plain CNN by `cell`: convolutions over packets, a recurrent cell over what they give, a dense layer, softmax. */
 #include "models/train.h"
 
 static const struct param cnn_lstm_params[] = {
@@ -6,10 +6,17 @@ static const struct param cnn_lstm_params[] = {
      "numbers learnt for every signed size; 0: sizes enter as scaled numbers"},
     {"filters", PARAM_INT | PARAM_LIST | PARAM_LONE, 1, 65536, NULL, "[64]", "filters of the convolutions"},
     {"kernel_size", PARAM_INT, 1, 4096, NULL, "3", "steps that a filter sees"},
-    {"pool_size", PARAM_INT, 1, 4096, NULL, "2", "steps that max pooling joins; 1: no pooling"},
+    {"padding", PARAM_WORD | PARAM_LATER, 0, 0, "valid|same", "\"valid\"", "same: zeros around, so that a convolution gives as many steps as it reads"},
+    {"strides", PARAM_INT | PARAM_LATER, 1, 4096, NULL, "1", "steps from one place of a filter to the next"},
+    {"dilation_rate", PARAM_INT | PARAM_LATER, 1, 4096, NULL, "1", "steps between those that a filter sees"},
+    {"pool_size", PARAM_INT, 1, 4096, NULL, "2", "steps that pooling joins; 1: no pooling"},
+    {"pooling", PARAM_WORD | PARAM_LATER, 0, 0, "max|average", "\"max\"", "what pooling makes of them", "pool_size!=1"},
     {"batch_norm", PARAM_BOOL, 0, 0, NULL, "false", "batch normalization after each convolution"},
-    {"cell", PARAM_WORD, 0, 0, "lstm|gru", "\"lstm\"", "the recurrent cell"},
-    {"units", PARAM_INT, 1, 65536, NULL, "64", "of the cell"},
+    {"cell", PARAM_WORD, 0, 0, "lstm|gru|flatten|global_max|global_average", "\"lstm\"",
+     "the recurrent cell, or what else makes one of all steps: side by side, the largest, the average"},
+    {"units", PARAM_INT, 1, 65536, NULL, "64", "of the cell", "cell=lstm|gru"},
+    {"bidirectional", PARAM_BOOL | PARAM_LATER, 0, 0, NULL, "false", "a second cell reads the steps from last to first; both outputs stand side by side",
+     "cell=lstm|gru"},
     {"reset_after", PARAM_BOOL, 0, 0, NULL, "true",
      "of gru: the reset gate after the product, as Keras and cuDNN do by default"},
     {"recurrent_activation", PARAM_WORD, 0, 0, "sigmoid|hard_sigmoid", "\"sigmoid\"",
@@ -18,6 +25,7 @@ static const struct param cnn_lstm_params[] = {
     {"dense_activation", PARAM_WORD, 0, 0, "relu|sigmoid|tanh", "\"relu\"", "of the dense layer"},
     {"dropout", PARAM_REAL, 0, 0.95, NULL, "0.3",
      "share of units left out before and after the cell in training"},
+    {"masking", PARAM_BOOL | PARAM_LATER, 0, 0, NULL, "false", "steps behind the end of a flow take no part, and cost nothing"},
     {0},
 };
 
@@ -25,19 +33,40 @@ static enum status add_convolutions(struct network *net, const struct params *p,
 {
     const struct value *filters = params_get(p, "cnn_lstm.filters");
     int kernel = (int)params_int(p, "cnn_lstm.kernel_size"), pool = (int)params_int(p, "cnn_lstm.pool_size");
+    struct layer conv = {.type = LAYER_CONV1D,
+                         .kernel_size = kernel,
+                         .same = params_is(p, "cnn_lstm.padding", "same"),
+                         .strides = (int)params_int(p, "cnn_lstm.strides"),
+                         .dilation_rate = (int)params_int(p, "cnn_lstm.dilation_rate"),
+                         .activation = 'r'};
     for (int i = 0; i < filters->n; i++) {
-        bool good = network_add(
-            net, (struct layer){.type = LAYER_CONV1D, .width = (int)filters->items[i].integer, .kernel_size = kernel, .activation = 'r'});
+        conv.width = (int)filters->items[i].integer;
+        bool good = network_add(net, conv);
         if (good && params_bool(p, "cnn_lstm.batch_norm"))
             good = network_add(net, (struct layer){.type = LAYER_BATCH_NORM});
         if (good && pool > 1)
-            good = network_add(net, (struct layer){.type = LAYER_POOLING, .pool_size = pool});
+            good = network_add(net, (struct layer){.type = LAYER_POOLING, .pool_size = pool, .average = params_is(p, "cnn_lstm.pooling", "average")});
         if (!good)
-            return error_set(e, STATUS_CONFIG,
-                             "cnn_lstm: no steps are left at convolution %d (kernel_size %d, pool_size %d)",
-                             i + 1, kernel, pool);
+            return error_set(e, STATUS_CONFIG, "cnn_lstm: no steps are left at convolution %d (kernel_size %d, dilation_rate %d, strides %d, pool_size %d)",
+                             i + 1, kernel, conv.dilation_rate, conv.strides, pool);
     }
     return STATUS_OK;
+}
+
+/* What makes one of all steps. */
+static void add_cell(struct network *net, const struct params *p)
+{
+    bool gru = params_is(p, "cnn_lstm.cell", "gru");
+    if (gru || params_is(p, "cnn_lstm.cell", "lstm"))
+        network_add(net, (struct layer){.type = gru ? LAYER_GRU : LAYER_LSTM,
+                                        .units = (int)params_int(p, "cnn_lstm.units"),
+                                        .bidirectional = params_bool(p, "cnn_lstm.bidirectional"),
+                                        .reset_after = params_bool(p, "cnn_lstm.reset_after"),
+                                        .hard_sigmoid = params_is(p, "cnn_lstm.recurrent_activation", "hard_sigmoid")});
+    else if (params_is(p, "cnn_lstm.cell", "flatten"))
+        network_add(net, (struct layer){.type = LAYER_FLATTEN});
+    else
+        network_add(net, (struct layer){.type = LAYER_POOLING, .average = params_is(p, "cnn_lstm.cell", "global_average")});
 }
 
 static void add_dropout(struct network *net, const struct params *p)
@@ -57,14 +86,10 @@ static enum status build(struct network *net, const struct params *p, const stru
     if (4 * params_get(p, "cnn_lstm.filters")->n + 8 > NETWORK_LAYERS_MAX)
         return error_set(e, STATUS_CONFIG, "cnn_lstm.filters: too many layers");
     network_init(net, &(struct network_input){.steps = shape->steps, .n_channels = shape->n_channels, .token_channel = token_channel,
-                                              .clip = shape->clip, .embedding = embedding});
+                                              .clip = shape->clip, .embedding = embedding, .masking = params_bool(p, "cnn_lstm.masking")});
     TRY(add_convolutions(net, p, e));
     add_dropout(net, p);
-    network_add(
-        net, (struct layer){.type = params_is(p, "cnn_lstm.cell", "gru") ? LAYER_GRU : LAYER_LSTM,
-                            .units = (int)params_int(p, "cnn_lstm.units"),
-                            .reset_after = params_bool(p, "cnn_lstm.reset_after"),
-                            .hard_sigmoid = params_is(p, "cnn_lstm.recurrent_activation", "hard_sigmoid")});
+    add_cell(net, p);
     add_dropout(net, p);
     if (dense) {
         network_add(net, (struct layer){.type = LAYER_DENSE, .width = dense});
