@@ -99,6 +99,18 @@ static void pack_rows(const float *b, size_t b_row, int k, int columns, float *o
     }
 }
 
+/* The same where rows of B are columns in memory: a few rows of `out` at a time, which stay in the cache. */
+static void pack_columns(const float *b, size_t b_row, size_t b_col, int k, int columns, float *out, size_t width)
+{
+    memset(out, 0, (size_t)k * width * sizeof *out);
+    for (int from = 0; from < k; from += LANES) {
+        int end = k - from < LANES ? k : from + LANES;
+        for (size_t c = 0; c < (size_t)columns; c++)
+            for (size_t p = (size_t)from; p < (size_t)end; p++)
+                out[p * width + c] = b[p * b_row + c * b_col];
+    }
+}
+
 void ENGINE(gemm)(const struct gemm *g)
 {
     float room[BLOCK * GEMM_GROUP];
@@ -126,10 +138,7 @@ void ENGINE(gemm_pack)(const float *b, size_t b_row, size_t b_col, int k, int n,
         if (b_col == 1) {
             pack_rows(b + j, b_row, k, columns, out, width);
         } else {
-            memset(out, 0, (size_t)k * width * sizeof *out);
-            for (int c = 0; c < columns; c++)
-                for (int p = 0; p < k; p++)
-                    out[(size_t)p * width + (size_t)c] = b[(size_t)p * b_row + (size_t)(j + c) * b_col];
+            pack_columns(b + (size_t)j * b_col, b_row, b_col, k, columns, out, width);
         }
         out += (size_t)k * width;
     }

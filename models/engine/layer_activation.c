@@ -65,53 +65,64 @@ static void backward(const struct layer *l, const float *packed, const struct le
 
 const struct layer_kind ENGINE(layer_activation) = {.name = "activation", .shape = shape, .forward = forward, .backward = backward};
 
-/* --- dropout --- */
+/* --- dropout; cache: a byte for each unit, 1 where it is kept --- */
+
+static void dropout_shape(struct layer *l)
+{
+    shape(l);
+    l->cache = ((size_t)l->steps * (size_t)l->width + sizeof(float) - 1) / sizeof(float);
+}
 
 /* A unit's random number hangs on its sample, step and place alone: 24 bits of a word that two rounds of multiplying and shifting mix (Wellons 2018, "lowbias32"),
  * keyed before each. */
-static void drop(const struct layer *l, const struct leaf *leaf, const float *in, float *out)
+static void draw(uint32_t low, uint32_t high, int32_t threshold, uint8_t *restrict keep, uint32_t n)
 {
-    float scale = 1.0f / (1.0f - l->rate);
-    int32_t threshold = (int32_t)(l->rate * 0x1p24f);
-    size_t width = (size_t)l->width, n = (size_t)leaf->n;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t key = random_key(random_key(leaf->key, (uint64_t)l->number), (uint64_t)leaf->samples[i]);
-        uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
-        for (int t = 0; t < l->steps; t++) {
-            if (leaf->active && (int)i >= leaf_rows_in(leaf, l, t))
-                break;
-            const float *restrict x = in + ((size_t)t * n + i) * width;
-            float *restrict y = out + ((size_t)t * n + i) * width;
-            uint32_t first = low + (uint32_t)t * (uint32_t)width;
-            for (uint32_t j = 0; j < (uint32_t)width; j++) {
-                uint32_t h = first + j;
-                h = (h ^ h >> 16) * 0x7feb352du;
-                h = (h ^ h >> 15 ^ high) * 0x846ca68bu;
-                h ^= h >> 16;
-                y[j] = (int32_t)(h >> 8) >= threshold ? x[j] * scale : 0;
-            }
-        }
+    for (uint32_t j = 0; j < n; j++) {
+        uint32_t h = low + j;
+        h = (h ^ h >> 16) * 0x7feb352du;
+        h = (h ^ h >> 15 ^ high) * 0x846ca68bu;
+        h ^= h >> 16;
+        keep[j] = (int32_t)(h >> 8) >= threshold;
     }
+}
+
+static void keep_some(const float *restrict x, const uint8_t *restrict keep, float scale, float *restrict y, size_t n)
+{
+    for (size_t j = 0; j < n; j++)
+        y[j] = keep[j] ? x[j] * scale : 0;
 }
 
 static void dropout_forward(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, float *cache)
 {
-    (void)w, (void)packed, (void)cache;
-    if (leaf->training && l->rate > 0)
-        drop(l, leaf, in, out);
-    else
-        memcpy(out, in, (size_t)leaf->n * (size_t)l->steps * (size_t)l->width * sizeof *out);
+    size_t width = (size_t)l->width, n = (size_t)leaf->n;
+    int32_t threshold = (int32_t)(l->rate * 0x1p24f);
+    uint8_t *keep = (uint8_t *)cache;
+    (void)w, (void)packed;
+    if (!leaf->training || l->rate <= 0) {
+        memcpy(out, in, n * (size_t)l->steps * width * sizeof *out);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t key = random_key(random_key(leaf->key, (uint64_t)l->number), (uint64_t)leaf->samples[i]);
+        for (int t = 0; t < l->steps && (int)i < leaf_rows_in(leaf, l, t); t++)
+            draw((uint32_t)key + (uint32_t)t * (uint32_t)width, (uint32_t)(key >> 32), threshold, keep + ((size_t)t * n + i) * width, (uint32_t)width);
+    }
+    for (int t = 0; t < l->steps; t++) {
+        size_t at, floats = run(l, leaf, t, &at);
+        keep_some(in + at, keep + at, 1.0f / (1.0f - l->rate), out + at, floats);
+    }
 }
 
-/* The same units again: their numbers are drawn anew. */
 static void dropout_backward(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache,
                              float *dout, float *din, float *grad)
 {
-    (void)in, (void)out, (void)cache, (void)grad, (void)packed;
-    if (din && l->rate > 0)
-        drop(l, leaf, dout, din);
-    else if (din)
+    (void)in, (void)out, (void)grad, (void)packed;
+    if (din && l->rate <= 0)
         memcpy(din, dout, (size_t)leaf->n * (size_t)l->steps * (size_t)l->width * sizeof *din);
+    for (int t = 0; t < l->steps && din && l->rate > 0; t++) {
+        size_t at, floats = run(l, leaf, t, &at);
+        keep_some(dout + at, (const uint8_t *)cache + at, 1.0f / (1.0f - l->rate), din + at, floats);
+    }
 }
 
-const struct layer_kind ENGINE(layer_dropout) = {.name = "dropout", .shape = shape, .forward = dropout_forward, .backward = dropout_backward};
+const struct layer_kind ENGINE(layer_dropout) = {.name = "dropout", .shape = dropout_shape, .forward = dropout_forward, .backward = dropout_backward};

@@ -8,8 +8,8 @@
  * Packed, for each direction: for every block of 16 units a panel of 48 columns - z, r, h of the same units - with both biases (2, 48), kernel (in, 48) and
  * recurrent kernel (u, 48); then transposes: of the kernel, of the recurrent kernel's z and r, of its h.
  *
- * Cache of a leaf, for each direction: gates (T,n,3u) after their activation, later their gradients; inner (T,n,u): h Uh + bh', later its gradient, or
- * r * h; outputs (T,n,u); dh, room (n,u). */
+ * Cache of a leaf, for each direction: gates (T,n,3u) after their activation; inner (T,n,u): h Uh + bh' or r * h; outputs (T,n,u); gradients of gates and of
+ * inner at two steps (2,n,3u), (2,n,u); dh, room (n,u). */
 #include "models/engine/recurrence.h"
 
 enum { PANEL = 3 * LANES };
@@ -18,7 +18,7 @@ struct gru {
     struct recurrence s;
     const float *panels, *kernel_t, *gates_t, *candidate_t;
     const float *x; /* (T, n, in) */
-    float *gates, *inner, *dh, *room;
+    float *gates, *inner, *dz, *dinner, *dh, *room;
 };
 
 static size_t panels_floats(const struct layer *l)
@@ -48,7 +48,7 @@ static void shape(struct layer *l)
     l->width = sides(l) * l->units;
     l->n_weights = both * side_weights(l);
     l->n_packed = both * side_packed(l);
-    l->cache = both * ((size_t)l->in_steps * 5 * u + 2 * u);
+    l->cache = both * ((size_t)l->in_steps * 5 * u + 10 * u);
 }
 
 static int length(const struct layer *l, int in)
@@ -103,10 +103,12 @@ static struct gru gru_of(const struct layer *l, const struct leaf *leaf, int sid
     c.kernel_t = c.panels + panels_floats(l);
     c.gates_t = c.kernel_t + gemm_packed(3 * l->units, l->in_width);
     c.candidate_t = c.gates_t + gemm_packed(2 * l->units, l->units);
-    c.gates = cache + (size_t)side * (5 * all + 2 * n * u);
+    c.gates = cache + (size_t)side * (5 * all + 10 * n * u);
     c.inner = c.gates + 3 * all;
     c.s.outputs = c.inner + all;
-    c.dh = c.s.outputs + all;
+    c.dz = c.s.outputs + all;
+    c.dinner = c.dz + 6 * n * u;
+    c.dh = c.dinner + 2 * n * u;
     c.room = c.dh + n * u;
     return c;
 }
@@ -217,22 +219,23 @@ static void forward(const struct layer *l, const float *w, const float *packed, 
 
 /* --- backward --- */
 
-/* The gates of one row and block become gradients, and inner with reset_after; dh what reaches the step before through z. */
+/* Gradients of the gates of one row and block, and of inner with reset_after; dh becomes what reaches the step before through z. */
 INLINE void gradients(const struct gru *c, int t, int before, size_t row, size_t j)
 {
     struct place p = place_of(c, t, before, row, j);
-    size_t u = c->s.units;
+    size_t u = c->s.units, slot = recurrence_slot(&c->s, t) + row;
+    float *dz = c->dz + slot * 3 * u + j;
     lanes z = lanes_load_n(p.gates, p.units), r = lanes_load_n(p.gates + u, p.units), h = lanes_load_n(p.gates + 2 * u, p.units),
           dh = lanes_load_n(c->dh + row * u + j, p.units), one = lanes_set(1),
           last = p.before ? lanes_load_n(p.before, p.units) : lanes_set(0);
     lanes dx = lanes_mul(lanes_mul(dh, lanes_sub(one, z)), recurrence_tanh_slope(h));
-    lanes_store_n(p.gates, lanes_mul(lanes_mul(dh, lanes_sub(last, h)), recurrence_gate_slope(c->s.l, z)), p.units);
-    lanes_store_n(p.gates + 2 * u, dx, p.units);
+    lanes_store_n(dz, lanes_mul(lanes_mul(dh, lanes_sub(last, h)), recurrence_gate_slope(c->s.l, z)), p.units);
+    lanes_store_n(dz + 2 * u, dx, p.units);
     lanes_store_n(c->dh + row * u + j, lanes_mul(dh, z), p.units);
     if (c->s.l->reset_after) {
         lanes inner = lanes_load_n(c->inner + p.at, p.units);
-        lanes_store_n(p.gates + u, lanes_mul(lanes_mul(dx, inner), recurrence_gate_slope(c->s.l, r)), p.units);
-        lanes_store_n(c->inner + p.at, lanes_mul(dx, r), p.units);
+        lanes_store_n(dz + u, lanes_mul(lanes_mul(dx, inner), recurrence_gate_slope(c->s.l, r)), p.units);
+        lanes_store_n(c->dinner + slot * u + j, lanes_mul(dx, r), p.units);
     }
 }
 
@@ -243,21 +246,21 @@ INLINE void reset_gradients(const struct gru *c, int t, int before, size_t row, 
     size_t u = c->s.units;
     lanes r = lanes_load_n(p.gates + u, p.units), d = lanes_load_n(c->room + row * u + j, p.units), dh = lanes_load_n(c->dh + row * u + j, p.units),
           last = p.before ? lanes_load_n(p.before, p.units) : lanes_set(0);
-    lanes_store_n(p.gates + u, lanes_mul(lanes_mul(d, last), recurrence_gate_slope(c->s.l, r)), p.units);
+    lanes_store_n(c->dz + (recurrence_slot(&c->s, t) + row) * 3 * u + u + j, lanes_mul(lanes_mul(d, last), recurrence_gate_slope(c->s.l, r)), p.units);
     lanes_store_n(c->dh + row * u + j, lanes_fma(d, r, dh), p.units);
 }
 
 /* What dh gets through the recurrent kernel. */
 static void recurrent_backward(const struct gru *c, int t)
 {
-    size_t u = c->s.units, first = (size_t)t * c->s.rows;
-    struct gemm g = {.m = recurrence_rows_before(&c->s, t), .n = (int)u, .k = 2 * (int)u, .a = c->gates + first * 3 * u, .a_row = 3 * u, .a_col = 1,
+    size_t u = c->s.units, slot = recurrence_slot(&c->s, t);
+    struct gemm g = {.m = recurrence_rows_before(&c->s, t), .n = (int)u, .k = 2 * (int)u, .a = c->dz + slot * 3 * u, .a_row = 3 * u, .a_col = 1,
                      .b = c->gates_t, .c = c->dh, .c_row = u, .add = true};
     ENGINE(gemm)(&g);
     if (!c->s.l->reset_after)
         return;
     g.k = (int)u;
-    g.a = c->inner + first * u;
+    g.a = c->dinner + slot * u;
     g.a_row = u;
     g.b = c->candidate_t;
     ENGINE(gemm)(&g);
@@ -266,12 +269,12 @@ static void recurrent_backward(const struct gru *c, int t)
 static void step_backward(const struct gru *c, int t, float *din, bool add)
 {
     int before = recurrence_before(&c->s, t), rows = leaf_rows_in(c->s.leaf, c->s.l, t);
-    size_t u = c->s.units, first = (size_t)t * c->s.rows;
+    size_t u = c->s.units, slot = recurrence_slot(&c->s, t);
     for (int i = 0; i < rows; i++)
         for (size_t j = 0; j < u; j += LANES)
             gradients(c, t, before, (size_t)i, j);
     if (!c->s.l->reset_after) {
-        ENGINE(gemm)(&(struct gemm){.m = rows, .n = (int)u, .k = (int)u, .a = c->gates + first * 3 * u + 2 * u, .a_row = 3 * u, .a_col = 1,
+        ENGINE(gemm)(&(struct gemm){.m = rows, .n = (int)u, .k = (int)u, .a = c->dz + slot * 3 * u + 2 * u, .a_row = 3 * u, .a_col = 1,
                                     .b = c->candidate_t, .c = c->room, .c_row = u});
         for (int i = 0; i < rows; i++)
             for (size_t j = 0; j < u; j += LANES)
@@ -279,8 +282,8 @@ static void step_backward(const struct gru *c, int t, float *din, bool add)
     }
     recurrent_backward(c, t);
     if (din)
-        ENGINE(gemm)(&(struct gemm){.m = rows, .n = (int)c->s.in, .k = 3 * (int)u, .a = c->gates + first * 3 * u, .a_row = 3 * u, .a_col = 1,
-                                    .b = c->kernel_t, .c = din + first * c->s.in, .c_row = c->s.in, .add = add});
+        ENGINE(gemm)(&(struct gemm){.m = rows, .n = (int)c->s.in, .k = 3 * (int)u, .a = c->dz + slot * 3 * u, .a_row = 3 * u, .a_col = 1,
+                                    .b = c->kernel_t, .c = din + (size_t)t * c->s.rows * c->s.in, .c_row = c->s.in, .add = add});
 }
 
 /* grad: of this direction's weights; steps from the i-th on. */
@@ -288,15 +291,15 @@ static void weight_gradients(const struct gru *c, int i, int steps, float *grad)
 {
     size_t u = c->s.units;
     float *recurrent = grad + c->s.in * 3 * u, *bias = recurrent + u * 3 * u;
-    recurrence_gradient(&c->s, i, steps, c->x, c->s.in, c->gates, 3 * u, 3 * u, grad, 3 * u, false);
-    recurrence_gradient(&c->s, i, steps, c->s.outputs, u, c->gates, 3 * u, 2 * u, recurrent, 3 * u, true);
-    recurrence_bias(&c->s, i, steps, c->gates, 3 * u, 3 * u, bias);
+    recurrence_gradient(&c->s, i, steps, c->x, c->s.in, c->dz, 3 * u, 3 * u, grad, 3 * u, false);
+    recurrence_gradient(&c->s, i, steps, c->s.outputs, u, c->dz, 3 * u, 2 * u, recurrent, 3 * u, true);
+    recurrence_bias(&c->s, i, steps, c->dz, 3 * u, 3 * u, bias);
     if (c->s.l->reset_after) {
-        recurrence_gradient(&c->s, i, steps, c->s.outputs, u, c->inner, u, u, recurrent + 2 * u, 3 * u, true);
-        recurrence_bias(&c->s, i, steps, c->gates, 3 * u, 2 * u, bias + 3 * u);
-        recurrence_bias(&c->s, i, steps, c->inner, u, u, bias + 5 * u);
+        recurrence_gradient(&c->s, i, steps, c->s.outputs, u, c->dinner, u, u, recurrent + 2 * u, 3 * u, true);
+        recurrence_bias(&c->s, i, steps, c->dz, 3 * u, 2 * u, bias + 3 * u);
+        recurrence_bias(&c->s, i, steps, c->dinner, u, u, bias + 5 * u);
     } else {
-        recurrence_gradient(&c->s, i, steps, c->inner, u, c->gates + 2 * u, 3 * u, u, recurrent + 2 * u, 3 * u, false);
+        recurrence_gradient(&c->s, i, steps, c->inner, u, c->dz + 2 * u, 3 * u, u, recurrent + 2 * u, 3 * u, false);
     }
 }
 

@@ -26,19 +26,36 @@ static size_t place(const struct layer *l, const struct leaf *leaf, int i, int t
     return l->flat ? (size_t)i * width + (size_t)t * (width / (size_t)l->in_steps) : ((size_t)t * (size_t)leaf->n + (size_t)i) * width;
 }
 
+/* Every channel a number: copied row by row, or step by step. */
+static void numbers(const struct layer *l, const struct leaf *leaf, float *out)
+{
+    size_t channels = (size_t)l->channels, row = (size_t)l->in_steps * channels;
+    if (l->flat) {
+        memcpy(out, leaf->numbers, (size_t)leaf->n * row * sizeof *out);
+        return;
+    }
+    for (size_t t = 0; t < (size_t)l->in_steps; t++)
+        for (size_t i = 0; i < (size_t)leaf->n; i++)
+            for (size_t c = 0; c < channels; c++)
+                *out++ = leaf->numbers[i * row + t * channels + c];
+}
+
 static void forward(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, float *cache)
 {
     size_t k = (size_t)l->embedding, channels = (size_t)l->channels;
     (void)packed, (void)in, (void)cache;
-    for (int i = 0; i < leaf->n; i++)
-        for (int t = 0; t < l->in_steps; t++) {
+    if (k == 0) {
+        numbers(l, leaf, out);
+        return;
+    }
+    for (int t = 0; t < l->in_steps; t++)
+        for (int i = 0; i < leaf->n; i++) {
             size_t cell = (size_t)i * (size_t)l->in_steps + (size_t)t;
             float *y = out + place(l, leaf, i, t);
-            if (k)
-                memcpy(y, w + (size_t)leaf->tokens[cell] * k, k * sizeof *y);
+            memcpy(y, w + (size_t)leaf->tokens[cell] * k, k * sizeof *y);
             y += k;
             for (size_t c = 0; c < channels; c++)
-                if (k == 0 || (int)c != l->token_channel)
+                if ((int)c != l->token_channel)
                     *y++ = leaf->numbers[cell * channels + c];
         }
 }

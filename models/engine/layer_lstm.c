@@ -5,7 +5,8 @@
  * recurrent kernel (u, 64), so that a tile's registers hold all gates of 4 rows by 16 units and nothing is stored before they have become states; then
  * the transposes of both kernels.
  *
- * Cache of a leaf, for each direction: gates (T,n,4u) after their activation, later their gradients; cells, their tanh, outputs (T,n,u); dh, dc (n,u). */
+ * Cache of a leaf, for each direction: gates (T,n,4u) after their activation; cells, their tanh, outputs (T,n,u); gradients of gates at two steps (2,n,4u);
+ * dh, dc (n,u). */
 #include "models/engine/recurrence.h"
 
 enum { PANEL = 4 * LANES };
@@ -14,7 +15,7 @@ struct lstm {
     struct recurrence s;
     const float *panels, *kernel_t, *recurrent_t;
     const float *x; /* (T, n, in) */
-    float *gates, *cells, *tanhs, *dh, *dc;
+    float *gates, *cells, *tanhs, *dz, *dh, *dc;
 };
 
 static size_t panels_floats(const struct layer *l)
@@ -44,7 +45,7 @@ static void shape(struct layer *l)
     l->width = sides(l) * l->units;
     l->n_weights = both * side_weights(l);
     l->n_packed = both * side_packed(l);
-    l->cache = both * ((size_t)l->in_steps * 7 * u + 2 * u);
+    l->cache = both * ((size_t)l->in_steps * 7 * u + 10 * u);
 }
 
 static int length(const struct layer *l, int in)
@@ -96,11 +97,12 @@ static struct lstm lstm_of(const struct layer *l, const struct leaf *leaf, int s
     c.panels = packed + (size_t)side * side_packed(l);
     c.kernel_t = c.panels + panels_floats(l);
     c.recurrent_t = c.kernel_t + gemm_packed(4 * l->units, l->in_width);
-    c.gates = cache + (size_t)side * (7 * all + 2 * n * u);
+    c.gates = cache + (size_t)side * (7 * all + 10 * n * u);
     c.cells = c.gates + 4 * all;
     c.tanhs = c.cells + all;
     c.s.outputs = c.tanhs + all;
-    c.dh = c.s.outputs + all;
+    c.dz = c.s.outputs + all;
+    c.dh = c.dz + 8 * n * u;
     c.dc = c.dh + n * u;
     return c;
 }
@@ -168,21 +170,22 @@ static void forward(const struct layer *l, const float *w, const float *packed, 
 
 /* --- backward --- */
 
-/* The gates of one row and block become their gradients; dc that of the cell before. */
+/* Gradients of the gates of one row and block; dc becomes that of the cell before. */
 INLINE void gradients(const struct lstm *c, int t, int before, size_t row, size_t j)
 {
     size_t u = c->s.units, at = ((size_t)t * c->s.rows + row) * u + j;
     int units = recurrence_units(&c->s, j);
-    float *gates = c->gates + 4 * (at - j) + j, *dc = c->dc + row * u + j;
+    const float *gates = c->gates + 4 * (at - j) + j;
+    float *dz = c->dz + (recurrence_slot(&c->s, t) + row) * 4 * u + j, *dc = c->dc + row * u + j;
     lanes i = lanes_load_n(gates, units), f = lanes_load_n(gates + u, units), g = lanes_load_n(gates + 2 * u, units),
           o = lanes_load_n(gates + 3 * u, units), th = lanes_load_n(c->tanhs + at, units), dh = lanes_load_n(c->dh + row * u + j, units);
     lanes cell = before >= 0 ? lanes_load_n(c->cells + ((size_t)before * c->s.rows + row) * u + j, units) : lanes_set(0);
     lanes d = lanes_fma(lanes_mul(dh, o), recurrence_tanh_slope(th), lanes_load_n(dc, units));
     lanes_store_n(dc, lanes_mul(d, f), units);
-    lanes_store_n(gates, lanes_mul(lanes_mul(d, g), recurrence_gate_slope(c->s.l, i)), units);
-    lanes_store_n(gates + u, lanes_mul(lanes_mul(d, cell), recurrence_gate_slope(c->s.l, f)), units);
-    lanes_store_n(gates + 2 * u, lanes_mul(lanes_mul(d, i), recurrence_tanh_slope(g)), units);
-    lanes_store_n(gates + 3 * u, lanes_mul(lanes_mul(dh, th), recurrence_gate_slope(c->s.l, o)), units);
+    lanes_store_n(dz, lanes_mul(lanes_mul(d, g), recurrence_gate_slope(c->s.l, i)), units);
+    lanes_store_n(dz + u, lanes_mul(lanes_mul(d, cell), recurrence_gate_slope(c->s.l, f)), units);
+    lanes_store_n(dz + 2 * u, lanes_mul(lanes_mul(d, i), recurrence_tanh_slope(g)), units);
+    lanes_store_n(dz + 3 * u, lanes_mul(lanes_mul(dh, th), recurrence_gate_slope(c->s.l, o)), units);
 }
 
 static void step_backward(const struct lstm *c, int t, float *din, bool add)
@@ -192,7 +195,7 @@ static void step_backward(const struct lstm *c, int t, float *din, bool add)
     for (int i = 0; i < rows; i++)
         for (size_t j = 0; j < u; j += LANES)
             gradients(c, t, before, (size_t)i, j);
-    struct gemm g = {.m = recurrence_rows_before(&c->s, t), .n = (int)u, .k = 4 * (int)u, .a = c->gates + first * 4 * u, .a_row = 4 * u, .a_col = 1,
+    struct gemm g = {.m = recurrence_rows_before(&c->s, t), .n = (int)u, .k = 4 * (int)u, .a = c->dz + recurrence_slot(&c->s, t) * 4 * u, .a_row = 4 * u, .a_col = 1,
                      .b = c->recurrent_t, .c = c->dh, .c_row = u};
     ENGINE(gemm)(&g);
     if (!din)
@@ -210,9 +213,9 @@ static void step_backward(const struct lstm *c, int t, float *din, bool add)
 static void weight_gradients(const struct lstm *c, int i, int steps, float *grad)
 {
     size_t u = c->s.units, in = c->s.in;
-    recurrence_gradient(&c->s, i, steps, c->x, in, c->gates, 4 * u, 4 * u, grad, 4 * u, false);
-    recurrence_gradient(&c->s, i, steps, c->s.outputs, u, c->gates, 4 * u, 4 * u, grad + in * 4 * u, 4 * u, true);
-    recurrence_bias(&c->s, i, steps, c->gates, 4 * u, 4 * u, grad + (in + u) * 4 * u);
+    recurrence_gradient(&c->s, i, steps, c->x, in, c->dz, 4 * u, 4 * u, grad, 4 * u, false);
+    recurrence_gradient(&c->s, i, steps, c->s.outputs, u, c->dz, 4 * u, 4 * u, grad + in * 4 * u, 4 * u, true);
+    recurrence_bias(&c->s, i, steps, c->dz, 4 * u, 4 * u, grad + (in + u) * 4 * u);
 }
 
 static void backward(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache, float *dout,

@@ -78,13 +78,19 @@ static inline int recurrence_due(const struct recurrence *s, int i)
     return (s->l->in_steps - 1 - i) % 2 ? 2 : i == 0;
 }
 
+/* Gradients of gates are there for those two steps alone, the earlier one first: where step t's lie among (2, rows, ..). */
+INLINE size_t recurrence_slot(const struct recurrence *s, int t)
+{
+    return (size_t)((s->reversed ? t : s->l->in_steps - t) & 1) * s->rows;
+}
+
 /* The lowest of `steps` steps from the i-th on. */
 INLINE int recurrence_lowest(const struct recurrence *s, int i, int steps)
 {
     return s->reversed ? s->l->in_steps - i - steps : i;
 }
 
-/* c (width, n) += x^T dz over `steps` steps from the i-th on; x (T, rows, width); dz (T, rows, n), rows dz_row apart; c's rows c_row apart.
+/* c (width, n) += x^T dz over `steps` steps from the i-th on; x (T, rows, width); dz (2, rows, n), rows dz_row apart; c's rows c_row apart.
  * before: x of the step before instead. */
 static inline void recurrence_gradient(const struct recurrence *s, int i, int steps, const float *x, size_t width, const float *dz, size_t dz_row, size_t n,
                                        float *c, size_t c_row, bool before)
@@ -96,14 +102,14 @@ static inline void recurrence_gradient(const struct recurrence *s, int i, int st
         rows = before ? recurrence_rows_before(s, t) : leaf_rows_in(s->leaf, s->l, t);
     if (rows > 0)
         ENGINE(gemm)(&(struct gemm){.m = (int)width, .n = (int)n, .k = rows, .a = x + (size_t)from * s->rows * width, .a_row = 1, .a_col = width,
-                                    .b = dz + (size_t)t * s->rows * dz_row, .b_row = dz_row, .c = c, .c_row = c_row, .add = true});
+                                    .b = dz + recurrence_slot(s, t) * dz_row, .b_row = dz_row, .c = c, .c_row = c_row, .add = true});
 }
 
 /* y (n) += dz over them. */
 static inline void recurrence_bias(const struct recurrence *s, int i, int steps, const float *dz, size_t dz_row, size_t n, float *y)
 {
     int t = recurrence_lowest(s, i, steps);
-    columns_add(y, dz + (size_t)t * s->rows * dz_row, dz_row, s->leaf->active ? (size_t)leaf_rows_in(s->leaf, s->l, t) : (size_t)steps * s->rows, n);
+    columns_add(y, dz + recurrence_slot(s, t) * dz_row, dz_row, s->leaf->active ? (size_t)leaf_rows_in(s->leaf, s->l, t) : (size_t)steps * s->rows, n);
 }
 
 /* Units of a block of 16 that begins at unit j. */
