@@ -188,13 +188,28 @@ INLINE void gradients(const struct lstm *c, int t, int before, size_t row, size_
     lanes_store_n(dz + 3 * u, lanes_mul(lanes_mul(dh, th), recurrence_gate_slope(c->s.l, o)), units);
 }
 
+/* What forward left of a row at a step is far away by now: asks for it ahead. */
+INLINE void fetch(const struct lstm *c, int t, int before, size_t row)
+{
+    size_t u = c->s.units, at = ((size_t)t * c->s.rows + row) * u;
+    for (size_t j = 0; j < 4 * u; j += LANES)
+        __builtin_prefetch(c->gates + 4 * at + j);
+    for (size_t j = 0; j < u; j += LANES) {
+        __builtin_prefetch(c->tanhs + at + j);
+        if (before >= 0)
+            __builtin_prefetch(c->cells + ((size_t)before * c->s.rows + row) * u + j);
+    }
+}
+
 static void step_backward(const struct lstm *c, int t, float *din, bool add)
 {
     int before = recurrence_before(&c->s, t), rows = leaf_rows_in(c->s.leaf, c->s.l, t);
     size_t u = c->s.units, first = (size_t)t * c->s.rows;
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++) {
+        fetch(c, t, before, (size_t)i + 2);
         for (size_t j = 0; j < u; j += LANES)
             gradients(c, t, before, (size_t)i, j);
+    }
     struct gemm g = {.m = recurrence_rows_before(&c->s, t), .n = (int)u, .k = 4 * (int)u, .a = c->dz + recurrence_slot(&c->s, t) * 4 * u, .a_row = 4 * u, .a_col = 1,
                      .b = c->recurrent_t, .c = c->dh, .c_row = u};
     ENGINE(gemm)(&g);
