@@ -80,16 +80,16 @@ enum status db_load_study(struct db *d, struct error *e)
     return STATUS_OK;
 }
 
-/* Words of databases before version 2 say less; they are taken for this system's. */
+/* What databases before version 2 say is no word of now, and so another one: this engine came after them. */
 static enum status check_arithmetic(struct db *d, const char *arithmetic, bool accept, struct error *e)
 {
     int64_t differs = 0;
-    TRY(sql_int(d, &differs, NULL, e, "SELECT count(*) FROM study WHERE length(arithmetic) = 16 AND arithmetic <> ?", "t", arithmetic));
+    TRY(sql_int(d, &differs, NULL, e, "SELECT count(*) FROM study WHERE arithmetic <> ?", "t", arithmetic));
     if (differs && !accept)
         return error_set(e, STATUS_CONFIG,
-                         "%s: was begun on a system that computes other bits (its libraries differ); go on there, or add --accept-other-arithmetic: attempts "
-                         "then record which they used", d->path);
-    return sql_run(d, e, "UPDATE study SET arithmetic = ? WHERE length(arithmetic) <> 16", "t", arithmetic);
+                         "%s: was begun on a system that computes other bits (its libraries or its flowsweep differ); go on there, or add "
+                         "--accept-other-arithmetic: attempts then record which they used", d->path);
+    return STATUS_OK;
 }
 
 enum status db_study(struct db *d, const struct config *c, const char *data_hash, const char *arithmetic, bool accept, double now, struct error *e)
