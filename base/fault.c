@@ -109,4 +109,10 @@ enum fault_action fault_at(enum fault_point point)
     return fault_at_number(point, ++counts[point]);
 }
 
+int fault_node(int rank, int size)
+{
+    const char *nodes = getenv("FLOWSWEEP_TEST_NODES");
+    return nodes ? atoi(nodes) * rank / size : 0;
+}
+
 #endif

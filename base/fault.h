@@ -21,6 +21,7 @@
     X(EPOCH, "epoch")           /* worker: an epoch or block has ended */                                    \
     X(TRIAL, "trial")           /* worker: K is the trial's number in the plan, from 1, not a count */       \
     X(ALLOCATE, "allocate")     /* worker: before it takes the memory of a trial */                          \
+    X(SUM, "sum")               /* worker: its part of a gang's sum is on its way, and it begins to wait */  \
     X(ARITHMETIC, "arithmetic") /* any rank: fail makes it another machine's */                              \
     X(WRITE, "write")           /* coordinator: SQLite writes to a file of the database */                   \
     X(SYNC, "sync")             /* coordinator: SQLite syncs one */
@@ -58,6 +59,8 @@ void fault_rank(int rank);
 enum fault_action fault_at(enum fault_point point);
 /* The same for a point that is numbered instead of counted. */
 enum fault_action fault_at_number(enum fault_point point, long number);
+/* Which of the FLOWSWEEP_TEST_NODES nodes, that this machine is to pass for, a rank of size is on. */
+int fault_node(int rank, int size);
 #else
 static inline void fault_rank(int rank)
 {
@@ -72,6 +75,11 @@ static inline enum fault_action fault_at_number(enum fault_point point, long num
 {
     (void)point, (void)number;
     return FAULT_ACTION_NONE;
+}
+static inline int fault_node(int rank, int size)
+{
+    (void)rank, (void)size;
+    return 0;
 }
 #endif
 

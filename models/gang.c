@@ -100,13 +100,26 @@ int gang_joins(int n_leaves, int size, struct gang_join *out)
 
 /* --- a gang of one --- */
 
-static enum status alone_sum(struct gang *g, float *mine, float *total, size_t width, int n_leaves, struct error *e)
+static void alone_begin(struct gang *g, const struct gang_slab *s, size_t from, size_t to)
 {
-    (void)g, (void)e;
-    if (n_leaves > 0) /* one part */
-        memcpy(total, mine, width * sizeof *total);
+    (void)g;
+    if (s->n_leaves > 0) /* one part */
+        memcpy(s->total + from, s->mine + from, (to - from) * sizeof *s->total);
     else
-        memset(total, 0, width * sizeof *total);
+        memset(s->total + from, 0, (to - from) * sizeof *s->total);
+}
+
+static enum status alone_end(struct gang *g, const struct gang_slab *s, struct error *e)
+{
+    (void)g, (void)s, (void)e;
+    return STATUS_OK;
+}
+
+static enum status alone_sum(struct gang *g, const float *mine, float *total, size_t width, int n_leaves, struct error *e)
+{
+    const struct gang_slab s = {mine, total, width, n_leaves};
+    (void)e;
+    alone_begin(g, &s, 0, width);
     return STATUS_OK;
 }
 
@@ -136,6 +149,8 @@ struct gang gang_alone(bool (*stop)(struct gang *), void *stop_context)
     return (struct gang){.rank = 0,
                          .size = 1,
                          .sum = alone_sum,
+                         .sum_begin = alone_begin,
+                         .sum_end = alone_end,
                          .share = alone_share,
                          .pass = alone_pass,
                          .stop = stop ? stop : never,

@@ -25,17 +25,32 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
 enum { LEAF_ROWS = 32 };
 
+struct gang_slab { /* a sum's two sides on a rank */
+    const float *mine; /* (gang_parts of the own run of leaves, width) row-major */
+    float *total;      /* (width) the same on every rank in the end; does not overlap mine */
+    size_t width;
+    int n_leaves;      /* of all ranks */
+};
+
 struct gang {
     int rank, size; /* MPI's meaning */
     void *context;
     /* Collective. Leaves are dealt in runs: rank r holds leaves [gang_first(n_leaves, r, size), gang_first(n_leaves, r + 1, size)).
-     * mine (gang_parts of that run, width) row-major, overwritten; total (width) on every rank, must not overlap mine. */
-    enum status (*sum)(struct gang *g, float *mine, float *total, size_t width, int n_leaves, struct error *e);
+     * mine (gang_parts of that run, width) row-major; total (width) on every rank, must not overlap mine. */
+    enum status (*sum)(struct gang *g, const float *mine, float *total, size_t width, int n_leaves, struct error *e);
+    /* The same in pieces, so that it goes on while the rest is computed. sum_begin: the floats [from, to) of all parts are final, and stay untouched until
+     * sum_end; it does not wait, and what it does costs no more than adding up. Every member begins the same pieces in the same order; together they
+     * are all floats, once. sum_end waits until total is there; a failure is told by it. In between no other call than stop and sum (of batch statistics, say). */
+    void (*sum_begin)(struct gang *g, const struct gang_slab *s, size_t from, size_t to);
+    enum status (*sum_end)(struct gang *g, const struct gang_slab *s, struct error *e);
+    uint64_t moved_bytes; /* that this rank has handed to others so far */
+    double waited_s;      /* that it has waited for them */
     /* Collective. data holds size pieces, piece r in bytes [offset[r], offset[r+1]); each rank has filled its own, all get all. */
     enum status (*share)(struct gang *g, void *data, const size_t *offset, struct error *e);
     /* Collective. n_out bytes to rank `to`, n_in from rank `from`, which gives just as many; 0 is none, and to itself is a copy. */

@@ -8,7 +8,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 
-static void pause_after(int tries)
+void comm_pause(int tries)
 {
     if (tries < 200)
         return;
@@ -38,7 +38,7 @@ enum status comm_wait(struct comm *c, MPI_Request *r, struct error *e)
     for (int tries = 0; MPI_Test(r, &done, MPI_STATUS_IGNORE), !done; tries += tries < 1000000) {
         if (tries % 64 == 63 || tries >= 4000)
             TRY(comm_serve(c, e));
-        pause_after(tries);
+        comm_pause(tries);
     }
     return STATUS_OK;
 }
@@ -73,7 +73,7 @@ enum status comm_init(struct transport *t, struct error *e)
     *t = (struct transport){.context = c, .send = comm_send, .poll = comm_poll, .sent = comm_sent, .serve = serve, .pause = pause_idle,
                             .publish = comm_publish, .gang_new = comm_gang_new, .gang_free = comm_gang_free, .silence_s = -1};
     c->transport = t;
-    c->window = c->sets = MPI_WIN_NULL;
+    c->window = c->sets = c->rings.window = MPI_WIN_NULL;
     MPI_Comm_dup(MPI_COMM_WORLD, &c->world);
     MPI_Comm_rank(c->world, &t->rank);
     MPI_Comm_size(c->world, &t->size);
@@ -109,6 +109,8 @@ void comm_fini(struct transport *t)
             MPI_Win_free(&c->window);
         if (c->sets != MPI_WIN_NULL)
             MPI_Win_free(&c->sets);
+        if (c->rings.window != MPI_WIN_NULL)
+            MPI_Win_free(&c->rings.window);
         comm_free_messages(c);
         MPI_Comm_free(&c->world);
     }
@@ -117,6 +119,8 @@ void comm_fini(struct transport *t)
         return; /* requests may still point into what is left; the caller aborts */
     free(c->peers);
     free(c->private);
+    free(c->rings.node);
+    free(c->rings.place);
     free(t->sets.node);
     free(c);
 }

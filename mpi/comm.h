@@ -53,6 +53,14 @@ struct comm_peer {
     MPI_Request receiving;
 };
 
+struct ring_share; /* mpi/ring.h */
+
+struct comm_rings { /* where the ranks of a node add up; base NULL: there are none */
+    struct ring_share *base; /* (ranks of this node) */
+    int *node, *place;       /* (size) by rank: equal for ranks of a node; which of its shares; owned */
+    MPI_Win window;
+};
+
 struct comm { /* transport.context */
     MPI_Comm world;   /* ours alone */
     struct transport *transport;
@@ -65,6 +73,7 @@ struct comm { /* transport.context */
     struct error why;   /* of transport.broken */
     bool serving;     /* comm_serve is at work: waits inside it must not call it again */
     MPI_Win window, sets; /* of the node's copy and of its places for sets, or MPI_WIN_NULL */
+    struct comm_rings rings;
     void *private;    /* where no window could be had */
 };
 
@@ -72,6 +81,9 @@ struct comm { /* transport.context */
 enum status comm_serve(struct comm *c, struct error *e);
 /* Waits for a request by testing, serving meanwhile. MPI's own errors end the program. */
 enum status comm_wait(struct comm *c, MPI_Request *r, struct error *e);
+
+/* Between two looks in a loop: nothing at first, then the core is given to others, then it sleeps, up to 1 ms. */
+void comm_pause(int tries);
 
 /* Collective over comm: n bytes of its rank root, in pieces. */
 enum status comm_broadcast(struct comm *c, MPI_Comm comm, void *bytes, size_t n, int root, struct error *e);

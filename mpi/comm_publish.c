@@ -1,10 +1,12 @@
-/* Memory that a node's ranks share, in two windows that are allocated once: the flows, which the node's first rank fills, and places for sets. Where
- * shared memory is short each rank has a copy of its own, and makes sets of its own. */
+/* Memory that a node's ranks share, in windows that are allocated once: the flows, which the node's first rank fills, places for sets, and rings for sums.
+ * Where shared memory is short each rank has a copy of its own, makes sets of its own, and sums go by messages. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "mpi/comm.h"
+#include "mpi/ring.h"
 #include "storage/footprint.h"
 
 static enum status barrier(struct comm *c, MPI_Comm comm, struct error *e)
@@ -75,7 +77,7 @@ static enum status place_private(struct transport *t, const void **block, size_t
 
 struct node { /* this one */
     MPI_Comm comm;
-    int rank; /* in it */
+    int rank, size; /* in it */
 };
 
 static enum status place_flows(struct transport *t, const struct node *node, struct publication *p, struct error *e)
@@ -116,17 +118,57 @@ static enum status place_sets(struct transport *t, const struct node *node, stru
     return comm_wait(c, &r, e);
 }
 
+/* Rings begin empty: each rank sees to its own before it can be in a gang. */
+static enum status place_rings(struct transport *t, const struct node *node, struct error *e)
+{
+    struct comm *c = t->context;
+    struct comm_rings *rings = &c->rings;
+    bool shared;
+    TRY(all(c, node->rank != 0 || footprint_shared_has((size_t)node->size * sizeof(struct ring_share)), &shared, e));
+    if (!shared)
+        return STATUS_OK;
+    char *base = window(node->comm, node->rank, (size_t)node->size * sizeof(struct ring_share) + SLAB_ALIGNMENT, &rings->window);
+    base += (SLAB_ALIGNMENT - (uintptr_t)base % SLAB_ALIGNMENT) % SLAB_ALIGNMENT;
+    rings->node = memory_new((size_t)t->size * sizeof *rings->node);
+    rings->place = memory_new((size_t)t->size * sizeof *rings->place);
+    int first = t->rank;
+    MPI_Request r;
+    MPI_Ibcast(&first, 1, MPI_INT, 0, node->comm, &r);
+    TRY(comm_wait(c, &r, e));
+    MPI_Iallgather(&first, 1, MPI_INT, rings->node, 1, MPI_INT, c->world, &r);
+    TRY(comm_wait(c, &r, e));
+    MPI_Iallgather(&node->rank, 1, MPI_INT, rings->place, 1, MPI_INT, c->world, &r);
+    TRY(comm_wait(c, &r, e));
+    rings->base = (struct ring_share *)(void *)base;
+    ring_clear(&rings->base[node->rank]);
+    return STATUS_OK;
+}
+
+/* Ranks that share memory; in tests a machine can pass for several nodes. */
+static struct node node_of(const struct comm *c)
+{
+    struct node node;
+    MPI_Comm machine;
+    int rank = c->transport->rank;
+    MPI_Comm_split_type(c->world, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &machine);
+    MPI_Comm_split(machine, fault_node(rank, c->transport->size), rank, &node.comm);
+    MPI_Comm_free(&machine);
+    MPI_Comm_rank(node.comm, &node.rank);
+    MPI_Comm_size(node.comm, &node.size);
+    return node;
+}
+
 static enum status place(struct transport *t, struct publication *p, struct error *e)
 {
     struct comm *c = t->context;
-    struct node node;
+    struct node node = node_of(c);
     enum status s = STATUS_OK;
-    MPI_Comm_split_type(c->world, MPI_COMM_TYPE_SHARED, t->rank, MPI_INFO_NULL, &node.comm);
-    MPI_Comm_rank(node.comm, &node.rank);
     if (p->size)
         s = place_flows(t, &node, p, e);
     if (s == STATUS_OK && p->n_sets)
         s = place_sets(t, &node, p, e);
+    if (s == STATUS_OK && p->gangs)
+        s = place_rings(t, &node, e);
     if (!t->broken)
         MPI_Comm_free(&node.comm);
     return s;
@@ -135,7 +177,7 @@ static enum status place(struct transport *t, struct publication *p, struct erro
 enum status comm_publish(struct transport *t, struct publication *p, struct error *e)
 {
     struct comm *c = t->context;
-    uint64_t head[5] = {t->rank == 0 && p->block, p->text->size, p->size, (uint64_t)p->n_sets, p->set_bytes};
+    uint64_t head[6] = {t->rank == 0 && p->block, p->text->size, p->size, (uint64_t)p->n_sets, p->set_bytes, p->gangs};
     TRY(comm_broadcast(c, c->world, head, sizeof head, 0, e));
     if (!head[0])
         return error_set(e, STATUS_STOPPED, "nothing to run");
@@ -145,5 +187,6 @@ enum status comm_publish(struct transport *t, struct publication *p, struct erro
     p->size = head[2];
     p->n_sets = (int)head[3];
     p->set_bytes = head[4];
+    p->gangs = head[5];
     return place(t, p, e);
 }

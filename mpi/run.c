@@ -63,6 +63,7 @@ static enum status measure(struct study *s, int workers, int here, struct public
     p->size = f.sharded ? 0 : s->flows.block_size;
     p->n_sets = f.n_sets;
     p->set_bytes = f.set;
+    p->gangs = f.gangs;
     enum status status = footprint_check(&f, here, e);
     footprint_fini(&f);
     if (status != STATUS_OK)

@@ -61,6 +61,7 @@ struct publication {
     size_t size;         /* 0: rows stay with the coordinator, which deals them */
     int n_sets;          /* places wanted on each node */
     size_t set_bytes;
+    bool gangs;          /* of several workers: they add up in memory that nodes share, where there is room */
     bool copied, set_apart; /* told: each rank has flows of its own; makes sets of its own: for want of shared memory */
 };
 

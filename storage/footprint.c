@@ -81,7 +81,8 @@ static void add_trial(const struct config *c, const struct plan *p, const struct
     int ranks = config_ranks(c, k->kind);
     struct footprint_trial *n = &out->trials[out->n++];
     *n = (struct footprint_trial){.task = p->trials[trial].task, .ranks = ranks < out->workers ? ranks : out->workers, .model = k->kind->name};
-    n->rank = k->kind->bytes(&k->params, &shape) + task_bytes(t);
+    n->rank = k->kind->bytes(&k->params, &shape) + task_bytes(t) + (n->ranks > 1 ? FOOTPRINT_RING : 0);
+    out->gangs |= n->ranks > 1;
     if (out->sharded)
         n->rank += dealt_bytes(k, t, n->ranks);
     if (k->kind->node_bytes) {

@@ -9,6 +9,8 @@
 
 #include "storage/config.h"
 
+enum { FOOTPRINT_RING = (1 << 20) + 4096 }; /* bytes of /dev/shm that each worker has for sums, where there are gangs of several (mpi/ring.h) */
+
 struct footprint_trial {
     int task, ranks;      /* ranks: of its gang */
     const char *model;
@@ -23,6 +25,7 @@ struct footprint {
     uint64_t flows;    /* one copy */
     uint64_t set;      /* bytes of the largest set, with some room; 0: none is needed */
     int n_sets;        /* in use at a time, at most */
+    bool gangs;        /* of several ranks */
     struct footprint_trial *trials; /* (n), most bytes a rank first; owned */
     int n;
 };

@@ -24,6 +24,11 @@ if has_mpi; then
             --set ranks.random_forest=5 --set ranks.knn=3 --set ranks.majority=2 || exit 1
         check "$placement placement, large gangs" "$expected" "$($FLOWSWEEP db digest $db)"
     done
+    for n in 2 3 4 8; do # this machine passes for two nodes: gangs within one and over both, that add up in shared memory and by messages
+        FLOWSWEEP_TEST_NODES=2 $FLOWSWEEP_FAULTY run small.cfg -q -n $n --set study.database=nodes$n.db --set ranks.dnn=2 --set ranks.cnn_lstm=4 \
+            --set 'search.order="shuffled"' || exit 1
+        check "two nodes, $n workers" "$expected" "$($FLOWSWEEP db digest nodes$n.db)"
+    done
     for i in 1 2 3 4; do # as between nodes: messages of different ranks overtake each other
         OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=lo $FLOWSWEEP run small.cfg -q -n 3 --no-restart --set study.database=tcp$i.db
         check "3 workers over TCP, run $i" "0 $expected" "$? $($FLOWSWEEP db digest tcp$i.db)"

@@ -42,6 +42,10 @@ disturb send:3+:drop:2 "rank 2 was silent for 3 s"
 disturb send:8:drop:0 "a message of rank 0 was lost"
 disturb receive:6:drop:0 "a message of rank . was lost"
 disturb send:3:delay:1 ""
+disturb sum:40:kill:2 "rank 2 .*died" # within a node the others wait in shared memory
+export FLOWSWEEP_TEST_NODES=3 # between nodes for messages
+disturb sum:45:hang:1 "rank 1 was silent for 3 s"
+unset FLOWSWEEP_TEST_NODES
 
 silence=33 # before its first word the coordinator has half a minute more
 disturb send:2:hang:0 "rank 0, the coordinator, was silent for 33 s" --set budget.silence=3

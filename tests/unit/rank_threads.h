@@ -45,7 +45,7 @@ static void threads_put(struct meeting *m, const struct gang *g, const float *mi
     }
 }
 
-static enum status threads_sum(struct gang *g, float *mine, float *total, size_t width, int n_leaves, struct error *e)
+static enum status threads_sum(struct gang *g, const float *mine, float *total, size_t width, int n_leaves, struct error *e)
 {
     struct meeting *m = g->context;
     (void)e;
@@ -66,6 +66,17 @@ static enum status threads_sum(struct gang *g, float *mine, float *total, size_t
         free(m->begins);
     }
     return STATUS_OK;
+}
+
+/* All of it at the end. */
+static void threads_sum_begin(struct gang *g, const struct gang_slab *s, size_t from, size_t to)
+{
+    (void)g, (void)s, (void)from, (void)to;
+}
+
+static enum status threads_sum_end(struct gang *g, const struct gang_slab *s, struct error *e)
+{
+    return threads_sum(g, s->mine, s->total, s->width, s->n_leaves, e);
 }
 
 static enum status threads_share(struct gang *g, void *data, const size_t *offset, struct error *e)
@@ -116,7 +127,7 @@ static void run_ranks(int size, void (*work)(struct gang *g, void *context), voi
     pthread_t id[8];
     pthread_barrier_init(&m.barrier, NULL, (unsigned)size);
     for (int r = 0; r < size; r++) {
-        t[r] = (struct rank_thread){{.rank = r, .size = size, .context = &m, .sum = threads_sum, .share = threads_share,
+        t[r] = (struct rank_thread){{.rank = r, .size = size, .context = &m, .sum = threads_sum, .sum_begin = threads_sum_begin, .sum_end = threads_sum_end, .share = threads_share,
                                      .pass = threads_pass, .stop = threads_stop},
                                     work, contexts[r]};
         pthread_create(&id[r], NULL, rank_main, &t[r]);

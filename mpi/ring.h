@@ -1,0 +1,77 @@
+/* Sums inside a node: every rank has a ring of cells in shared memory, which its gang reads. No MPI here: memory, and one flag each way.
+ *
+ * A sum is cut into blocks of at most RING_CELL floats. For each block a rank copies its parts into its next cells, one a part, and says so by `made`.
+ * When all have made the block, each adds all parts itself, in the tree's order, and says so by `taken`. A cell is used again when all have taken its block:
+ *
+ *     rank 0   cells  [5a][6a][ 3 ][4a]    made 7, taken 5          a rank may have several parts: cells 5a, 5b of block 5
+ *     rank 1   cells  [5b][6b][.  ][4b]    made 7, taken 4   here block 7 waits for rank 1 to take block 4
+ *
+ * So one flag a block suffices, nobody waits at the end of a sum for others to have read it, and a ring far smaller than a gradient, which stays
+ * in the cache, serves any. Blocks are numbered on and on; a gang begins at a number that none of its members has reached, agreed on by whoever forms it.
+ *
+ * Counters are only written by their own rank. Nothing here waits: ring_move does what can be done now. */
+#ifndef MPI_RING_H
+#define MPI_RING_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "mpi/reduction.h"
+#include "storage/footprint.h"
+
+enum { RING_CELL = 4096, RING_CELLS = 64 };
+
+struct ring_share { /* a rank's, in shared memory; zeros at first */
+    _Alignas(64) _Atomic uint64_t made;  /* blocks */
+    _Alignas(64) _Atomic uint64_t taken;
+    _Alignas(64) float cells[RING_CELLS][RING_CELL];
+};
+
+_Static_assert(sizeof(struct ring_share) <= FOOTPRINT_RING, "plan tells a worker's memory");
+
+enum { RING_LEVELS = 2 }; /* a sum at level 0 may be under way while one at level 1 begins and ends */
+
+struct ring_block {
+    int level;
+    size_t from, n; /* floats of the slab */
+};
+
+struct ring { /* one rank's view of its gang */
+    int rank, size;
+    struct ring_share **share; /* (size) owned; what it points to is the node's */
+    uint64_t made, taken;      /* blocks, as the own share says */
+    uint64_t first;            /* number of blocks[0] */
+    struct ring_block *blocks; /* (n_blocks) of the sums under way, owned */
+    int n_blocks, capacity;
+    struct ring_sum {          /* by level */
+        struct gang_slab slab;
+        struct reduction reduction;
+        uint64_t last;         /* number after its last block; 0: it is not under way */
+    } sums[RING_LEVELS];
+    uint64_t *cell;            /* (size) cells that each has used up to the next block to be taken */
+    uint64_t cells;            /* that this rank has filled */
+    uint64_t end[RING_CELLS];  /* cells filled after block b, at b % RING_CELLS */
+    uint64_t *seen, seen_taken; /* (size) what others had made when last looked at; what all had taken */
+    const float **part;        /* (part_capacity) */
+    int part_capacity;
+    uint64_t moved_bytes;      /* whoever reads it may set it to 0 */
+};
+
+void ring_clear(struct ring_share *share);
+/* share (size) by rank of the gang. */
+void ring_init(struct ring *r, struct ring_share *const *share, int rank, int size);
+void ring_fini(struct ring *r);
+/* The number that this rank's next block would have at least: the gang begins at the largest of its members'. */
+uint64_t ring_number(const struct ring *r);
+void ring_start(struct ring *r, uint64_t number);
+
+/* Takes the floats [from, to) of all parts into the sum of a level. All ranks add the same pieces in the same order. */
+void ring_add(struct ring *r, int level, const struct gang_slab *slab, size_t from, size_t to);
+/* Does what can be done now. Returns false where that is nothing. */
+bool ring_move(struct ring *r);
+/* Is the sum of all that was added there? Then it is over: the next one at this level may begin. */
+bool ring_done(struct ring *r, int level);
+/* Have all read what this rank wrote? Only then may it leave for another gang. */
+bool ring_read(const struct ring *r);
+
+#endif
