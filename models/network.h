@@ -2,7 +2,7 @@
  *
  * A batch is cut into leaves of 32 rows; each is computed whole by one rank. Without batch normalization a leaf goes forward and backward before the
  * next one begins, in the same memory; with it the leaves of a rank go layer by layer, so that sums over the batch can be gathered in between.
- * Gradients of leaves are summed up the gang's fixed tree: the bits do not depend on the number of ranks. Behind the gradients in
+ * Gradients of leaves are summed up the gang's fixed tree, a layer's as soon as they are final: the bits do not depend on the number of ranks. Behind the gradients in
  * the same slab ride the loss, the hits and the stop flag. */
 #ifndef MODELS_NETWORK_H
 #define MODELS_NETWORK_H

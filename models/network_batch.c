@@ -23,6 +23,7 @@ struct deal { /* of a batch's leaves */
     int first, count, n_leaves;
     struct gang *gang;
     bool stop; /* asked before, where some rank has no leaf */
+    struct gang_slab sum; /* of the gradients */
 };
 
 /* Own leaf i's place in slots of `stride` floats, and what it completes there: n floats of each slot. */
@@ -220,6 +221,18 @@ static void leaf_loss(const struct network *net, struct run *r, const struct bat
     leaf_merge(d, r->grad + net->n_weights, width_of(net), EXTRA_COUNT, i);
 }
 
+/* A layer's gradients are final: their sum is on its way while the layers before are worked on. */
+static void layer_done(const struct network *net, const struct deal *d, int layer)
+{
+    const struct layer *l = &net->layers[layer];
+    d->gang->sum_begin(d->gang, &d->sum, l->weights, l->weights + l->n_weights);
+}
+
+static void losses_done(const struct network *net, const struct deal *d)
+{
+    d->gang->sum_begin(d->gang, &d->sum, net->n_weights, width_of(net));
+}
+
 /* --- leaf after leaf --- */
 
 static void leaf_after_leaf(const struct network *net, struct run *r, const float *weights, const struct batch *b, const struct deal *d)
@@ -229,11 +242,23 @@ static void leaf_after_leaf(const struct network *net, struct run *r, const floa
         for (int layer = 0; layer < net->n_layers; layer++)
             layer_forward(net, r, weights, NULL, layer, 0);
         leaf_loss(net, r, b, d, i, 0);
+        if (i == d->count - 1)
+            losses_done(net, d);
         for (int layer = net->n_layers - 1; layer >= first_with_gradient(net); layer--) {
             layer_backward(net, r, d, layer, i, 0);
             swap_deltas(r);
+            if (i == d->count - 1)
+                layer_done(net, d, layer);
         }
     }
+}
+
+/* A rank without a leaf has nothing to add, and takes part. */
+static void no_leaf(const struct network *net, const struct deal *d)
+{
+    losses_done(net, d);
+    for (int layer = net->n_layers - 1; layer >= first_with_gradient(net); layer--)
+        layer_done(net, d, layer);
 }
 
 /* --- layer after layer, where batch normalization gathers sums in between --- */
@@ -315,6 +340,7 @@ static enum status layer_after_layer(const struct network *net, struct run *r, c
     }
     for (int i = 0; i < d->count; i++)
         leaf_loss(net, r, b, d, i, i);
+    losses_done(net, d);
     for (int layer = net->n_layers - 1; layer >= first_with_gradient(net); layer--) {
         if (net->layers[layer].type == LAYER_BATCH_NORM)
             TRY(norm_backward(net, r, weights, layer, b, d, g, e));
@@ -322,6 +348,7 @@ static enum status layer_after_layer(const struct network *net, struct run *r, c
             for (int i = 0; i < d->count; i++)
                 layer_backward(net, r, d, layer, i, i);
         swap_deltas(r);
+        layer_done(net, d, layer);
     }
     return STATUS_OK;
 }
@@ -332,6 +359,7 @@ enum status network_batch(const struct network *net, struct run *r, const float 
                           float *total, struct error *e)
 {
     struct deal d = {.n_leaves = gang_leaves(b->n), .gang = g};
+    d.sum = (struct gang_slab){r->grad, total, width_of(net), d.n_leaves};
     d.first = gang_first(d.n_leaves, g->rank, g->size);
     d.count = gang_first(d.n_leaves, g->rank + 1, g->size) - d.first;
     if (d.n_leaves < g->size) /* a rank without a leaf has no slab to put its flag in */
@@ -339,9 +367,11 @@ enum status network_batch(const struct network *net, struct run *r, const float 
     pack(net, r, weights);
     if (net->n_stats)
         TRY(layer_after_layer(net, r, weights, stats, b, &d, g, e));
-    else
+    else if (d.count > 0)
         leaf_after_leaf(net, r, weights, b, &d);
-    return g->sum(g, r->grad, total, width_of(net), d.n_leaves, e);
+    else
+        no_leaf(net, &d);
+    return g->sum_end(g, &d.sum, e);
 }
 
 /* --- predicting --- */
