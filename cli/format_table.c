@@ -44,6 +44,26 @@ static void put_lines(struct buffer *out, const char *text)
     free(copy);
 }
 
+/* Of columns whose names end in "bytes". */
+static bool is_bytes(const char *name)
+{
+    size_t n = strlen(name);
+    return n >= 5 && strcmp(name + n - 5, "bytes") == 0;
+}
+
+static void put_bytes(int64_t bytes, struct buffer *out)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    double x = (double)bytes / 1024;
+    int unit = 0;
+    for (; x >= 1024 && unit < 3; unit++)
+        x /= 1024;
+    if (bytes < 1024)
+        buffer_printf(out, "%d B", (int)bytes);
+    else
+        buffer_printf(out, x < 10 ? "%.1f %s" : "%.0f %s", x, units[unit]);
+}
+
 static void cell_text(const struct table *t, int row, int column, struct buffer *out)
 {
     const struct value *v = table_cell(t, row, column);
@@ -52,7 +72,9 @@ static void cell_text(const struct table *t, int row, int column, struct buffer 
     if (v->kind == VALUE_NONE)
         return;
     bool vanishes = v->kind == VALUE_REAL && v->real != 0 && fabs(v->real) < 0.5 * pow(10, -decimals);
-    if (v->kind == VALUE_REAL && decimals >= 0)
+    if (v->kind == VALUE_INT && is_bytes(t->columns[column].name))
+        put_bytes(v->integer, out);
+    else if (v->kind == VALUE_REAL && decimals >= 0)
         buffer_printf(out, vanishes ? "%.*g" : "%.*f", decimals, v->real);
     else
         put_value(v, out);

@@ -191,3 +191,25 @@ enum status gang_share_rows(struct gang *g, float *x, int n, int width, struct e
     free(offset);
     return s;
 }
+
+enum status gang_cost(struct gang *g, double *waited_s, int64_t *moved_bytes, struct error *e)
+{
+    struct cost {
+        double waited_s;
+        uint64_t moved_bytes;
+    } *all = memory_new((size_t)g->size * sizeof *all);
+    size_t *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
+    for (int r = 0; r < g->size; r++)
+        offset[r + 1] = offset[r] + sizeof *all;
+    all[g->rank] = (struct cost){g->waited_s, g->moved_bytes};
+    enum status s = g->share(g, all, offset, e);
+    *waited_s = 0;
+    *moved_bytes = 0;
+    for (int r = 0; r < g->size; r++) {
+        *waited_s += all[r].waited_s / g->size;
+        *moved_bytes += (int64_t)all[r].moved_bytes;
+    }
+    free(offset);
+    free(all);
+    return s;
+}

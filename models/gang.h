@@ -102,4 +102,7 @@ enum status gang_share_rows(struct gang *g, float *x, int n, int width, struct e
 /* Collective: true on every rank where mine is true on any. */
 enum status gang_any(struct gang *g, bool mine, bool *any, struct error *e);
 
+/* Collective: seconds that an average member has waited for others, bytes that all have handed to others. */
+enum status gang_cost(struct gang *g, double *waited_s, int64_t *moved_bytes, struct error *e);
+
 #endif

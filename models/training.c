@@ -131,6 +131,14 @@ static enum status start(struct attempt *a, const void *state, size_t n, struct 
     return status;
 }
 
+/* Where all members are here, in step. */
+static enum status count_cost(struct gang *g, enum status status, struct training_result *out, struct error *e)
+{
+    struct error why = {0};
+    enum status told = gang_cost(g, &out->waited_s, &out->moved_bytes, &why);
+    return told == STATUS_OK ? status : error_set(e, told, "%s", why.message);
+}
+
 enum status training_run(const struct model_spec *spec, const struct task *task, struct gang *g,
                          const struct training_sink *sink, const void *state, size_t n,
                          struct training_result *out, struct error *e)
@@ -149,7 +157,7 @@ enum status training_run(const struct model_spec *spec, const struct task *task,
         training_result_fini(out);
     out->epochs = epochs;
     spec->kind->free(a.model);
-    return status;
+    return status == STATUS_OK || status == STATUS_STOPPED ? count_cost(g, status, out, e) : status;
 }
 
 void training_result_fini(struct training_result *r)

@@ -10,6 +10,8 @@
 
 struct training_result { /* valid on every rank; owned by the caller after training_run */
     int epochs;                       /* finished; of a failed attempt too */
+    double waited_s;                  /* of a finished or stopped one: gang_cost */
+    int64_t moved_bytes;
     struct buffer model;              /* the model's file */
     float *proba[PART_COUNT];         /* (rows, n_classes) for stop, validation and test; NULL for train */
 };

@@ -82,3 +82,15 @@ struct model_progress progress_take(struct reader *r)
     p.stop_metric = reader_f64(r);
     return p;
 }
+
+void cost_put(const struct training_result *r, struct buffer *out)
+{
+    buffer_put_f64(out, r->waited_s);
+    buffer_put_u64(out, (uint64_t)r->moved_bytes);
+}
+
+void cost_take(struct reader *r, double *waited_s, int64_t *moved_bytes)
+{
+    *waited_s = reader_f64(r);
+    *moved_bytes = (int64_t)reader_u64(r);
+}

@@ -33,4 +33,8 @@ void trial_put(struct buffer *out, int trial, int epoch);
 void progress_put(const struct model_progress *p, struct buffer *out);
 struct model_progress progress_take(struct reader *r);
 
+/* What the gang moved and waited, of a result or a stop. */
+void cost_put(const struct training_result *r, struct buffer *out);
+void cost_take(struct reader *r, double *waited_s, int64_t *moved_bytes);
+
 #endif

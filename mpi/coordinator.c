@@ -337,7 +337,8 @@ static enum status take_result(struct coordinator *c, struct gang_slot *g, struc
     TRY(task_of(c, t->task, t->split_repeat, &task, e));
     out->task = task;
     out->file_row = c->r.flows->row;
-    out->seconds = reader_f64(r);
+    out->cost.seconds = reader_f64(r);
+    cost_take(r, &out->cost.waited_s, &out->cost.moved_bytes);
     for (int part = PART_STOP; part < PART_COUNT; part++) {
         size_t n;
         out->proba[part] = reader_bytes(r, &n);
@@ -388,7 +389,8 @@ static enum status tell_people(struct coordinator *c, const struct gang_slot *g,
 static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct error *e)
 {
     int64_t id = c->trials[g->trial].id;
-    double now = now_s(), seconds = now - g->started;
+    double now = now_s();
+    const struct db_cost cost = {now - g->started, g->waited_s, g->moved_bytes};
     if (g->done) {
         c->progress.done++;
         c->progress.work_done += c->plan->trials[g->trial].flops;
@@ -396,8 +398,8 @@ static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct 
     } else {
         struct transaction t = {.of = &c->transactor};
         while (transact(&t, e))
-            t.status = g->failed ? db_trial_failed(c->db, id, g->attempt, g->message, seconds, now, e)
-                                 : db_trial_stopped(c->db, id, g->attempt, g->epoch, seconds, now, e);
+            t.status = g->failed ? db_trial_failed(c->db, id, g->attempt, g->message, &cost, now, e)
+                                 : db_trial_stopped(c->db, id, g->attempt, g->epoch, &cost, now, e);
         TRY(t.status);
         c->progress.failed += g->failed;
     }
@@ -435,6 +437,7 @@ enum status coordinator_handle(void *coordinator, const struct message *m, struc
         return failed(c, g, m->from, epoch, &r, e);
     case MESSAGE_STOPPED:
         g->stopped = true;
+        cost_take(&r, &g->waited_s, &g->moved_bytes);
         return STATUS_OK;
     case MESSAGE_FREE:
         return is_free(c, g, m->from, e);

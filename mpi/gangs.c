@@ -1,6 +1,7 @@
 #include "mpi/gangs.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,8 @@ struct gang_slot *gangs_form(struct gangs *g, int trial, const int *workers, int
     assert(i < g->n);
     struct gang_slot *s = &g->slots[i];
     s->trial = trial;
+    s->waited_s = NAN;
+    s->moved_bytes = -1;
     s->n = n;
     s->members = memory_new((size_t)n * sizeof *s->members);
     for (int m = 0; m < n; m++) {

@@ -16,6 +16,8 @@ struct gang_slot {
     int set; /* the place of the set that it looks at (mpi/sets.h), or -1 */
     int64_t attempt;
     double started;
+    double waited_s;            /* as struct db_cost */
+    int64_t moved_bytes;
     int epoch;                  /* of the last checkpoint */
     int last_epoch;             /* heard of */
     struct model_progress *rows; /* (n_rows) since the last checkpoint, owned */

@@ -234,6 +234,7 @@ static enum status tell_result(struct worker *w, const struct training_result *r
     struct buffer body = {0}, features = {0};
     trial_put(&body, w->assignment.trial, r->epochs);
     buffer_put_f64(&body, seconds);
+    cost_put(r, &body);
     features_to_json(w->spec.features, &features);
     /* numbers first, so that they are aligned where they arrive */
     for (int part = PART_STOP; part < PART_COUNT; part++)
@@ -243,6 +244,16 @@ static enum status tell_result(struct worker *w, const struct training_result *r
     enum status s = tell(w, MESSAGE_RESULT, &body, e);
     buffer_fini(&body);
     buffer_fini(&features);
+    return s;
+}
+
+static enum status tell_stopped(struct worker *w, const struct training_result *r, struct error *e)
+{
+    struct buffer body = {0};
+    trial_put(&body, w->assignment.trial, r->epochs);
+    cost_put(r, &body);
+    enum status s = tell(w, MESSAGE_STOPPED, &body, e);
+    buffer_fini(&body);
     return s;
 }
 
@@ -280,7 +291,7 @@ static enum status train(struct worker *w, struct gang *g, struct error *e)
     if (s == STATUS_OK && g->rank == 0)
         told = tell_result(w, &result, clock_s() - start, e);
     else if (s == STATUS_STOPPED && g->rank == 0)
-        told = tell_trial(w, MESSAGE_STOPPED, 0, "", e);
+        told = tell_stopped(w, &result, e);
     else if (s != STATUS_OK && s != STATUS_STOPPED)
         told = tell_trial(w, MESSAGE_FAILED, result.epochs, why.message, e);
     training_result_fini(&result);

@@ -75,6 +75,11 @@ enum status db_trial_start(struct db *d, const struct db_start *start, double no
 /* Curve rows up to an epoch and, where state is not NULL, the checkpoint, one transaction's worth. */
 enum status db_trial_curves(struct db *d, int64_t trial, const struct model_progress *rows, int n, struct error *e);
 enum status db_checkpoint_write(struct db *d, int64_t trial, int64_t attempt, int epoch, const void *state, size_t n, struct error *e);
+struct db_cost { /* of an attempt */
+    double seconds;      /* from GO to its end */
+    double waited_s;     /* of them an average rank waited for others of the gang; NaN: not known */
+    int64_t moved_bytes; /* that all ranks handed to others; -1: not known */
+};
 struct db_result {
     const struct task *task;
     int epochs;
@@ -84,14 +89,14 @@ struct db_result {
     const int32_t *file_row; /* of flows: number in the file of each */
     const char *features; /* JSON of features_to_json */
     const uint8_t *seen;  /* (test rows) 1 where the sequence occurs in training */
-    double seconds;       /* of this attempt */
+    struct db_cost cost;  /* of this attempt */
 };
 /* Metrics of stop and validation, per class and confusion, predictions of stop, validation and test, model, digests; state done; checkpoint dropped;
  * keep.probabilities applied. */
 enum status db_trial_done(struct db *d, const struct config *c, int64_t trial, int64_t attempt, const struct db_result *r, double now, struct error *e);
-enum status db_trial_failed(struct db *d, int64_t trial, int64_t attempt, const char *message, double seconds, double now, struct error *e);
+enum status db_trial_failed(struct db *d, int64_t trial, int64_t attempt, const char *message, const struct db_cost *cost, double now, struct error *e);
 /* Stopped with a checkpoint, or without: queued again; the attempt's outcome is "stopped". */
-enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, int epoch, double seconds, double now, struct error *e);
+enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, int epoch, const struct db_cost *cost, double now, struct error *e);
 enum status db_event(struct db *d, int64_t job, const char *what, const char *text, double now, struct error *e);
 /* Counts by state, for progress lines. */
 struct db_progress {

@@ -28,16 +28,18 @@ enum status db_trial_start(struct db *d, const struct db_start *start, double no
 struct ending {
     const char *outcome, *why; /* why: in words, or NULL */
     int epoch;
-    double seconds, now;
+    struct db_cost cost;
+    double now;
 };
 
 static enum status end_attempt(struct db *d, int64_t trial, int64_t attempt, const struct ending *end, struct error *e)
 {
-    double seconds = end->seconds;
+    const struct db_cost *c = &end->cost;
+    double computed_s = isnan(c->waited_s) ? c->seconds : fmax(0, c->seconds - c->waited_s);
     TRY(sql_run(d, e,
-                "UPDATE attempt SET epoch_to = ?, outcome = ?, why = ?, computed_s = ?, waited_s = max(0, ? - started - ?), ended = ? WHERE id = ?",
-                "ittrrrri", (int64_t)end->epoch, end->outcome, end->why, seconds, end->now, seconds, end->now, attempt));
-    return sql_run(d, e, "UPDATE trial SET wall_s = wall_s + ? WHERE id = ?", "ri", seconds, trial);
+                "UPDATE attempt SET epoch_to = ?, outcome = ?, why = ?, computed_s = ?, waited_s = ?, moved_bytes = nullif(?, -1), ended = ? WHERE id = ?",
+                "ittrriri", (int64_t)end->epoch, end->outcome, end->why, computed_s, c->waited_s, c->moved_bytes, end->now, attempt));
+    return sql_run(d, e, "UPDATE trial SET wall_s = wall_s + ? WHERE id = ?", "ri", c->seconds, trial);
 }
 
 /* --- curves --- */
@@ -249,7 +251,7 @@ enum status db_trial_done(struct db *d, const struct config *c, int64_t trial, i
     fault_at(FAULT_TRANSITION);
     hash_bytes(r->model, r->model_size, model);
     hash_probabilities(r, proba);
-    TRY(end_attempt(d, trial, attempt, &(struct ending){"done", NULL, r->epochs, r->seconds, now}, e));
+    TRY(end_attempt(d, trial, attempt, &(struct ending){"done", NULL, r->epochs, r->cost, now}, e));
     TRY(sql_run(d, e, "UPDATE trial SET state = 'done', epochs = ?, features = ?, model_sha256 = ?, proba_sha256 = ? WHERE id = ?", "ittti",
                 (int64_t)r->epochs, r->features, model, proba, trial));
     TRY(put_metrics(d, trial, r, PART_STOP, e));
@@ -262,15 +264,15 @@ enum status db_trial_done(struct db *d, const struct config *c, int64_t trial, i
     return drop_probabilities(d, trial, params_int(&c->keep, "probabilities"), e);
 }
 
-enum status db_trial_failed(struct db *d, int64_t trial, int64_t attempt, const char *message, double seconds, double now, struct error *e)
+enum status db_trial_failed(struct db *d, int64_t trial, int64_t attempt, const char *message, const struct db_cost *cost, double now, struct error *e)
 {
     fault_at(FAULT_TRANSITION);
-    TRY(end_attempt(d, trial, attempt, &(struct ending){"failed", message, 0, seconds, now}, e));
+    TRY(end_attempt(d, trial, attempt, &(struct ending){"failed", message, 0, *cost, now}, e));
     TRY(drop_checkpoint(d, trial, e));
     return sql_run(d, e, "UPDATE trial SET state = 'failed', error = ? WHERE id = ?", "ti", message, trial);
 }
 
-enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, int epoch, double seconds, double now, struct error *e)
+enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, int epoch, const struct db_cost *cost, double now, struct error *e)
 {
     char why[80];
     fault_at(FAULT_TRANSITION);
@@ -278,7 +280,7 @@ enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, int e
         snprintf(why, sizeof why, "told to stop; it goes on from epoch %d", epoch);
     else
         snprintf(why, sizeof why, "told to stop before its first checkpoint");
-    TRY(end_attempt(d, trial, attempt, &(struct ending){"stopped", why, epoch, seconds, now}, e));
+    TRY(end_attempt(d, trial, attempt, &(struct ending){"stopped", why, epoch, *cost, now}, e));
     return sql_run(d, e, "UPDATE trial SET state = 'queued' WHERE id = ?", "i", trial);
 }
 

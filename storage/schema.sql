@@ -1,5 +1,5 @@
 -- The results database of a study. Times are seconds since 1970; blobs of numbers are little-endian.
--- Schema version 2. A change here is a migration in storage/db_upgrade.c, which adds columns at the end, as they stand here.
+-- Schema version 3. A change here is a migration in storage/db_upgrade.c, which adds columns at the end, as they stand here.
 -- The views trials and configs are made by storage/db_views.c, since their columns follow from the parameters in use.
 
 -- One study a file. hash is that of text, what changes results; text names it, so that differences can be told.
@@ -83,12 +83,13 @@ CREATE TABLE attempt (
     gang INTEGER NOT NULL,           -- ranks
     epoch_from INTEGER NOT NULL, epoch_to INTEGER,
     outcome TEXT,                    -- done, failed, stopped, died; NULL while it runs
-    computed_s REAL, waited_s REAL,
+    computed_s REAL, waited_s REAL,  -- of its time: waited for each other, an average rank of the gang (before version 3: for the gang to begin); the rest
     started REAL NOT NULL, ended REAL,
     ranks TEXT,                      -- JSON list: the MPI ranks of the gang; NULL: from before version 2
     blamed INTEGER NOT NULL DEFAULT 0,  -- 1: a rank of this gang died first, and that ended the job
     why TEXT,                        -- how it ended, in words; NULL where done
-    arithmetic TEXT                  -- kernel that BLAS used
+    arithmetic TEXT,                 -- kernel that BLAS used
+    moved_bytes INTEGER              -- that its ranks handed to each other; NULL: from before version 3, or it failed
 );
 CREATE INDEX attempt_trial ON attempt (trial);
 

@@ -29,6 +29,13 @@ if has_mpi; then
             --set 'search.order="shuffled"' || exit 1
         check "two nodes, $n workers" "$expected" "$($FLOWSWEEP db digest nodes$n.db)"
     done
+    moved() { $FLOWSWEEP show $1 "$2" --format json | sed -n 's/.*"moved_bytes": \([0-9]*\).*/\1/p'; }
+    gang=$($FLOWSWEEP ls nodes4.db --filter 'model = cnn_lstm' --columns trial --format csv | sed -n 2p)
+    floats=$(($($FLOWSWEEP show nodes4.db "$gang" --format json | sed -n 's/.*"role": "model", "epoch": [0-9]*, "bytes": \([0-9]*\).*/\1/p') / 4))
+    check "a gang of four moves more than its model three times a batch ($(moved nodes4.db "$gang") bytes)" 1 $(($(moved nodes4.db "$gang") > 3 * 4 * floats))
+    check "one process moves nothing" 0 "$(moved small.db "$gang")"
+    $FLOWSWEEP show nodes4.db "$gang" >show.txt
+    check "show tells it in units" 1 "$(grep -cE '^ *[0-9]+ +4 .* (done|stopped) .* [0-9.]+ [KM]iB$' show.txt)"
     for i in 1 2 3 4; do # as between nodes: messages of different ranks overtake each other
         OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=lo $FLOWSWEEP run small.cfg -q -n 3 --no-restart --set study.database=tcp$i.db
         check "3 workers over TCP, run $i" "0 $expected" "$? $($FLOWSWEEP db digest tcp$i.db)"
