@@ -35,4 +35,10 @@ how="--set space.train.optimizer=rmsprop --set space.train.momentum=0.5 --set sp
 run alone $how
 $FLOWSWEEP run $(only_dnn ranks $how) -n 3 --set ranks.dnn=3 -q 2>/dev/null
 check "the same bits on three ranks" "0 $(digest alone)" "$? $(digest ranks)"
+often="--set budget.checkpoint=0.000001"
+FLOWSWEEP_FAULT=epoch:5:kill $FLOWSWEEP_FAULTY run $(only_dnn killed $how $often) -n 1 --no-restart -q 2>/dev/null
+check "killed in its fifth epoch" 75 $?
+run killed $how
+check "goes on from a checkpoint, to the same bits" "0 $(digest alone) 1" \
+    "$? $(digest killed) $($FLOWSWEEP show killed.db 3 --format json | tr -d ' \n' | grep -c '"epoch_from":[1-5],"epoch_to":6')"
 finish
