@@ -54,10 +54,9 @@ static double anneal(double from, double to, double share)
 static double one_cycle(const struct schedule *s, double at)
 {
     double first = s->rate / s->div_factor, top = s->pct_start * (double)s->total_steps - 1, last = (double)s->total_steps - 1;
-    if (top > 0 && at <= top)
-        return anneal(first, s->rate, at / top);
-    top = top > 0 ? top : 0; /* too few steps to rise */
-    return last > top ? anneal(s->rate, first / s->final_div_factor, (at - top) / (last - top)) : s->rate;
+    if (at <= top)
+        return top > 0 ? anneal(first, s->rate, at / top) : s->rate;
+    return anneal(s->rate, first / s->final_div_factor, (at - top) / (last - top));
 }
 
 double schedule_rate(const struct schedule *s, const struct plateau *p, int64_t at)

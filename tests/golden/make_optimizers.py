@@ -142,6 +142,8 @@ run("step", adam, schedule=lambda o: each_epoch(schedulers.StepLR(o, step_size=3
 run("cosine", adam, schedule=lambda o: each_step(schedulers.CosineAnnealingLR(o, T_max=EPOCHS * EPOCH_STEPS, eta_min=0.1 * 0.01)))
 run("one_cycle", adam, schedule=lambda o: each_step(schedulers.OneCycleLR(o, max_lr=0.01, total_steps=EPOCHS * EPOCH_STEPS, pct_start=0.3, div_factor=25.0,
                                                                         final_div_factor=1e4, cycle_momentum=False)))
+run("one_cycle_short", adam, schedule=lambda o: each_step(schedulers.OneCycleLR(o, max_lr=0.01, total_steps=EPOCHS * EPOCH_STEPS, pct_start=0.01,
+                                                                              div_factor=4.0, final_div_factor=10.0, cycle_momentum=False)))
 run("warmup", adam, schedule=lambda o: each_step(schedulers.LinearLR(o, start_factor=0.01, total_iters=2 * EPOCH_STEPS)))
 run("warmup_cosine", adam, schedule=lambda o: warm(o, 0.25, 3, schedulers.CosineAnnealingLR(o, T_max=7 * EPOCH_STEPS)))
 run("warmup_step", adam, schedule=lambda o: warm(o, 0.25, 2, schedulers.StepLR(o, step_size=2 * EPOCH_STEPS, gamma=0.5)))

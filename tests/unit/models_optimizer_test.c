@@ -162,10 +162,26 @@ static void test_schedules(void)
     follows("step", "schedule=\"step\" decay_epochs=3 decay_rate=0.5");
     follows("cosine", "schedule=\"cosine\" alpha=0.1");
     follows("one_cycle", "schedule=\"one_cycle\"");
+    follows("one_cycle_short", "schedule=\"one_cycle\" pct_start=0.01 div_factor=4.0 final_div_factor=10.0");
     follows("warmup", "warmup_epochs=2");
     follows("warmup_cosine", "schedule=\"cosine\" warmup_epochs=3 warmup_start=0.25");
     follows("warmup_step", "schedule=\"step\" warmup_epochs=2 warmup_start=0.25 decay_epochs=2 decay_rate=0.5");
     follows("reduce_on_plateau", "schedule=\"reduce_on_plateau\" plateau_patience=2 plateau_factor=0.3 plateau_min_lr=2e-3");
+}
+
+/* With a single update there is nothing to rise or fall over. */
+static void test_one_update(void)
+{
+    const char *const kinds[] = {"schedule=\"step\" epochs=1", "schedule=\"cosine\" epochs=1", "schedule=\"one_cycle\" epochs=1",
+                                 "schedule=\"one_cycle\" epochs=1 pct_start=1.0", "schedule=\"one_cycle\" epochs=1 pct_start=0.0"};
+    for (int i = 0; i < 5; i++) {
+        settle(kinds[i]);
+        struct schedule s = schedule_of(&params, BATCH);
+        double rate = schedule_rate(&s, NULL, 0);
+        CU_ASSERT_EQUAL(s.total_steps, 1);
+        CU_ASSERT(rate > 0 && rate <= 0.01);
+        params_fini(&params);
+    }
 }
 
 /* The norm of any length, by its definition; what is no number is not hidden. */
@@ -250,5 +266,6 @@ static void test_refused(void)
 }
 
 UNIT_MAIN({"adam, adamw, sgd", test_optimizers}, {"rmsprop", test_rmsprop}, {"clipping", test_clipping}, {"schedules", test_schedules},
+          {"schedules of one update", test_one_update},
           {"norms, and what is no number", test_norm}, {"reduce on plateau: cooldown, warm-up", test_plateau}, {"what a point holds", test_active},
           {"bad combinations", test_refused})
