@@ -56,6 +56,7 @@ struct batch {
     int n;
     uint64_t key;                /* of the trial and epoch */
     const float *class_weight;   /* (n_classes) or NULL */
+    float label_smoothing;       /* share of a label that is spread over all classes, its own too */
 };
 
 /* Collective. total (n_weights + EXTRA_COUNT): gradients of the mean loss; sum of losses, hits; stop flags. Moves the moving statistics. */

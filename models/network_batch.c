@@ -197,7 +197,16 @@ void network_softmax(const struct engine *engine, float *x, int n, int k)
         softmax_row(engine, x + (size_t)i * (size_t)k, k);
 }
 
-/* Softmax cross-entropy, mean over the batch's rows (weights of classes multiply, as in Keras): of own leaf i, resident as `leaf`, its logits become
+/* What a label weighs as a whole: its own logit and, smoothed, all of them. */
+static float chosen_of(const float *logits, int k, int y, float smoothing)
+{
+    float sum = 0;
+    for (int c = 0; c < k; c++)
+        sum += logits[c];
+    return (1 - smoothing) * logits[y] + smoothing / (float)k * sum;
+}
+
+/* Softmax cross-entropy, mean over the batch's rows (weights of the rows' classes multiply and labels are smoothed as in Keras): of own leaf i, resident as `leaf`, its logits become
  * probabilities, dout their gradient; loss, hits and the stop flag. Source: Bishop 2006, eq. 4.108. */
 static void leaf_loss(const struct network *net, struct run *r, const struct batch *b, const struct deal *d, int i, int leaf)
 {
@@ -205,16 +214,18 @@ static void leaf_loss(const struct network *net, struct run *r, const struct bat
     int k = net->layers[net->n_layers - 1].width;
     float *logits = leaf_out(net, r, net->n_layers - 1, leaf), *dlogits = r->dout + (size_t)leaf * LEAF_ROWS * r->widest;
     const struct leaf *f = &r->leaves[leaf];
+    float smoothing = b->label_smoothing, others = smoothing / (float)k;
     extra[EXTRA_LOSS] = extra[EXTRA_HITS] = 0;
     extra[EXTRA_STOP] = d->stop || d->gang->stop(d->gang);
     for (int row = 0; row < f->n; row++) {
         float *p = logits + (size_t)row * (size_t)k, *dp = dlogits + (size_t)row * (size_t)k;
         int y = b->rows->y[f->samples[row]], best = 0;
-        float weight = b->class_weight ? b->class_weight[y] : 1, scale = weight / (float)b->n, chosen = p[y];
+        float weight = b->class_weight ? b->class_weight[y] : 1, scale = weight / (float)b->n;
+        float chosen = smoothing > 0 ? chosen_of(p, k, y, smoothing) : p[y];
         extra[EXTRA_LOSS] += weight * (softmax_row(net->engine, p, k) - chosen);
         for (int c = 0; c < k; c++) {
             best = p[c] > p[best] ? c : best;
-            dp[c] = (p[c] - (c == y)) * scale;
+            dp[c] = (p[c] - (c == y ? 1 - smoothing + others : others)) * scale;
         }
         extra[EXTRA_HITS] += best == y;
     }

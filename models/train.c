@@ -220,7 +220,8 @@ static enum status epoch(struct trainer *t, const struct model_spec *spec, struc
     uint64_t key = random_key(spec->key, (uint64_t)t->epoch + 1);
     struct random r = random_of(key, 0x6f72646572); /* "order" */
     struct batch b = {
-        .features = t->at_hand.features, .rows = spec->train, .key = key, .class_weight = t->class_weight};
+        .features = t->at_hand.features, .rows = spec->train, .key = key, .class_weight = t->class_weight,
+        .label_smoothing = (float)params_real(spec->params, "train.label_smoothing")};
     for (int i = 0; i < n; i++)
         t->order[i] = i;
     random_shuffle(&r, t->order, (size_t)n);

@@ -47,6 +47,7 @@ const struct param train_params[] = {
      "weighted_f1|log_loss|top3_accuracy|top5_accuracy",
      "\"none\"", "metric on the stop rows that patience and reduce_on_plateau watch; none: study.metric"},
     {"class_weight", PARAM_WORD | PARAM_NONE, 0, 0, "balanced", "\"none\"", "balanced: classes weigh alike"},
+    {"label_smoothing", PARAM_REAL | PARAM_LATER, 0, 1, NULL, "0.0", "share of a label that is spread over all classes in the loss of training"},
     {0},
 };
 

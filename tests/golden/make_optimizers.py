@@ -6,7 +6,7 @@ The network, its weights and its rows are those of "dnn" in make_torch.py. Ten e
 A line is NAME.losses, the loss of every batch before its update, or NAME.rates, the rate of every update. The name tells the parameters in the test.
 
 Where Keras means something else than PyTorch, the difference is taken away: weight_decay is decoupled for every optimizer (weights are multiplied by
-1 - rate * decay before PyTorch's own step), RMSprop's epsilon is too small to matter, and the run "rmsprop_epsilon", where it matters, is Keras' formula.
+1 - rate * decay before PyTorch's own step), weights of classes multiply a row's whole loss, RMSprop's epsilon is too small to matter, and the run "rmsprop_epsilon", where it matters, is Keras' formula.
 """
 import numpy as np
 import torch
@@ -72,7 +72,7 @@ class KerasRMSprop(torch.optim.Optimizer):
         w -= self.m
 
 
-def run(name, make, before=None, schedule=None, smoothing=0.0):
+def run(name, make, before=None, schedule=None, smoothing=0.0, weight=None):
     w = weights()
     o = make([w])
     s = schedule(o) if schedule else None
@@ -80,7 +80,9 @@ def run(name, make, before=None, schedule=None, smoothing=0.0):
     for k in range(EPOCHS * EPOCH_STEPS):
         at = k % EPOCH_STEPS * BATCH
         o.zero_grad()
-        loss = torch.nn.functional.cross_entropy(logits(w, X[at : at + BATCH]), Y[at : at + BATCH], label_smoothing=smoothing)
+        y = Y[at : at + BATCH]
+        loss = torch.nn.functional.cross_entropy(logits(w, X[at : at + BATCH]), y, label_smoothing=smoothing, reduction="none")
+        loss = (loss * weight[y]).mean() if weight is not None else loss.mean()
         loss.backward()
         if before:
             with torch.no_grad():
@@ -150,3 +152,5 @@ run("warmup_step", adam, schedule=lambda o: warm(o, 0.25, 2, schedulers.StepLR(o
 show("watched", WATCHED)
 run("reduce_on_plateau", adam, schedule=lambda o: each_epoch(
     schedulers.ReduceLROnPlateau(o, mode="max", factor=0.3, patience=1, threshold=1e-4, threshold_mode="abs", min_lr=2e-3), WATCHED))
+run("label_smoothing", adam, smoothing=0.1)
+run("label_smoothing_weighted", adam, smoothing=0.4, weight=torch.tensor([0.5, 2, 1, 0.25, 3]))

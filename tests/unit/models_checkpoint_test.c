@@ -1,4 +1,4 @@
-/* Training follows its schedule, and what a checkpoint must hold for that: the moments of its optimizer, the memory of its schedule, and no others. */
+/* Training follows its schedule and its labels, and what a checkpoint must hold for that: the moments of its optimizer, the memory of its schedule, and no others. */
 #include "unit.h"
 
 #include <math.h>
@@ -72,18 +72,26 @@ static struct model *fitted(int epochs)
     return m;
 }
 
+static struct buffer file_of(int epochs)
+{
+    struct buffer file = {0};
+    struct model *m = fitted(epochs);
+    model_dnn.write(m, &file);
+    model_dnn.free(m);
+    return file;
+}
+
+static bool same_files(struct buffer a, struct buffer b)
+{
+    bool same = equal(&a, &b);
+    buffer_fini(&a);
+    buffer_fini(&b);
+    return same;
+}
+
 static bool same_weights(int epochs, int more_epochs)
 {
-    struct model *a = fitted(epochs), *b = fitted(more_epochs);
-    struct buffer file_a = {0}, file_b = {0};
-    model_dnn.write(a, &file_a);
-    model_dnn.write(b, &file_b);
-    bool same = equal(&file_a, &file_b);
-    buffer_fini(&file_a);
-    buffer_fini(&file_b);
-    model_dnn.free(a);
-    model_dnn.free(b);
-    return same;
+    return same_files(file_of(epochs), file_of(more_epochs));
 }
 
 /* A rate that falls to next to nothing after two epochs: from then on weights stay. So training follows its schedule, and the plateau's own epochs. */
@@ -100,6 +108,24 @@ static void test_schedule_in_training(void)
     set("train.plateau_factor", "1e-30");
     CU_ASSERT(!same_weights(1, 2)); /* the second epoch is no better, the third feels it */
     CU_ASSERT(same_weights(2, 4));
+    end();
+}
+
+static bool labels_matter(const char *smoothing)
+{
+    set("train.label_smoothing", smoothing);
+    struct buffer as_they_are = file_of(2);
+    for (int i = 0; i < TOY_ROWS; i++)
+        toy.rows.y[i] = (toy.rows.y[i] + 1) % TOY_CLASSES;
+    return !same_files(as_they_are, file_of(2));
+}
+
+/* Spread as a whole, labels say nothing. */
+static void test_smoothing_in_training(void)
+{
+    begin();
+    CU_ASSERT(labels_matter("0.5"));
+    CU_ASSERT(!labels_matter("1.0"));
     end();
 }
 
@@ -190,5 +216,6 @@ static void test_old_sgd(void)
     end();
 }
 
-UNIT_MAIN({"training follows its schedule", test_schedule_in_training}, {"checkpoints of others", test_state_of_another},
+UNIT_MAIN({"training follows its schedule", test_schedule_in_training}, {"training follows smoothed labels", test_smoothing_in_training},
+          {"checkpoints of others", test_state_of_another},
           {"checkpoints of old sgd", test_old_sgd})

@@ -62,6 +62,7 @@ static void make_dnn(struct network *net, const struct toy *toy)
 }
 
 struct course { /* what is watched and what comes of it */
+    const float *class_weight; /* or NULL */
     double watched[STEPS], losses[STEPS], rates[STEPS];
 };
 
@@ -82,7 +83,8 @@ static void learn(struct course *c)
     CU_ASSERT_EQUAL_FATAL(run_new(&r, &net, 1, true, &e), STATUS_OK);
     float *w = memory_new(n * sizeof *w), *total = memory_new((n + EXTRA_COUNT) * sizeof *w);
     float *moments = memory_new((size_t)optimizer_moments(&o) * n * sizeof *w);
-    struct batch b = {.features = &toy.x, .rows = &toy.rows, .n = BATCH};
+    struct batch b = {.features = &toy.x, .rows = &toy.rows, .n = BATCH, .class_weight = c->class_weight,
+                      .label_smoothing = (float)params_real(&params, "train.label_smoothing")};
     for (size_t i = 0; i < n; i++)
         w[i] = toy_weight(i, 0.4f);
     for (int i = 0; i < TOY_ROWS; i++)
@@ -111,13 +113,14 @@ static double worst(const double *found, const double *expected)
     return most;
 }
 
-static void follows(const char *name, const char *settings)
+static void follows_weighted(const char *name, const char *settings, const float *class_weight)
 {
     static struct course c;
     double losses[STEPS], rates[STEPS];
     struct error e;
     settle(settings);
     CU_ASSERT_EQUAL(train_params_check(&params, &e), STATUS_OK);
+    c.class_weight = class_weight;
     CU_ASSERT_FATAL(golden("watched", "", c.watched, EPOCHS));
     CU_ASSERT_FATAL(golden(name, ".losses", losses, STEPS));
     learn(&c);
@@ -128,6 +131,11 @@ static void follows(const char *name, const char *settings)
         CU_ASSERT(worst(c.rates, rates) <= 1e-9);
     }
     params_fini(&params);
+}
+
+static void follows(const char *name, const char *settings)
+{
+    follows_weighted(name, settings, NULL);
 }
 
 static void test_optimizers(void)
@@ -167,6 +175,14 @@ static void test_schedules(void)
     follows("warmup_cosine", "schedule=\"cosine\" warmup_epochs=3 warmup_start=0.25");
     follows("warmup_step", "schedule=\"step\" warmup_epochs=2 warmup_start=0.25 decay_epochs=2 decay_rate=0.5");
     follows("reduce_on_plateau", "schedule=\"reduce_on_plateau\" plateau_patience=2 plateau_factor=0.3 plateau_min_lr=2e-3");
+}
+
+/* Keras' meaning, which with weights is not PyTorch's: these multiply the whole loss of a row. */
+static void test_label_smoothing(void)
+{
+    static const float weights[TOY_CLASSES] = {0.5f, 2, 1, 0.25f, 3};
+    follows("label_smoothing", "label_smoothing=0.1");
+    follows_weighted("label_smoothing_weighted", "label_smoothing=0.4", weights);
 }
 
 /* With a single update there is nothing to rise or fall over. */
@@ -266,6 +282,6 @@ static void test_refused(void)
 }
 
 UNIT_MAIN({"adam, adamw, sgd", test_optimizers}, {"rmsprop", test_rmsprop}, {"clipping", test_clipping}, {"schedules", test_schedules},
-          {"schedules of one update", test_one_update},
+          {"label smoothing", test_label_smoothing}, {"schedules of one update", test_one_update},
           {"norms, and what is no number", test_norm}, {"reduce on plateau: cooldown, warm-up", test_plateau}, {"what a point holds", test_active},
           {"bad combinations", test_refused})
