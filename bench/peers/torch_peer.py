@@ -66,6 +66,7 @@ class Trainer:
         self.y = torch.from_numpy(y.astype("int64"))
         self.batch, self.rank, self.ranks = spec["batch"], rank, ranks
         self.model = Network(spec)
+        # eps as in flowsweep; fused is one loop over all weights
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, eps=1e-7, fused=True)
         self.loss = nn.CrossEntropyLoss()
         if how == "compile":
@@ -91,24 +92,24 @@ class Trainer:
 
 def serve(trainer, ask=None):
     """Rank 0: epochs from stdin; ask tells the other ranks."""
-    for epochs in [2]:
+    def seconds(epochs):
         if ask:
             ask(epochs)
-        trainer.seconds(epochs)
+        return trainer.seconds(epochs)
+
+    seconds(2)
     print("ready", flush=True)
     for line in sys.stdin:
-        if ask:
-            ask(int(line))
-        print(trainer.seconds(int(line)), flush=True)
+        print(seconds(int(line)), flush=True)
     if ask:
         ask(0)
 
 
-def ddp(rank, spec, folder, port):
+def ddp(rank, spec, folder, meeting):
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[rank]})
-    torch.distributed.init_process_group("gloo", init_method=f"file://{port}", rank=rank, world_size=2)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
     trainer, told = Trainer(spec, folder, "ddp", rank, 2), torch.zeros(1, dtype=torch.int64)
 
     def ask(epochs):
@@ -128,10 +129,10 @@ def ddp(rank, spec, folder, port):
 def main():
     spec, folder, threads, how = json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
     if how == "ddp":
-        port = f"{folder}/ddp-{os.getpid()}"
-        other = torch.multiprocessing.get_context("spawn").Process(target=ddp, args=(1, spec, folder, port))
+        meeting = f"{folder}/ddp-{os.getpid()}"
+        other = torch.multiprocessing.get_context("spawn").Process(target=ddp, args=(1, spec, folder, meeting))
         other.start()
-        ddp(0, spec, folder, port)
+        ddp(0, spec, folder, meeting)
         other.join()
         return
     torch.set_num_threads(threads)
