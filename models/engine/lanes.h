@@ -11,7 +11,11 @@
 #include <string.h>
 
 enum { LANES = 16 };
+#if defined(ENGINE_PLAIN)
+#define INLINE static inline
+#else
 #define INLINE static inline __attribute__((always_inline))
+#endif
 
 #if defined(ENGINE_AVX512)
 #include <immintrin.h>
@@ -106,10 +110,10 @@ typedef struct {
 } lanes;
 enum { TILE_VECTORS = 1 };
 
-#define LANES_EACH(expression)          \
-    lanes r;                            \
-    for (int i = 0; i < LANES; i++)     \
-        r.x[i] = (expression);          \
+#define LANES_EACH(expression)      \
+    lanes r;                        \
+    for (int i = 0; i < LANES; i++) \
+        r.x[i] = (expression);      \
     return r
 INLINE lanes lanes_set(float x) { LANES_EACH(x); }
 INLINE lanes lanes_load(const float *p) { LANES_EACH(p[i]); }
