@@ -8,6 +8,7 @@
 void ring_clear(struct ring_share *share)
 {
     atomic_init(&share->made, 0);
+    atomic_init(&share->added, 0);
     atomic_init(&share->taken, 0);
 }
 
@@ -16,15 +17,19 @@ void ring_init(struct ring *r, struct ring_share *const *share, int rank, int si
     *r = (struct ring){.rank = rank, .size = size};
     r->share = memory_new((size_t)size * sizeof *r->share);
     memcpy(r->share, share, (size_t)size * sizeof *share);
-    r->cell = memory_new((size_t)size * sizeof *r->cell);
+    r->adding.cell = memory_new((size_t)size * sizeof *r->adding.cell);
+    r->taking.cell = memory_new((size_t)size * sizeof *r->taking.cell);
     r->seen = memory_new((size_t)size * sizeof *r->seen);
+    r->seen_added = memory_new((size_t)size * sizeof *r->seen_added);
 }
 
 void ring_fini(struct ring *r)
 {
     free(r->share);
-    free(r->cell);
+    free(r->adding.cell);
+    free(r->taking.cell);
     free(r->seen);
+    free(r->seen_added);
     free(r->blocks);
     free(r->part);
     for (int level = 0; level < RING_LEVELS; level++)
@@ -39,13 +44,19 @@ uint64_t ring_number(const struct ring *r)
 
 void ring_start(struct ring *r, uint64_t number)
 {
-    r->made = r->taken = r->first = r->seen_taken = number;
+    r->made = r->adding.block = r->taking.block = r->first = r->seen_taken = number;
     for (int i = 0; i < r->size; i++)
-        r->seen[i] = number;
+        r->seen[i] = r->seen_added[i] = number;
     for (int b = 0; b < RING_CELLS; b++)
         r->end[b] = 0;
     atomic_store_explicit(&r->share[r->rank]->taken, number, memory_order_release);
+    atomic_store_explicit(&r->share[r->rank]->added, number, memory_order_release);
     atomic_store_explicit(&r->share[r->rank]->made, number, memory_order_release);
+}
+
+bool ring_is_dealt(int size, size_t width)
+{
+    return size > 3 && width > 2 * RING_CELL;
 }
 
 static void add_block(struct ring *r, int level, size_t from, size_t n)
@@ -60,6 +71,7 @@ static void add_block(struct ring *r, int level, size_t from, size_t n)
 static void begin(struct ring *r, struct ring_sum *s, const struct gang_slab *slab)
 {
     s->slab = *slab;
+    s->dealt = ring_is_dealt(r->size, slab->width);
     reduction_fit(&s->reduction, slab->n_leaves, r->size);
     if (s->reduction.capacity > r->part_capacity) {
         r->part_capacity = s->reduction.capacity;
@@ -77,9 +89,34 @@ void ring_add(struct ring *r, int level, const struct gang_slab *slab, size_t fr
     s->last = r->first + (uint64_t)r->n_blocks;
 }
 
+/* --- blocks --- */
+
+static const struct ring_block *block_at(const struct ring *r, uint64_t number)
+{
+    return &r->blocks[number - r->first];
+}
+
+static const struct ring_sum *sum_at(const struct ring *r, uint64_t number)
+{
+    return &r->sums[block_at(r, number)->level];
+}
+
+/* -1: everybody adds it. */
+static int owner_of(const struct ring *r, uint64_t number)
+{
+    return sum_at(r, number)->dealt ? (int)(number % (uint64_t)r->size) : -1;
+}
+
 static int parts_of(const struct ring_sum *s, int rank)
 {
     return s->reduction.offset[rank + 1] - s->reduction.offset[rank];
+}
+
+/* Cells that a rank uses for a block. */
+static int cells_of(const struct ring *r, uint64_t number, int rank)
+{
+    int parts = parts_of(sum_at(r, number), rank);
+    return parts == 0 && owner_of(r, number) == rank ? 1 : parts;
 }
 
 static const float *own_part(const struct ring_sum *s, int p, const struct ring_block *b)
@@ -87,11 +124,23 @@ static const float *own_part(const struct ring_sum *s, int p, const struct ring_
     return s->slab.mine + (size_t)p * s->slab.width + b->from;
 }
 
+static float *cell_of(const struct ring *r, int rank, uint64_t cell)
+{
+    return r->share[rank]->cells[cell % RING_CELLS];
+}
+
+static void step(const struct ring *r, struct ring_cursor *c)
+{
+    for (int i = 0; i < r->size; i++)
+        c->cell[i] += (uint64_t)cells_of(r, c->block, i);
+    c->block++;
+}
+
 /* --- making --- */
 
 static uint64_t taken_by_all(const struct ring *r)
 {
-    uint64_t least = r->taken;
+    uint64_t least = r->taking.block;
     for (int i = 0; i < r->size; i++) {
         uint64_t taken = i == r->rank ? least : atomic_load_explicit(&r->share[i]->taken, memory_order_acquire);
         least = taken < least ? taken : least;
@@ -110,47 +159,89 @@ static bool make(struct ring *r)
 {
     if (r->made == r->first + (uint64_t)r->n_blocks)
         return false;
-    const struct ring_block *b = &r->blocks[r->made - r->first];
-    const struct ring_sum *s = &r->sums[b->level];
-    struct ring_share *mine = r->share[r->rank];
-    int parts = parts_of(s, r->rank);
-    if (!has_room(r, parts)) {
+    int cells = cells_of(r, r->made, r->rank), parts = parts_of(sum_at(r, r->made), r->rank);
+    const struct ring_block *b = block_at(r, r->made);
+    if (!has_room(r, cells)) {
         r->seen_taken = taken_by_all(r);
-        if (!has_room(r, parts))
+        if (!has_room(r, cells))
             return false;
     }
-    for (int p = 0; p < parts; p++, r->cells++)
-        memcpy(mine->cells[r->cells % RING_CELLS], own_part(s, p, b), b->n * sizeof(float));
-    r->moved_bytes += (uint64_t)parts * b->n * sizeof(float);
+    for (int p = 0; p < parts && owner_of(r, r->made) != r->rank; p++) {
+        memcpy(cell_of(r, r->rank, r->cells + (uint64_t)p), own_part(sum_at(r, r->made), p, b), b->n * sizeof(float));
+        r->moved_bytes += b->n * sizeof(float);
+    }
+    r->cells += (uint64_t)cells;
     r->end[r->made % RING_CELLS] = r->cells;
-    atomic_store_explicit(&mine->made, ++r->made, memory_order_release);
+    atomic_store_explicit(&r->share[r->rank]->made, ++r->made, memory_order_release);
+    return true;
+}
+
+/* --- adding --- */
+
+static bool made_by_all(struct ring *r, uint64_t number)
+{
+    for (int i = 0; i < r->size; i++)
+        if (i != r->rank && r->seen[i] <= number) {
+            r->seen[i] = atomic_load_explicit(&r->share[i]->made, memory_order_acquire);
+            if (r->seen[i] <= number)
+                return false;
+        }
+    return r->made > number;
+}
+
+/* All parts of the block at a cursor into the total. */
+static void add_parts(struct ring *r, const struct ring_cursor *c)
+{
+    const struct ring_block *b = block_at(r, c->block);
+    const struct ring_sum *s = sum_at(r, c->block);
+    for (int i = 0, part = 0; i < r->size; i++)
+        for (int p = 0; p < parts_of(s, i); p++)
+            r->part[part++] = i == r->rank ? own_part(s, p, b) : cell_of(r, i, c->cell[i] + (uint64_t)p);
+    reduction_add(&s->reduction, r->part, s->slab.total + b->from, b->n);
+}
+
+/* The next block that this rank owns, for all. */
+static bool add_own(struct ring *r)
+{
+    struct ring_cursor *c = &r->adding;
+    while (c->block < r->made && owner_of(r, c->block) != r->rank)
+        step(r, c);
+    if (c->block == r->made || !made_by_all(r, c->block))
+        return false;
+    const struct ring_block *b = block_at(r, c->block);
+    add_parts(r, c);
+    memcpy(cell_of(r, r->rank, c->cell[r->rank]), sum_at(r, c->block)->slab.total + b->from, b->n * sizeof(float));
+    r->moved_bytes += b->n * sizeof(float);
+    step(r, c);
+    atomic_store_explicit(&r->share[r->rank]->added, c->block, memory_order_release);
     return true;
 }
 
 /* --- taking --- */
 
-static bool made_by_all(struct ring *r)
+/* Is a block added by another there? */
+static bool added_by(struct ring *r, int owner, uint64_t number)
 {
-    for (int i = 0; i < r->size; i++)
-        if (i != r->rank && r->seen[i] <= r->taken) {
-            r->seen[i] = atomic_load_explicit(&r->share[i]->made, memory_order_acquire);
-            if (r->seen[i] <= r->taken)
-                return false;
-        }
-    return r->made > r->taken;
+    if (r->seen_added[owner] <= number)
+        r->seen_added[owner] = atomic_load_explicit(&r->share[owner]->added, memory_order_acquire);
+    return r->seen_added[owner] > number;
 }
 
 static bool take(struct ring *r)
 {
-    if (r->taken == r->made || !made_by_all(r))
+    struct ring_cursor *c = &r->taking;
+    if (c->block == r->made)
         return false;
-    const struct ring_block *b = &r->blocks[r->taken - r->first];
-    const struct ring_sum *s = &r->sums[b->level];
-    for (int i = 0, part = 0; i < r->size; i++)
-        for (int p = 0; p < parts_of(s, i); p++, r->cell[i]++)
-            r->part[part++] = i == r->rank ? own_part(s, p, b) : r->share[i]->cells[r->cell[i] % RING_CELLS];
-    reduction_add(&s->reduction, r->part, s->slab.total + b->from, b->n);
-    atomic_store_explicit(&r->share[r->rank]->taken, ++r->taken, memory_order_release);
+    int owner = owner_of(r, c->block);
+    if (owner == r->rank ? r->adding.block <= c->block : owner < 0 ? !made_by_all(r, c->block) : !added_by(r, owner, c->block))
+        return false;
+    const struct ring_block *b = block_at(r, c->block);
+    if (owner < 0)
+        add_parts(r, c);
+    else if (owner != r->rank)
+        memcpy(sum_at(r, c->block)->slab.total + b->from, cell_of(r, owner, c->cell[owner]), b->n * sizeof(float));
+    step(r, c);
+    atomic_store_explicit(&r->share[r->rank]->taken, c->block, memory_order_release);
     return true;
 }
 
@@ -159,6 +250,7 @@ bool ring_move(struct ring *r)
     bool moved = false;
     for (bool more = true; more; moved |= more) {
         more = make(r);
+        more |= add_own(r);
         more |= take(r);
     }
     return moved;
@@ -166,11 +258,13 @@ bool ring_move(struct ring *r)
 
 bool ring_done(struct ring *r, int level)
 {
-    if (r->taken < r->sums[level].last)
+    if (r->taking.block < r->sums[level].last)
         return false;
     r->sums[level].last = 0;
-    if (r->taken == r->first + (uint64_t)r->n_blocks) {
-        r->first = r->taken;
+    if (r->taking.block == r->first + (uint64_t)r->n_blocks) {
+        while (r->adding.block < r->taking.block)
+            step(r, &r->adding);
+        r->first = r->taking.block;
         r->n_blocks = 0;
     }
     return true;
