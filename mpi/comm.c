@@ -79,6 +79,7 @@ enum status comm_init(struct transport *t, struct error *e)
     MPI_Comm_size(c->world, &t->size);
     fault_rank(t->rank);
     c->peers = memory_new((size_t)t->size * sizeof *c->peers);
+    c->small = memory_new(((size_t)t->size + 1) * sizeof *c->small);
     for (int rank = 0; rank < t->size; rank++) {
         c->peers[rank].process = -1;
         c->peers[rank].sending = c->peers[rank].receiving = MPI_REQUEST_NULL;
@@ -121,6 +122,7 @@ void comm_fini(struct transport *t)
     free(c->private);
     free(c->rings.node);
     free(c->rings.place);
+    free(c->small);
     free(t->sets.node);
     free(c);
 }

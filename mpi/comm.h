@@ -74,6 +74,7 @@ struct comm { /* transport.context */
     bool serving;     /* comm_serve is at work: waits inside it must not call it again */
     MPI_Win window, sets; /* of the node's copy and of its places for sets, or MPI_WIN_NULL */
     struct comm_rings rings;
+    uint64_t *small;  /* (size + 1) by gang size: floats that go from each to each (mpi/comm_sum.h); 0: not tried yet. Owned */
     void *private;    /* where no window could be had */
 };
 

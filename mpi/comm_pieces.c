@@ -8,9 +8,9 @@
 /* Tags of a gang's own communicator: parts and sums of piece k. Those of the same tag arrive in order. */
 enum { TAG_PIECES = 16, TAGS = 4096, PIECE_MOST = 4 << 20 };
 
-void pieces_init(struct pieces *p, MPI_Comm comm, size_t small)
+void pieces_init(struct pieces *p, MPI_Comm comm)
 {
-    *p = (struct pieces){.comm = comm, .small = small};
+    *p = (struct pieces){.comm = comm};
     MPI_Comm_rank(comm, &p->rank);
     MPI_Comm_size(comm, &p->size);
 }

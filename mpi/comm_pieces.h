@@ -26,7 +26,7 @@ struct piece {
 struct pieces {
     MPI_Comm comm;
     int rank, size;
-    size_t small;        /* floats: up to so many a piece goes from each to each */
+    size_t small;        /* floats: up to so many a piece goes from each to each; set by the owner, the same on all ranks */
     struct pieces_sum {  /* by level */
         struct gang_slab slab;
         struct reduction reduction;
@@ -40,7 +40,7 @@ struct pieces {
     uint64_t moved_bytes; /* whoever reads it may set it to 0 */
 };
 
-void pieces_init(struct pieces *p, MPI_Comm comm, size_t small);
+void pieces_init(struct pieces *p, MPI_Comm comm);
 void pieces_fini(struct pieces *p); /* nothing is on its way */
 /* As ring_add, ring_move, ring_done (mpi/ring.h). */
 void pieces_add(struct pieces *p, int level, const struct gang_slab *slab, size_t from, size_t to);

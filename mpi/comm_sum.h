@@ -1,4 +1,6 @@
-/* A gang's sums over MPI: which way they go, and the waiting. Within a node through shared memory (mpi/ring.h), else by messages (mpi/comm_pieces.h). */
+/* A gang's sums over MPI: which way they go, and the waiting. Within a node through shared memory (mpi/ring.h), else by messages (mpi/comm_pieces.h).
+ * Up to what size a piece goes whole from each to each depends on the network: the first gang of a size that needs messages tries both ways. No way
+ * changes the bits. */
 #ifndef MPI_COMM_SUM_H
 #define MPI_COMM_SUM_H
 
