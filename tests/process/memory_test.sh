@@ -12,7 +12,7 @@ node=$(column --set ranks.dnn=1)
 sharded=$(column --set ranks.dnn=2 --set data.placement=sharded)
 more "$sharded" "$node"
 check "a rank that holds rows needs more than one that looks ($sharded, $node MiB)" 0 $?
-rows="--set data.synth.rows=60000 --set data.placement=sharded --set space.dnn.embedding=0"
+rows="--set data.synth.rows=60000 --set data.synth.steps=48 --set task.steps=48 --set data.placement=sharded --set space.dnn.embedding=0"
 more "$(column $rows --set ranks.dnn=1)" "$(column $rows --set ranks.dnn=2)"
 check "the more ranks, the less each holds" 0 $?
 model=random_forest
