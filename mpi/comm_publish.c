@@ -119,12 +119,13 @@ static enum status place_sets(struct transport *t, const struct node *node, stru
 }
 
 /* Rings begin empty: each rank sees to its own before it can be in a gang. */
-static enum status place_rings(struct transport *t, const struct node *node, struct error *e)
+static enum status place_rings(struct transport *t, const struct node *node, struct publication *p, struct error *e)
 {
     struct comm *c = t->context;
     struct comm_rings *rings = &c->rings;
     bool shared;
     TRY(all(c, node->rank != 0 || footprint_shared_has((size_t)node->size * sizeof(struct ring_share)), &shared, e));
+    p->rings_apart = !shared;
     if (!shared)
         return STATUS_OK;
     char *base = window(node->comm, node->rank, (size_t)node->size * sizeof(struct ring_share) + SLAB_ALIGNMENT, &rings->window);
@@ -168,7 +169,7 @@ static enum status place(struct transport *t, struct publication *p, struct erro
     if (s == STATUS_OK && p->n_sets)
         s = place_sets(t, &node, p, e);
     if (s == STATUS_OK && p->gangs)
-        s = place_rings(t, &node, e);
+        s = place_rings(t, &node, p, e);
     if (!t->broken)
         MPI_Comm_free(&node.comm);
     return s;

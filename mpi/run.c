@@ -135,6 +135,8 @@ static enum status study_start(struct study *s, struct transport *t, const struc
         tell(o, say, memory_text("/dev/shm is too small for one copy of the flows a node: every rank has its own"));
     if (status == STATUS_OK && told == STATUS_OK && p.set_apart)
         tell(o, say, memory_text("/dev/shm is too small for what forests share on a node: every rank makes its own"));
+    if (status == STATUS_OK && told == STATUS_OK && p.rings_apart)
+        tell(o, say, memory_text("/dev/shm is too small for the sums of gangs: they go by messages"));
     return status == STATUS_OK ? told : status;
 }
 

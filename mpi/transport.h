@@ -62,7 +62,7 @@ struct publication {
     int n_sets;          /* places wanted on each node */
     size_t set_bytes;
     bool gangs;          /* of several workers: they add up in memory that nodes share, where there is room */
-    bool copied, set_apart; /* told: each rank has flows of its own; makes sets of its own: for want of shared memory */
+    bool copied, set_apart, rings_apart; /* told: each rank has flows of its own; makes sets of its own; adds up by messages: for want of shared memory */
 };
 
 struct transport {
