@@ -227,13 +227,18 @@ static bool added_by(struct ring *r, int owner, uint64_t number)
     return r->seen_added[owner] > number;
 }
 
+static bool is_there(struct ring *r, int owner, uint64_t number)
+{
+    if (owner < 0)
+        return made_by_all(r, number);
+    return owner == r->rank ? r->adding.block > number : added_by(r, owner, number);
+}
+
 static bool take(struct ring *r)
 {
     struct ring_cursor *c = &r->taking;
-    if (c->block == r->made)
-        return false;
-    int owner = owner_of(r, c->block);
-    if (owner == r->rank ? r->adding.block <= c->block : owner < 0 ? !made_by_all(r, c->block) : !added_by(r, owner, c->block))
+    int owner = c->block < r->made ? owner_of(r, c->block) : -1;
+    if (c->block == r->made || !is_there(r, owner, c->block))
         return false;
     const struct ring_block *b = block_at(r, c->block);
     if (owner < 0)
