@@ -34,7 +34,8 @@ run alone $how
 $FLOWSWEEP run $(only_dnn ranks $how) -n 3 --set ranks.dnn=3 -q 2>/dev/null
 check "the same bits on three ranks" "0 $(digest alone)" "$? $(digest ranks)"
 often="--set budget.checkpoint=0.000001"
-FLOWSWEEP_FAULT=epoch:5:kill $FLOWSWEEP_FAULTY run $(only_dnn killed $how $often) -n 1 --no-restart -q 2>/dev/null
+# The delays give the coordinator time to store what came before.
+FLOWSWEEP_FAULT=epoch:2:delay,epoch:3:delay,epoch:4:delay,epoch:5:kill $FLOWSWEEP_FAULTY run $(only_dnn killed $how $often) -n 1 --no-restart -q 2>/dev/null
 check "killed in its fifth epoch" 75 $?
 run killed $how
 check "goes on from a checkpoint, to the same bits" "0 $(digest alone) 1" \
