@@ -176,8 +176,8 @@ void optimizer_step(const struct optimizer *o, double rate, int64_t step, float 
         rmsprop_step(o, (float)rate, decay, w, g, moments, n);
     } else {
         struct adam a = {.beta_1 = (float)o->beta_1, .beta_2 = (float)o->beta_2, .epsilon = (float)o->epsilon, .decay = decay};
-        a.rate = (float)(rate / (1 - pow(o->beta_1, (double)step)));
-        a.correction = (float)(1 / sqrt(1 - pow(o->beta_2, (double)step)));
+        a.rate = (float)(rate / (1 - pow((double)a.beta_1, (double)step))); /* of the rounded ones: 1 - .999 loses five digits in float */
+        a.correction = (float)(1 / sqrt(1 - pow((double)a.beta_2, (double)step)));
         adam_step(&a, w, g, moments, moments + n, n);
     }
 }

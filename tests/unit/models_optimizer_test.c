@@ -226,6 +226,18 @@ static void test_norm(void)
     CU_ASSERT(moved[0] == -2 && moved[1] == 2 && moved[2] == -1 && isnan(moved[3]));
 }
 
+/* While gradients stay the same, Adam's means are the gradient and its square once their start at zero is corrected, so every step is the rate. */
+static void test_adam_start(void)
+{
+    const struct optimizer adam = {.kind = OPTIMIZER_ADAM, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-30};
+    float w = 0, moments[2] = {0};
+    for (int step = 1; step <= 50; step++) {
+        float g = 0.3f, before = w;
+        optimizer_step(&adam, 0.01, step, &w, &g, moments, 1);
+        CU_ASSERT_DOUBLE_EQUAL(before - w, 0.01, 1e-8 + 6e-8 * fabs((double)w));
+    }
+}
+
 /* Keras' cooldown: waiting begins with the epoch in which it ends. Warm-up does not count. */
 static void test_plateau(void)
 {
@@ -283,5 +295,5 @@ static void test_refused(void)
 
 UNIT_MAIN({"adam, adamw, sgd", test_optimizers}, {"rmsprop", test_rmsprop}, {"clipping", test_clipping}, {"schedules", test_schedules},
           {"label smoothing", test_label_smoothing}, {"schedules of one update", test_one_update},
-          {"norms, and what is no number", test_norm}, {"reduce on plateau: cooldown, warm-up", test_plateau}, {"what a point holds", test_active},
-          {"bad combinations", test_refused})
+          {"norms, and what is no number", test_norm}, {"adam begins at the rate", test_adam_start},
+          {"reduce on plateau: cooldown, warm-up", test_plateau}, {"what a point holds", test_active}, {"bad combinations", test_refused})
