@@ -1,141 +1,138 @@
-"""Writes tests/golden/torch.txt: what PyTorch computes for the networks of tests/unit/models_golden_test.c.
+"""Writes tests/golden/torch.txt: training runs of the networks of tests/unit/models_golden_test.c as PyTorch makes them.
 
     python tests/golden/make_torch.py > tests/golden/torch.txt        (PyTorch 2.15, numpy 2)
 
-Inputs and weights follow from formulas that both sides know (tests/unit/toy_flows.h). All in float64 but the inputs, so the file is the exact answer. For each
-network: probabilities before training of rows 0, 37 and 99; losses of 20 steps of Adam on all 100 rows; moving statistics of batch normalization at the end.
+Rows and weights follow from formulas that both sides know (tests/unit/toy_flows.h). Everything is float64 but the inputs, so the file is the exact answer. Adam at
+.008, with an epsilon of 1e-3, so that no weight follows the rounding of a gradient that is zero; batch k has 70 rows, from row 30 k on, around. For each network: losses of 50 batches before their updates; behind them probabilities of rows 0, 37 and 99, and
+the moving statistics of batch normalization.
 """
+import os
+import sys
+
 import numpy as np
 import torch
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../oracle"))
+from torch_network import GRU, LSTM, Activation, BatchNorm, Conv, Dense, Flatten, KerasCell, Network, Pool
+
 torch.set_default_dtype(torch.float64)
-ROWS, STEPS, CLASSES, CLIP = 100, 12, 5, 1500
+torch.set_num_threads(1)
+ROWS, STEPS, CLASSES, CLIP, BATCH, BATCHES = 100, 12, 5, 1500, 70, 50
+CLASS_WEIGHT = torch.tensor([0.5, 2.0, 1.0, 0.25, 1.5])
 
 
 def size(i, t):
     return 1500 if (i, t) == (0, 0) else (i * 7919 + t * 104729 + (i % CLASSES) * 31337 * (t % 3)) % 3001 - 1500
 
 
-SIZES = np.array([[size(i, t) for t in range(STEPS)] for i in range(ROWS)])
-NUMBERS = torch.tensor((SIZES.astype(np.float32) * np.float32(1 / 1500)).astype(np.float64))[:, :, None]
-TOKENS = torch.tensor(SIZES + CLIP + 1)
-Y = torch.tensor([i % CLASSES for i in range(ROWS)])
+def rows(masking):
+    """tokens, numbers (signed size, size), lengths, all but the tokens scaled; padding is token 0 and zeros."""
+    sizes = np.array([[size(i, t) for t in range(STEPS)] for i in range(ROWS)])
+    lengths = np.array([1 + i * 7 % STEPS if masking else STEPS for i in range(ROWS)])
+    there = np.arange(STEPS)[None, :] < lengths[:, None]
+    signed = sizes.astype(np.float32) * np.float32(1 / 1500) * there
+    numbers = np.stack([signed, np.abs(signed)], 2).astype(np.float64)
+    return torch.tensor((sizes + CLIP + 1) * there), torch.tensor(numbers), torch.tensor(lengths)
 
 
 class Slab:
-    """Weights in the order of flowsweep's slab, cut into named pieces."""
+    """Starting weights, in the order of flowsweep's slab; a moving mean is 0, a moving variance 1."""
 
-    def __init__(self, n, scale):
-        i = np.arange(n, dtype=np.uint64)
-        x = (((i * 7919 + 13) % 2000).astype(np.float32) / np.float32(1000) - np.float32(1)) * np.float32(scale)
-        self.w = torch.tensor(x.astype(np.float64), requires_grad=True)
-        self.at = 0
+    def __init__(self, scale=0.4):
+        self.at, self.scale = 0, scale
 
-    def take(self, *shape):
+    def __call__(self, name, *shape):
+        if "moving" in name:
+            return torch.full(shape, float(name.endswith("variance")))
         n = int(np.prod(shape))
+        i = np.arange(self.at, self.at + n, dtype=np.uint64)
         self.at += n
-        return self.w[self.at - n : self.at].reshape(shape)
-
-
-class Norm:
-    def __init__(self, width):
-        self.mean, self.var = torch.zeros(width), torch.ones(width)
-
-    def __call__(self, x, gamma, beta):
-        m, v = x.mean((0, 1)), x.var((0, 1), unbiased=False)
-        self.mean, self.var = 0.99 * self.mean + 0.01 * m.detach(), 0.99 * self.var + 0.01 * v.detach()
-        return gamma * (x - m) / torch.sqrt(v + 1e-3) + beta
-
-    def fixed(self, x, gamma, beta):
-        return gamma * (x - self.mean) / torch.sqrt(self.var + 1e-3) + beta
-
-
-def conv(x, w, b):  # torch's own convolution; w (k, in, out)
-    return torch.nn.functional.conv1d(x.transpose(1, 2), w.permute(2, 1, 0), b).transpose(1, 2)
-
-
-def pool(x):
-    return torch.nn.functional.max_pool1d(x.transpose(1, 2), 2).transpose(1, 2)
-
-
-def lstm(x, kernel, recurrent, bias):  # torch's own cell; gates i, f, g, o in both
-    h = torch.zeros(len(x), recurrent.shape[0])
-    c = torch.zeros_like(h)
-    for t in range(x.shape[1]):
-        h, c = torch.lstm_cell(x[:, t], (h, c), kernel.T, recurrent.T, bias, torch.zeros_like(bias))
-    return h
-
-
-def gru_after(x, kernel, recurrent, bias):  # torch's own cell; its gates are r, z, n
-    u = recurrent.shape[0]
-    order = torch.cat([torch.arange(u, 2 * u), torch.arange(u), torch.arange(2 * u, 3 * u)])
-    h = torch.zeros(len(x), u)
-    for t in range(x.shape[1]):
-        h = torch.gru_cell(x[:, t], h, kernel.T[order], recurrent.T[order], bias[0][order], bias[1][order])
-    return h
-
-
-def gru_before(x, kernel, recurrent, bias):  # Keras' reset_after=False, hard sigmoid as in Keras 2
-    u = recurrent.shape[0]
-    gate = lambda a: torch.clamp(0.2 * a + 0.5, 0, 1)
-    h = torch.zeros(len(x), u)
-    for t in range(x.shape[1]):
-        a = x[:, t] @ kernel + bias[0]
-        z, r = gate(a[:, :u] + h @ recurrent[:, :u]), gate(a[:, u : 2 * u] + h @ recurrent[:, u : 2 * u])
-        h = z * h + (1 - z) * torch.tanh(a[:, 2 * u :] + (r * h) @ recurrent[:, 2 * u :])
-    return h
-
-
-def dnn(s, norms, training):
-    h = NUMBERS.reshape(ROWS, -1)
-    h = torch.relu(h @ s.take(STEPS, 16) + s.take(16))
-    h = torch.relu(h @ s.take(16, 9) + s.take(9))
-    return h @ s.take(9, CLASSES) + s.take(CLASSES)
-
-
-def recurrent_net(cell, gates, bias_rows):
-    def net(s, norms, training):
-        h = s.take(2 * CLIP + 2, 4)[TOKENS]
-        h = torch.relu(conv(h, s.take(3, 4, 8), s.take(8)))
-        gamma, beta = s.take(8), s.take(8)
-        h = pool(norms[0](h, gamma, beta) if training else norms[0].fixed(h, gamma, beta))
-        kernel, recurrent = s.take(8, gates * 6), s.take(6, gates * 6)
-        bias = s.take(gates * 6) if bias_rows == 0 else s.take(bias_rows, gates * 6)
-        h = cell(h, kernel, recurrent, bias)
-        h = torch.relu(h @ s.take(6, 7) + s.take(7))
-        return h @ s.take(7, CLASSES) + s.take(CLASSES)
-
-    return net
-
-
-def count(net):
-    s = Slab(1 << 20, 0.1)
-    net(s, [Norm(8)], False)
-    return s.at
+        x = (((i * 7919 + 13) % 2000).astype(np.float32) / np.float32(1000) - np.float32(1)) * np.float32(self.scale)
+        return torch.tensor(x.astype(np.float64).reshape(shape))
 
 
 def show(name, values):
-    print(name, " ".join(f"{v:.12g}" for v in values))
+    print(name, " ".join(f"{v:.7g}" for v in values))
 
 
-for name, net in (("dnn", dnn), ("cnn_lstm", recurrent_net(lstm, 4, 0)), ("cnn_gru", recurrent_net(gru_after, 3, 2)),
-                  ("cnn_gru_before", recurrent_net(gru_before, 3, 1))):
-    slab, norms = Slab(count(net), 0.4), [Norm(8)]
-
-    def forward(training):
-        slab.at = 0
-        return net(slab, norms, training)
-
-    with torch.no_grad():
-        p = torch.softmax(forward(False), 1)
-    show(name + ".proba", torch.cat([p[0], p[37], p[99]]).tolist())
-    optimizer, losses = torch.optim.Adam([slab.w], lr=0.01, eps=1e-7), []
-    for _ in range(20):
+def train(net, masking, class_weight, dtype=torch.float64):
+    """Losses of its batches."""
+    net.to(dtype)
+    tokens, numbers, lengths = rows(masking)
+    y, losses = torch.arange(ROWS) % CLASSES, []
+    optimizer = torch.optim.Adam(net.parameters(), 0.008, eps=1e-3)
+    for k in range(BATCHES):
+        b = (30 * k + torch.arange(BATCH)) % ROWS
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(forward(True), Y)
+        each = torch.nn.functional.cross_entropy(net(tokens[b], numbers[b].to(dtype), lengths[b]), y[b], reduction="none")
+        loss = (each * (CLASS_WEIGHT[y[b]].to(dtype) if class_weight else 1)).mean()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
+    return np.array(losses)
+
+
+def learn(name, make, masking, embedding=3, flat=False, class_weight=False, scale=0.4):
+    nets = [Network([*make(), Dense(CLASSES)], Slab(scale), STEPS, 2, embedding, 2 * CLIP + 2, [1], flat, masking) for _ in range(2)]
+    losses, rounded = train(nets[0], masking, class_weight), train(nets[1], masking, class_weight, torch.float32)
+    fall, apart = 1 - losses[-5:].mean() / losses[:5].mean(), np.abs(rounded / losses - 1).max()
+    if fall < 0.05 or apart > 4e-5:
+        sys.exit(f"{name} is no example: its loss falls by {fall:.3f}, and in float32 PyTorch itself comes to another one, {apart:.1e} off")
+    nets[0].eval()
+    with torch.no_grad():
+        p = torch.softmax(nets[0](*rows(masking)), 1)
     show(name + ".losses", losses)
-    if name != "dnn":
-        show(name + ".stats", norms[0].mean.tolist() + norms[0].var.tolist())
+    show(name + ".proba", torch.cat([p[0], p[37], p[99]]).tolist())
+    norms = [l for l in nets[0].layers if isinstance(l, BatchNorm)]
+    if norms:
+        show(name + ".stats", torch.cat([v for n in norms for v in (n.mean, n.variance)]).tolist())
+
+
+def run(name, make, **how):
+    learn(name, make, False, **how)
+
+
+def both(name, make, **how):
+    """Once more with masking."""
+    run(name, make, **how)
+    learn(name + ".masked", make, True, **how)
+
+
+def agree(module, cell):
+    """KerasCell computes what PyTorch's module does, where that has it."""
+    data = rows(True)
+    found = [Network([c], Slab(), STEPS, 2, 3, 2 * CLIP + 2, [1], False, masking)(*data) for c in (module, cell) for masking in (False, True)]
+    assert torch.allclose(found[0], found[2], 0, 1e-13) and torch.allclose(found[1], found[3], 0, 1e-13) and not torch.allclose(found[0], found[1])
+
+
+agree(LSTM(6, True), KerasCell("lstm", 6, True))
+agree(GRU(6, True), KerasCell("gru", 6, True, reset_after=True))
+
+tanh, relu, sigmoid = (lambda name=name: Activation(name) for name in ("tanh", "relu", "sigmoid"))
+run("dense", lambda: [Dense(16), relu(), Dense(9), tanh(), Dense(7), sigmoid()], embedding=0, flat=True, scale=1.2)
+run("dense_embedding", lambda: [Dense(20), relu()], flat=True)
+run("class_weight", lambda: [Dense(16), tanh()], embedding=0, flat=True, class_weight=True)
+both("embedding", lambda: [Flatten()])
+both("valid", lambda: [Conv(7, 3), tanh(), Flatten()])
+both("same", lambda: [Conv(7, 4, same=True), tanh(), Flatten()])
+both("dilated", lambda: [Conv(7, 3, dilation_rate=2), tanh(), Conv(5, 2, same=True, dilation_rate=3), tanh(), Flatten()])
+both("strided", lambda: [Conv(7, 3, strides=2), tanh(), Flatten()])
+both("same_strided", lambda: [Conv(7, 3, same=True, strides=2), tanh(), Flatten()])
+both("same_strided_even", lambda: [Conv(7, 4, same=True, strides=2), tanh(), Conv(5, 5, same=True, strides=3), tanh(), Flatten()])
+both("relu", lambda: [Conv(9, 3), relu(), Conv(5, 3), relu(), Flatten()])
+both("max", lambda: [Conv(7, 3), tanh(), Pool(2), Flatten()])
+both("average", lambda: [Conv(7, 3), tanh(), Pool(3, average=True), Flatten()])
+both("global_max", lambda: [Conv(7, 3), tanh(), Pool()])
+both("global_average", lambda: [Conv(7, 3), tanh(), Pool(average=True)])
+both("batch_norm", lambda: [Conv(7, 3), BatchNorm(), tanh(), Conv(5, 3), tanh(), BatchNorm(), Flatten()])
+both("lstm", lambda: [LSTM(6)], scale=1.2)
+both("lstm_both", lambda: [LSTM(18, True)])
+both("lstm_hard", lambda: [KerasCell("lstm", 6, hard_sigmoid=True)], scale=1.2)
+both("gru", lambda: [GRU(6)])
+both("gru_both", lambda: [GRU(18, True)])
+both("gru_hard", lambda: [KerasCell("gru", 6, hard_sigmoid=True, reset_after=True)], scale=1.2)
+both("gru_before", lambda: [KerasCell("gru", 6)])
+both("gru_before_both", lambda: [KerasCell("gru", 18, True)])
+both("gru_before_hard", lambda: [KerasCell("gru", 6, hard_sigmoid=True)], scale=1.2)
+both("cnn_lstm", lambda: [Conv(8, 3), relu(), BatchNorm(), Pool(2), LSTM(6, True), Dense(7), relu()], class_weight=True)
+both("cnn_gru", lambda: [Conv(8, 3, same=True), relu(), BatchNorm(), Pool(2, average=True), GRU(6), Dense(7), tanh()], embedding=0)
