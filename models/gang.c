@@ -180,16 +180,15 @@ void gang_rows(int n, int rank, int size, int *first, int *last)
 
 enum status gang_share_rows(struct gang *g, float *x, int n, int width, struct error *e)
 {
-    size_t *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
+    if (g->size == 1)
+        return STATUS_OK;
     for (int r = 0; r < g->size; r++) {
         int first, last;
         gang_rows(n, r, g->size, &first, &last);
-        offset[r] = (size_t)first * (size_t)width * sizeof *x;
-        offset[r + 1] = (size_t)last * (size_t)width * sizeof *x;
+        g->offset[r] = (size_t)first * (size_t)width * sizeof *x;
+        g->offset[r + 1] = (size_t)last * (size_t)width * sizeof *x;
     }
-    enum status s = g->share(g, x, offset, e);
-    free(offset);
-    return s;
+    return g->share(g, x, g->offset, e);
 }
 
 enum status gang_cost(struct gang *g, double *waited_s, int64_t *moved_bytes, struct error *e)

@@ -58,6 +58,7 @@ struct gang {
     /* Not collective: has this rank been told to stop? Models sum the answers (with a gradient, or by gang_any) and leave together. */
     bool (*stop)(struct gang *g);
     void *stop_context; /* of stop */
+    size_t *offset;     /* (size + 1) room for gang_share_rows; of whoever makes the gang; NULL where size is 1 */
 };
 
 /* First of n items that rank takes when they are dealt in runs: floor(n * rank / size). */
@@ -96,7 +97,7 @@ void gang_look(struct gang *g);
 
 /* The rows [*first, *last) of n that a rank predicts: whole leaves. */
 void gang_rows(int n, int rank, int size, int *first, int *last);
-/* Collective: x (n, width), each rank has filled its own rows (gang_rows), all get all. */
+/* Collective: x (n, width), each rank has filled its own rows (gang_rows), all get all. Does not allocate. */
 enum status gang_share_rows(struct gang *g, float *x, int n, int width, struct error *e);
 
 /* Collective: true on every rank where mine is true on any. */

@@ -42,16 +42,12 @@ void metrics_argmax(const float *proba, int n, int k, int32_t *out)
         out[i] = largest(proba + (size_t)i * k, k);
 }
 
-struct counts { /* per class */
-    int64_t support, predicted, hits;
-};
-
 static double ratio(int64_t a, int64_t b)
 {
     return b ? (double)a / (double)b : 0.0;
 }
 
-static struct class_metrics class_of(const struct counts *c)
+static struct class_metrics class_of(const struct class_counts *c)
 {
     return (struct class_metrics){.support = c->support,
                                   .predicted = c->predicted,
@@ -60,7 +56,7 @@ static struct class_metrics class_of(const struct counts *c)
                                   .f1 = ratio(2 * c->hits, c->support + c->predicted)};
 }
 
-static void averages(const struct counts *counts, int n, int k, double *out, struct class_metrics *classes)
+static void averages(const struct class_counts *counts, int n, int k, double *out, struct class_metrics *classes)
 {
     double macro[3] = {0}, weighted[3] = {0};
     int64_t hits = 0, present = 0;
@@ -86,23 +82,34 @@ static void averages(const struct counts *counts, int n, int k, double *out, str
     out[METRIC_ACCURACY] = (double)hits / n;
 }
 
-void metrics_of_labels(const int32_t *predicted, const int32_t *y, int n, int k, double *out,
-                       struct class_metrics *classes, int64_t *confusion)
+static void count(struct class_counts *counts, int y, int predicted)
 {
-    struct counts *counts = memory_new((size_t)k * sizeof *counts);
-    if (confusion)
-        memset(confusion, 0, (size_t)k * k * sizeof *confusion);
-    for (int i = 0; i < n; i++) {
-        counts[y[i]].support++;
-        counts[predicted[i]].predicted++;
-        counts[y[i]].hits += y[i] == predicted[i];
-        if (confusion)
-            confusion[(size_t)y[i] * k + predicted[i]]++;
-    }
+    counts[y].support++;
+    counts[predicted].predicted++;
+    counts[y].hits += y == predicted;
+}
+
+/* What needs no probabilities. */
+static void of_counts(const struct class_counts *counts, int n, int k, double *out, struct class_metrics *classes)
+{
     averages(counts, n, k, out, classes);
     for (int m = 0; m < METRIC_COUNT; m++)
         if (n == 0 || m >= METRIC_LOG_LOSS)
             out[m] = NAN;
+}
+
+void metrics_of_labels(const int32_t *predicted, const int32_t *y, int n, int k, double *out,
+                       struct class_metrics *classes, int64_t *confusion)
+{
+    struct class_counts *counts = memory_new((size_t)k * sizeof *counts);
+    if (confusion)
+        memset(confusion, 0, (size_t)k * k * sizeof *confusion);
+    for (int i = 0; i < n; i++) {
+        count(counts, y[i], predicted[i]);
+        if (confusion)
+            confusion[(size_t)y[i] * k + predicted[i]]++;
+    }
+    of_counts(counts, n, k, out, classes);
     free(counts);
 }
 
@@ -124,13 +131,9 @@ static double nats(float p)
     return -log((double)(p > high ? high : p));
 }
 
-void metrics_of(const float *proba, const int32_t *y, int n, int k, double *out,
-                struct class_metrics *classes, int64_t *confusion)
+/* What needs them; n > 0. */
+static void of_probabilities(const float *proba, const int32_t *y, int n, int k, double *out)
 {
-    int32_t *predicted = memory_new((size_t)n * sizeof *predicted);
-    metrics_argmax(proba, n, k, predicted);
-    metrics_of_labels(predicted, y, n, k, out, classes, confusion);
-    free(predicted);
     double loss = 0;
     int64_t top3 = 0, top5 = 0;
     for (int i = 0; i < n; i++) {
@@ -140,11 +143,30 @@ void metrics_of(const float *proba, const int32_t *y, int n, int k, double *out,
         top3 += before < 3;
         top5 += before < 5;
     }
-    if (n > 0) {
-        out[METRIC_LOG_LOSS] = loss / n;
-        out[METRIC_TOP3_ACCURACY] = (double)top3 / n;
-        out[METRIC_TOP5_ACCURACY] = (double)top5 / n;
-    }
+    out[METRIC_LOG_LOSS] = loss / n;
+    out[METRIC_TOP3_ACCURACY] = (double)top3 / n;
+    out[METRIC_TOP5_ACCURACY] = (double)top5 / n;
+}
+
+void metrics_of(const float *proba, const int32_t *y, int n, int k, double *out,
+                struct class_metrics *classes, int64_t *confusion)
+{
+    int32_t *predicted = memory_new((size_t)n * sizeof *predicted);
+    metrics_argmax(proba, n, k, predicted);
+    metrics_of_labels(predicted, y, n, k, out, classes, confusion);
+    free(predicted);
+    if (n > 0)
+        of_probabilities(proba, y, n, k, out);
+}
+
+void metrics_in(struct class_counts *room, const float *proba, const int32_t *y, int n, int k, double *out)
+{
+    memset(room, 0, (size_t)k * sizeof *room);
+    for (int i = 0; i < n; i++)
+        count(room, y[i], largest(proba + (size_t)i * (size_t)k, k));
+    of_counts(room, n, k, out, NULL);
+    if (n > 0)
+        of_probabilities(proba, y, n, k, out);
 }
 
 enum { RESAMPLES = 2000 };

@@ -32,6 +32,11 @@ struct class_metrics {
 
 /* proba (n,k) row-major, y (n) in [0,k). out (METRIC_COUNT). classes (k) and confusion (k,k: true by predicted) may be NULL. */
 void metrics_of(const float *proba, const int32_t *y, int n, int k, double *out, struct class_metrics *classes, int64_t *confusion);
+struct class_counts {
+    int64_t support, predicted, hits;
+};
+/* The same without allocating: room (k), overwritten. */
+void metrics_in(struct class_counts *room, const float *proba, const int32_t *y, int n, int k, double *out);
 /* The same from predicted classes alone: what needs probabilities is NaN. */
 void metrics_of_labels(const int32_t *predicted, const int32_t *y, int n, int k, double *out, struct class_metrics *classes, int64_t *confusion);
 /* Class of each row of proba. */

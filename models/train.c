@@ -25,6 +25,7 @@ struct trainer {
     int32_t *order;        /* (training rows) of an epoch */
     struct shard_epoch at_hand; /* its rows */
     float *stop_proba;     /* (stop rows, n_classes) */
+    struct class_counts *counts; /* (n_classes) for metrics of them */
     float *class_weight;   /* (n_classes), or NULL */
     size_t n_kept, n_live; /* floats of weights and statistics; with moments */
     int epoch, best_epoch; /* finished; of the best */
@@ -67,6 +68,7 @@ static void cut(struct trainer *t, const struct model_spec *spec)
     t->total = slab_take(&t->slab, (t->net.n_weights + EXTRA_COUNT) * sizeof(float));
     t->order = slab_take(&t->slab, (size_t)spec->train->n * sizeof(int32_t));
     t->stop_proba = slab_take(&t->slab, (size_t)spec->stop->n * (size_t)spec->n_classes * sizeof(float));
+    t->counts = slab_take(&t->slab, (size_t)spec->n_classes * sizeof *t->counts);
     if (params_is(spec->params, "train.class_weight", "balanced"))
         t->class_weight = slab_take(&t->slab, (size_t)spec->n_classes * sizeof(float));
 }
@@ -254,7 +256,7 @@ static enum status evaluate(struct trainer *t, const struct model_spec *spec, st
     TRY(train_predict(&t->model, spec->features, spec->stop->row, spec->stop->n, g, t->stop_proba, e));
     if (!all_finite(t->stop_proba, (size_t)spec->stop->n * (size_t)spec->n_classes))
         return diverged(t, e);
-    metrics_of(t->stop_proba, spec->stop->y, spec->stop->n, spec->n_classes, values, NULL, NULL);
+    metrics_in(t->counts, t->stop_proba, spec->stop->y, spec->stop->n, spec->n_classes, values);
     p->has_stop = spec->stop->n > 0;
     p->stop_loss = values[METRIC_LOG_LOSS];
     p->stop_metric = values[metric_find(spec->metric)];

@@ -85,6 +85,7 @@ enum status comm_gang_new(struct transport *t, const int *members, int n, int ta
     out->sum_end = sum_end;
     out->share = share;
     out->pass = pass;
+    out->offset = memory_new(((size_t)n + 1) * sizeof *out->offset);
     MPI_Comm_rank(context->comm, &out->rank);
     MPI_Comm_size(context->comm, &out->size);
     return sums_open(&context->sums, c, context->comm, members, n, e);
@@ -100,5 +101,7 @@ void comm_gang_free(struct transport *t, struct gang *g)
         return;
     MPI_Comm_free(&c->comm);
     free(c);
+    free(g->offset);
+    g->offset = NULL;
     g->context = NULL;
 }

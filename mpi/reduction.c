@@ -11,8 +11,9 @@ void reduction_fit(struct reduction *r, int n_leaves, int size)
 {
     if (r->offset && r->n_leaves == n_leaves && r->size == size)
         return;
+    if (!r->offset || size != r->size)
+        r->offset = memory_resize(r->offset, ((size_t)size + 1) * sizeof *r->offset);
     r->n_leaves = n_leaves;
-    r->offset = memory_resize(r->offset, ((size_t)size + 1) * sizeof *r->offset);
     r->size = size;
     r->offset[0] = 0;
     for (int rank = 0; rank < size; rank++)

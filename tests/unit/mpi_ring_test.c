@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocations.h"
 #include "base/random.h"
 #include "mpi/ring.h"
 
@@ -177,4 +178,50 @@ static void test_full(void)
     ring_fini(&r[1]);
 }
 
-UNIT_MAIN({"gangs one after the other", test_gangs}, {"a full ring", test_full})
+/* A batch's gradients in two pieces, batch statistics in between; the last batch of an epoch has fewer leaves. */
+static void sum_batch(struct ring *r, const struct gang_slab *gradients, const struct gang_slab *statistics)
+{
+    for (int i = 0; i < 2; i++)
+        ring_add(&r[i], 0, &gradients[i], MOST / 2, MOST);
+    for (int i = 0; i < 2; i++)
+        ring_add(&r[i], 1, &statistics[i], 0, 60);
+    for (bool done = false; !done; done = ring_done(&r[0], 1) && ring_done(&r[1], 1))
+        (void)(ring_move(&r[0]) | ring_move(&r[1]));
+    for (int i = 0; i < 2; i++)
+        ring_add(&r[i], 0, &gradients[i], 0, MOST / 2);
+    for (bool done = false; !done; done = ring_done(&r[0], 0) && ring_done(&r[1], 0))
+        (void)(ring_move(&r[0]) | ring_move(&r[1]));
+}
+
+static void test_allocates_once(void)
+{
+    struct ring_share *share[2] = {&shares[0], &shares[1]};
+    struct ring r[2];
+    struct gang_slab gradients[2][2], statistics[2][2];
+    for (int i = 0; i < 2; i++) {
+        ring_clear(share[i]);
+        ring_init(&r[i], share, i, 2);
+        ring_start(&r[i], 1);
+        for (int last = 0; last < 2; last++) {
+            gradients[last][i] = slab_new(&r[i], MOST, last ? 3 : 8, 1);
+            statistics[last][i] = slab_new(&r[i], 60, last ? 3 : 8, 2);
+        }
+    }
+    long first = 0;
+    for (int epoch = 0; epoch < 4; epoch++) {
+        for (int batch = 0; batch < 3; batch++)
+            sum_batch(r, gradients[batch == 2], statistics[batch == 2]);
+        first = epoch == 0 ? allocations : first;
+    }
+    CU_ASSERT(first > 0);
+    CU_ASSERT_EQUAL(allocations, first);
+    for (int i = 0; i < 2; i++) {
+        for (int last = 0; last < 2; last++) {
+            CU_ASSERT_EQUAL(slab_check(&gradients[last][i], 1), 0);
+            CU_ASSERT_EQUAL(slab_check(&statistics[last][i], 2), 0);
+        }
+        ring_fini(&r[i]);
+    }
+}
+
+UNIT_MAIN({"gangs one after the other", test_gangs}, {"a full ring", test_full}, {"sums of an epoch allocate in the first alone", test_allocates_once})

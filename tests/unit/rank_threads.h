@@ -14,6 +14,7 @@ struct meeting {
     pthread_barrier_t barrier;
     float *all;   /* parts of all ranks, in a sum: each where its first leaf is */
     bool *begins; /* (leaves) whether a part begins there */
+    size_t all_bytes, begins_bytes; /* kept for the next sum */
     void *data; /* rank 0's, in a share */
     const void *out[8]; /* what each passes on */
     pthread_mutex_t lock;
@@ -45,13 +46,24 @@ static void threads_put(struct meeting *m, const struct gang *g, const float *mi
     }
 }
 
+/* n zeroed bytes, in memory that stays where it suffices. */
+static void *threads_room(void *p, size_t *bytes, size_t n)
+{
+    if (n > *bytes) {
+        free(p);
+        p = malloc(n);
+        *bytes = n;
+    }
+    return memset(p, 0, n);
+}
+
 static enum status threads_sum(struct gang *g, const float *mine, float *total, size_t width, int n_leaves, struct error *e)
 {
     struct meeting *m = g->context;
     (void)e;
     if (g->rank == 0) {
-        m->all = calloc((size_t)n_leaves * width + 1, sizeof *m->all);
-        m->begins = calloc((size_t)n_leaves + 1, sizeof *m->begins);
+        m->all = threads_room(m->all, &m->all_bytes, ((size_t)n_leaves + 1) * width * sizeof *m->all);
+        m->begins = threads_room(m->begins, &m->begins_bytes, ((size_t)n_leaves + 1) * sizeof *m->begins);
     }
     pthread_barrier_wait(&m->barrier);
     threads_put(m, g, mine, width, n_leaves);
@@ -61,10 +73,6 @@ static enum status threads_sum(struct gang *g, const float *mine, float *total, 
     pthread_barrier_wait(&m->barrier);
     memcpy(total, m->all, width * sizeof *total);
     pthread_barrier_wait(&m->barrier);
-    if (g->rank == 0) {
-        free(m->all);
-        free(m->begins);
-    }
     return STATUS_OK;
 }
 
@@ -125,16 +133,19 @@ static void run_ranks(int size, void (*work)(struct gang *g, void *context), voi
     struct meeting m = {.size = size};
     struct rank_thread t[8];
     pthread_t id[8];
+    size_t offset[8][9];
     pthread_barrier_init(&m.barrier, NULL, (unsigned)size);
     for (int r = 0; r < size; r++) {
         t[r] = (struct rank_thread){{.rank = r, .size = size, .context = &m, .sum = threads_sum, .sum_begin = threads_sum_begin, .sum_end = threads_sum_end, .share = threads_share,
-                                     .pass = threads_pass, .stop = threads_stop},
+                                     .pass = threads_pass, .stop = threads_stop, .offset = offset[r]},
                                     work, contexts[r]};
         pthread_create(&id[r], NULL, rank_main, &t[r]);
     }
     for (int r = 0; r < size; r++)
         pthread_join(id[r], NULL);
     pthread_barrier_destroy(&m.barrier);
+    free(m.all);
+    free(m.begins);
 }
 
 #endif
