@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/fault.h"
 #include "base/memory.h"
@@ -46,7 +47,7 @@ static enum status wait_until(struct sums *s, bool (*done)(struct sums *, int), 
         since = tries ? since : comm_clock();
         if (tries % 64 == 63 || tries >= 4000)
             TRY(comm_serve(s->carrier, e));
-        comm_pause(tries);
+        comm_pause(tries < s->spins ? 0 : tries - s->spins);
         tries += tries < 1000000;
     }
     return STATUS_OK;
@@ -128,6 +129,19 @@ static enum status choose_small(struct sums *s, MPI_Comm comm, int n, struct err
     return STATUS_OK;
 }
 
+enum { SPINS = 2000 }; /* tens of us: as long as a block of others takes */
+
+/* A rank that has a core for itself keeps it for a moment: given away, it may come back only milliseconds later. Where ranks outnumber cores, those
+ * that it waits for may need it. */
+static int spins_of(const struct comm *c)
+{
+    const int *node = c->rings.node;
+    int rank = c->transport->rank, workers = 0;
+    for (int i = 1; i < c->transport->size; i++)
+        workers += node[i] == node[rank];
+    return workers <= sysconf(_SC_NPROCESSORS_ONLN) ? SPINS : 0;
+}
+
 enum status sums_open(struct sums *s, struct comm *c, MPI_Comm comm, const int *members, int n, struct error *e)
 {
     struct ring_share **share = memory_new((size_t)n * sizeof *share);
@@ -135,8 +149,10 @@ enum status sums_open(struct sums *s, struct comm *c, MPI_Comm comm, const int *
     *s = (struct sums){.carrier = c, .in_node = find_shares(c, members, n, share)};
     MPI_Comm_rank(comm, &rank);
     pieces_init(&s->pieces, comm);
-    if (s->in_node)
+    if (s->in_node) {
         ring_init(&s->ring, share, rank, n);
+        s->spins = spins_of(c);
+    }
     free(share);
     return s->in_node ? agree(s, comm, e) : choose_small(s, comm, n, e);
 }

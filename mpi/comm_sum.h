@@ -11,6 +11,7 @@
 struct sums {
     struct comm *carrier;
     bool in_node; /* ring is used, else pieces */
+    int spins;    /* looks in a row before the core is given to others */
     bool begun;   /* a sum in pieces is under way */
     struct ring ring;
     struct pieces pieces;
