@@ -81,15 +81,16 @@ void features_gather_raw(const struct features *x, const int32_t *rows, int n, f
         raw_row(x, rows[i], out + (size_t)i * width);
 }
 
-void features_gather_column(const struct features *x, const int32_t *rows, int n, int column, float *out)
+void features_gather_columns(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart)
 {
-    int t = column / x->n_channels, first, last;
-    enum channel channel = x->channel[column % x->n_channels];
     for (int i = 0; i < n; i++) {
-        span(x, rows[i], &first, &last);
-        out[i] = t < first || t >= last
-                     ? 0
-                     : packet_value(x, channel, (size_t)rows[i] * (size_t)x->flows->steps + (size_t)(t - first));
+        int from, to;
+        span(x, rows[i], &from, &to);
+        for (int c = 0; c < count; c++) {
+            int t = (first + c) / x->n_channels;
+            size_t packet = (size_t)rows[i] * (size_t)x->flows->steps + (size_t)(t - from);
+            out[(size_t)c * apart + (size_t)i] = t < from || t >= to ? 0 : packet_value(x, x->channel[(first + c) % x->n_channels], packet);
+        }
     }
 }
 

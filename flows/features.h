@@ -31,8 +31,8 @@ void features_fini(struct features *x);
 void features_gather(const struct features *x, const int32_t *rows, int n, float *out);
 /* Unscaled (clipped, iat transformed): what forests and neighbours may prefer. */
 void features_gather_raw(const struct features *x, const int32_t *rows, int n, float *out);
-/* One of the (steps * n_channels) columns of that: out (n). */
-void features_gather_column(const struct features *x, const int32_t *rows, int n, int column, float *out);
+/* Some of the (steps * n_channels) columns of that, [first, first + count), one after another: column first + c begins at out + c * apart. */
+void features_gather_columns(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart);
 /* Signed clipped sizes as words: out (n, steps) in [0, features_vocabulary): 0 is padding, size s is s + clip + 1. Needs clip > 0. */
 void features_tokens(const struct features *x, const int32_t *rows, int n, int32_t *out);
 int features_vocabulary(const struct features *x); /* 2 * clip + 2 */

@@ -10,45 +10,113 @@
 #include "models/shard.h"
 
 struct forest_cell {
-    float value;
-    uint32_t row;
+    uint32_t key, row;
 };
 
-static int by_value(const void *a, const void *b)
+/* --- codes of one column --- */
+
+enum { TOGETHER = 16 }; /* columns that are read and written at a time: half a line of the cache */
+
+enum { WHOLE = 1 << 15 }; /* numbers from -WHOLE to WHOLE - 1 may be told apart by a table */
+
+static bool all_whole(const float *x, int n)
 {
-    const struct forest_cell *x = a, *y = b;
-    return (x->value > y->value) - (x->value < y->value);
+    bool whole = true;
+    for (int i = 0; i < n; i++) {
+        float v = x[i] < -WHOLE ? -WHOLE : x[i] > WHOLE - 1 ? WHOLE - 1 : x[i];
+        whole &= x[i] == (float)(int32_t)v;
+    }
+    return whole;
 }
 
-/* Codes of one column, its distinct values in order. */
-static void code_column(const float *x, int n, struct forest_cell *cells, uint32_t *codes, float *values)
+/* Of whole numbers: which there are, then their places. */
+static uint32_t code_whole(const float *x, int n, uint32_t *table, uint32_t *places, float *values)
 {
-    size_t distinct = 0;
+    uint32_t distinct = 0;
+    memset(table, 0, 2 * WHOLE * sizeof *table);
     for (int i = 0; i < n; i++)
-        cells[i] = (struct forest_cell){x[i] + 0.0f, (uint32_t)i}; /* -0 becomes 0 */
-    qsort(cells, (size_t)n, sizeof *cells, by_value);
-    for (int i = 0; i < n; i++) {
-        if (i == 0 || cells[i].value != cells[i - 1].value)
-            values[distinct++] = cells[i].value;
-        codes[cells[i].row] = (uint32_t)distinct - 1;
+        table[(int32_t)x[i] + WHOLE] = 1;
+    for (int v = 0; v < 2 * WHOLE; v++)
+        if (table[v]) {
+            table[v] = distinct;
+            values[distinct++] = (float)(v - WHOLE);
+        }
+    for (int i = 0; i < n; i++)
+        places[i] = table[(int32_t)x[i] + WHOLE];
+    return distinct;
+}
+
+/* Bits that order as the float does; x is no NaN, -0 is 0. */
+static uint32_t bits_in_order(float x)
+{
+    uint32_t bits;
+    x += 0.0f;
+    memcpy(&bits, &x, sizeof bits);
+    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+/* Three passes of a radix sort. */
+static struct forest_cell *sort_cells(struct forest_cell *from, struct forest_cell *to, int n)
+{
+    enum { DIGIT = 11, BUCKETS = 1 << DIGIT };
+    for (int shift = 0; shift < 32; shift += DIGIT) {
+        uint32_t start[BUCKETS] = {0}, sum = 0;
+        for (int i = 0; i < n; i++)
+            start[from[i].key >> shift & (BUCKETS - 1)]++;
+        for (int b = 0; b < BUCKETS; b++) {
+            uint32_t count = start[b];
+            start[b] = sum;
+            sum += count;
+        }
+        for (int i = 0; i < n; i++)
+            to[start[from[i].key >> shift & (BUCKETS - 1)]++] = from[i];
+        struct forest_cell *other = from;
+        from = to;
+        to = other;
     }
+    return from;
+}
+
+static uint32_t code_any(const float *x, int n, struct forest_cell *cells, uint32_t *places, float *values)
+{
+    uint32_t distinct = 0;
+    for (int i = 0; i < n; i++)
+        cells[i] = (struct forest_cell){bits_in_order(x[i]), (uint32_t)i};
+    struct forest_cell *sorted = sort_cells(cells, cells + n, n);
+    for (int i = 0; i < n; i++) {
+        if (i == 0 || sorted[i].key != sorted[i - 1].key)
+            values[distinct++] = x[sorted[i].row] + 0.0f;
+        places[sorted[i].row] = distinct - 1;
+    }
+    return distinct;
+}
+
+/* Places (n) of values x (n), and the distinct ones; returns how many. */
+static uint32_t code_column(struct forest_data *d, const float *x, uint32_t *places, float *distinct)
+{
+    int n = d->tree.n;
+    if (n > 2 * WHOLE / 16 && all_whole(x, n))
+        return code_whole(x, n, d->table, places, distinct);
+    return code_any(x, n, d->cells, places, distinct);
 }
 
 /* --- a set --- */
 
 struct set {
     _Atomic uint64_t *word;
-    size_t *first;   /* (columns + 1) */
-    uint32_t *codes; /* (columns, rows) */
-    float *values;   /* (columns, rows): room for columns without equal values */
+    uint32_t *distinct; /* (columns) */
+    uint8_t *wide;      /* (columns) */
+    uint16_t *records;  /* (rows, 2 * columns): room for columns that are all wide */
+    float *values;      /* (columns, rows): room for columns without equal values */
 };
 
 static struct set cut(struct slab *s, size_t rows, size_t columns)
 {
     struct set set;
     set.word = slab_take(s, sizeof *set.word);
-    set.first = slab_take(s, (columns + 1) * sizeof *set.first);
-    set.codes = slab_take(s, columns * rows * sizeof *set.codes);
+    set.distinct = slab_take(s, columns * sizeof *set.distinct);
+    set.wide = slab_take(s, columns * sizeof *set.wide);
+    set.records = slab_take(s, 2 * columns * rows * sizeof *set.records);
     set.values = slab_take(s, columns * rows * sizeof *set.values);
     return set;
 }
@@ -66,40 +134,42 @@ uint64_t forest_data_bytes(int64_t rows, int columns)
     return s.used;
 }
 
+static void cut_scratch(struct forest_data *d)
+{
+    size_t n = (size_t)d->tree.n;
+    d->values = slab_take(&d->scratch, TOGETHER * n * sizeof *d->values);
+    d->cells = slab_take(&d->scratch, 2 * n * sizeof *d->cells);
+    d->places = slab_take(&d->scratch, TOGETHER * n * sizeof *d->places);
+    d->table = slab_take(&d->scratch, 2 * WHOLE * sizeof *d->table);
+}
+
 enum status forest_data_init(struct forest_data *d, const struct model_spec *spec, struct error *e)
 {
     int columns = spec->features->steps * spec->features->n_channels, n = spec->train->n;
     size_t bytes = (size_t)forest_data_bytes(n, columns);
     *d = (struct forest_data){.tree = {.n = n, .n_columns = columns, .n_classes = spec->n_classes, .y = spec->train->y}};
     d->owned = !spec->node.memory;
-    bool refused = fault_at(FAULT_ALLOCATE) == FAULT_ACTION_FAIL;
+    d->columns = memory_new((size_t)columns * sizeof *d->columns);
+    d->tree.columns = d->columns;
+    cut_scratch(d);
+    enum status s = slab_new(&d->scratch, "coding the columns of a forest", e);
     d->set = d->owned ? aligned_alloc(SLAB_ALIGNMENT, bytes) : spec->node.memory;
-    d->column = refused ? NULL : malloc((size_t)n * sizeof *d->column + 1);
-    d->cells = malloc((size_t)n * sizeof *d->cells + 1);
-    if (!d->set || !d->column || !d->cells) {
+    if (s == STATUS_OK && !d->set)
+        s = error_set(e, STATUS_MEMORY, "random_forest: no memory for %d rows of %d columns (%zu MB)", n, columns, bytes >> 20);
+    if (s != STATUS_OK) {
         forest_data_fini(d);
-        return error_set(e, STATUS_MEMORY, "random_forest: no memory for %d rows of %d columns (%zu MB)", n, columns, bytes >> 20);
+        return s;
     }
-    struct set s = set_of(d);
-    d->tree.codes = s.codes;
-    d->tree.values = s.values;
-    d->tree.first = s.first;
+    cut_scratch(d);
     return STATUS_OK;
-}
-
-static void drop_scratch(struct forest_data *d)
-{
-    free(d->column);
-    free(d->cells);
-    d->column = NULL;
-    d->cells = NULL;
 }
 
 void forest_data_fini(struct forest_data *d)
 {
-    drop_scratch(d);
+    slab_fini(&d->scratch);
     if (d->owned)
         free(d->set);
+    free(d->columns);
     *d = (struct forest_data){0};
 }
 
@@ -119,24 +189,75 @@ static bool claim(const struct forest_data *d, const struct model_spec *spec)
     return false;
 }
 
+/* Where the codes of every column lie in a record. */
+static void place_columns(struct forest_data *d)
+{
+    struct set s = set_of(d);
+    d->tree.stride = 0;
+    for (int c = 0; c < d->tree.n_columns; c++) {
+        d->columns[c] = (struct tree_column){.at = (uint32_t)d->tree.stride,
+                                             .wide = s.wide[c],
+                                             .n_values = s.distinct[c],
+                                             .values = s.values + (size_t)c * (size_t)d->tree.n};
+        d->tree.stride += s.wide[c] ? 2 : 1;
+    }
+}
+
+static int together(const struct forest_data *d, int first)
+{
+    return d->tree.n_columns - first < TOGETHER ? d->tree.n_columns - first : TOGETHER;
+}
+
+/* Which columns may need codes of more than 16 bits. Collective where rows are dealt. */
+static enum status find_wide(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, struct error *e)
+{
+    struct set s = set_of(d);
+    int n = d->tree.n;
+    if (mine)
+        memset(s.wide, 0, (size_t)d->tree.n_columns);
+    for (int first = 0; first < d->tree.n_columns && n > UINT16_MAX + 1; first += TOGETHER) {
+        if (mine || spec->n_shards > 1)
+            TRY(shard_columns(spec, g, first, together(d, first), d->values, e));
+        for (int c = 0; mine && c < together(d, first); c++)
+            s.wide[first + c] = !all_whole(d->values + (size_t)c * (size_t)n, n);
+    }
+    return STATUS_OK;
+}
+
+/* Codes of columns [first, first + count) into the records, row by row. */
+static void put_codes(const struct forest_data *d, uint16_t *records, int first, int count)
+{
+    size_t n = (size_t)d->tree.n;
+    for (size_t i = 0; i < n; i++)
+        for (int c = 0; c < count; c++) {
+            const struct tree_column *column = &d->columns[first + c];
+            uint16_t *at = records + i * d->tree.stride + column->at;
+            uint32_t code = d->places[(size_t)c * n + i];
+            at[0] = (uint16_t)code;
+            if (column->wide)
+                at[1] = (uint16_t)(code >> 16);
+        }
+}
+
 /* Collective where rows are dealt: every rank's values of a column are needed by whoever makes a set. */
 static enum status make(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, struct error *e)
 {
     struct set s = set_of(d);
     size_t n = (size_t)d->tree.n;
-    for (int c = 0; c < d->tree.n_columns; c++) {
-        size_t at = (size_t)c * n;
+    TRY(find_wide(d, spec, g, mine, e));
+    if (mine)
+        place_columns(d);
+    for (int first = 0; first < d->tree.n_columns; first += TOGETHER) {
+        int count = together(d, first);
         if (mine || spec->n_shards > 1)
-            TRY(shard_column(spec, g, c, d->column, e));
-        if (!mine)
-            continue;
-        code_column(d->column, d->tree.n, d->cells, s.codes + at, s.values + at);
-        s.first[c] = at;
+            TRY(shard_columns(spec, g, first, count, d->values, e));
+        for (int c = 0; mine && c < count; c++)
+            s.distinct[first + c] = code_column(d, d->values + (size_t)c * n, d->places + (size_t)c * n, s.values + (size_t)(first + c) * n);
+        if (mine)
+            put_codes(d, s.records, first, count);
     }
-    if (!mine)
-        return STATUS_OK;
-    s.first[d->tree.n_columns] = (size_t)d->tree.n_columns * n;
-    atomic_store(s.word, 2 * spec->node.version + 1);
+    if (mine)
+        atomic_store(s.word, 2 * spec->node.version + 1);
     return STATUS_OK;
 }
 
@@ -165,6 +286,10 @@ enum status forest_data_fill(struct forest_data *d, const struct model_spec *spe
         TRY(make(d, spec, g, mine, e));
     TRY(gang_any(g, !stands(d, spec, g), stopped, e));
     d->filled = !*stopped;
-    drop_scratch(d);
+    slab_fini(&d->scratch);
+    if (d->filled) {
+        d->tree.records = set_of(d).records;
+        place_columns(d);
+    }
     return STATUS_OK;
 }

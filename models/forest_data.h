@@ -10,17 +10,22 @@
 #ifndef MODELS_FOREST_DATA_H
 #define MODELS_FOREST_DATA_H
 
+#include "base/memory.h"
 #include "models/model.h"
 #include "models/tree.h"
 
 struct forest_cell;
 
 struct forest_data {
-    struct tree_data tree;     /* codes, values and first point into a set */
+    struct tree_data tree;     /* columns point into a set */
+    struct tree_column *columns; /* owned */
     void *set;                 /* this rank's own or the node's */
     bool owned, filled;
-    float *column;             /* (rows) until it is filled; owned, as the next */
-    struct forest_cell *cells; /* (rows) */
+    struct slab scratch;       /* until it is filled: */
+    float *values;             /* (TOGETHER, rows) of some columns */
+    uint32_t *places;          /* (TOGETHER, rows) where they stand among the distinct ones */
+    struct forest_cell *cells; /* (2, rows) */
+    uint32_t *table;
 };
 
 /* Bytes of a set. */

@@ -11,6 +11,7 @@
 #include "models/model.h"
 
 enum { BLOCK = 16 };
+enum { TOGETHER = 256 }; /* rows that go down a tree while its nodes are in the cache */
 
 struct forest {
     struct model model;
@@ -67,7 +68,7 @@ static uint64_t forest_bytes(const struct params *p, const struct model_shape *s
     uint64_t rows = (uint64_t)shape->train_rows;
     /* sorting a column and growing a tree; then trees, whose size depends on the data: a noisy one takes 10 bytes a row, one of classes that are
      * easily told apart far less, and at the end there are a file and a message of them */
-    return rows * (12 + 40) + (uint64_t)params_int(p, "random_forest.n_estimators") * rows * 14;
+    return rows * (24 + 80) + (uint64_t)params_int(p, "random_forest.n_estimators") * rows * 14;
 }
 
 static uint64_t node_bytes(const struct model_shape *shape)
@@ -163,7 +164,7 @@ static enum status grow_one(struct forest *f, const struct model_spec *spec, int
     double *weight = memory_new((size_t)d->n_classes * sizeof *weight);
     draw_rows(spec, &r, d->n, times);
     weigh_classes(spec, d, times, weight);
-    struct tree_request request = {d, &p, times, weight, &r, importances};
+    struct tree_request request = {d, &p, times, params_text(spec->params, "random_forest.class_weight") ? weight : NULL, &r, importances};
     enum status s = tree_grow(out, &request, e);
     free(times);
     free(weight);
@@ -263,21 +264,20 @@ static enum status predict(const struct model *model, const struct features *x, 
 {
     const struct forest *f = (const struct forest *)model;
     int first, last, k = f->n_classes;
-    float *leaf = memory_new((size_t)LEAF_ROWS * (size_t)f->n_columns * sizeof *leaf);
-    double *sum = memory_new((size_t)LEAF_ROWS * (size_t)k * sizeof *sum);
+    float *block = memory_new((size_t)TOGETHER * (size_t)f->n_columns * sizeof *block);
+    double *sum = memory_new((size_t)TOGETHER * (size_t)k * sizeof *sum);
     gang_rows(n, g->rank, g->size, &first, &last);
-    for (int at = first; at < last; at += LEAF_ROWS) {
-        int m = last - at < LEAF_ROWS ? last - at : LEAF_ROWS;
-        features_gather_raw(x, rows + at, m, leaf);
+    for (int at = first; at < last; at += TOGETHER) {
+        int m = last - at < TOGETHER ? last - at : TOGETHER;
+        features_gather_raw(x, rows + at, m, block);
         memset(sum, 0, (size_t)m * (size_t)k * sizeof *sum);
-        for (int t = 0; t < f->n_trees; t++) /* a tree over the whole leaf: its nodes stay in the cache */
-            for (int i = 0; i < m; i++)
-                tree_add(&f->trees[t], leaf + (size_t)i * (size_t)f->n_columns, sum + (size_t)i * (size_t)k);
-        for (int i = 0; i < m * k; i++)
-            proba[(size_t)at * (size_t)k + (size_t)i] = (float)(sum[i] / f->n_trees);
+        for (int t = 0; t < f->n_trees; t++)
+            tree_add(&f->trees[t], block, f->n_columns, m, sum, k);
+        for (size_t i = 0; i < (size_t)m * (size_t)k; i++)
+            proba[(size_t)at * (size_t)k + i] = (float)(sum[i] / f->n_trees);
         gang_look(g);
     }
-    free(leaf);
+    free(block);
     free(sum);
     return gang_share_rows(g, proba, n, k, e);
 }

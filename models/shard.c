@@ -45,12 +45,15 @@ enum status shard_rows(const struct model_spec *spec, struct gang *g, int first,
     return share_held(spec, g, first, n, width * sizeof *out, out, e);
 }
 
-enum status shard_column(const struct model_spec *spec, struct gang *g, int column, float *out, struct error *e)
+enum status shard_columns(const struct model_spec *spec, struct gang *g, int first, int count, float *out, struct error *e)
 {
+    size_t n = (size_t)spec->train->n;
     int from, to;
     shard_held(spec, &from, &to);
-    features_gather_column(spec->features, spec->train->row + from, to - from, column, out + from);
-    return share_held(spec, g, 0, spec->train->n, sizeof *out, out, e);
+    features_gather_columns(spec->features, spec->train->row + from, to - from, first, count, out + from, n);
+    for (int c = 0; c < count; c++)
+        TRY(share_held(spec, g, 0, spec->train->n, sizeof *out, out + (size_t)c * n, e));
+    return STATUS_OK;
 }
 
 /* --- the rows of an epoch --- */

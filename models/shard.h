@@ -23,7 +23,7 @@ void shard_held(const struct model_spec *spec, int *first, int *last);
 /* Collective: samples [first, first + n), scaled: out (n, steps * n_channels) on every rank. */
 enum status shard_rows(const struct model_spec *spec, struct gang *g, int first, int n, float *out, struct error *e);
 /* Collective: one column of all training rows, unscaled: out (training rows) on every rank. */
-enum status shard_column(const struct model_spec *spec, struct gang *g, int column, float *out, struct error *e);
+enum status shard_columns(const struct model_spec *spec, struct gang *g, int first, int count, float *out, struct error *e);
 
 struct shard_epoch {
     const struct features *features; /* over the rows of the epoch that are at hand */

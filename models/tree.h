@@ -1,11 +1,15 @@
-/* One classification tree: exact CART with Gini impurity (Breiman et al. 1984), as scikit-learn grows it.
+/* One classification tree: exact CART (Breiman et al. 1984), as scikit-learn grows it.
  *
  * Columns are codes: the place of each value among the column's sorted distinct values; thresholds are the midpoints of neighbouring values
  * (rounded towards the smaller). A node looks at columns drawn without replacement until max_features were looked at and at least one of them was not
  * constant; ties go to the lowest column, then to the lowest threshold. Nodes stand in preorder: a node's left child follows it. Leaves keep
- * only the classes that they hold. Pure: no gang, no globals. */
+ * only the classes that they hold. Weights of classes are whole numbers, so no sum hangs on its order. Pure: no gang, no globals.
+ *
+ * tree_grow.c makes nodes and moves samples, tree_split.c finds a node's best split, tree_sort.c sorts for it; tree.c reads, writes and uses trees. */
 #ifndef MODELS_TREE_H
 #define MODELS_TREE_H
+
+#include <stdbool.h>
 
 #include "base/buffer.h"
 #include "base/random.h"
@@ -25,13 +29,26 @@ struct tree {
     int n_nodes, n_entries, nodes_capacity, entries_capacity;
 };
 
-struct tree_data { /* training rows, read-only */
-    int n, n_columns, n_classes;
-    const uint32_t *codes; /* (n_columns, n) */
-    const float *values;   /* distinct ones of every column, ascending */
-    const size_t *first;   /* (n_columns + 1) where a column's begin in values */
-    const int32_t *y;      /* (n) */
+struct tree_column {
+    uint32_t at;         /* of its code in a record; wide: low half, then high half */
+    bool wide;
+    uint32_t n_values;
+    const float *values; /* (n_values) distinct ones, ascending */
 };
+
+/* Training rows, read-only, each a record of codes side by side: a node looks at several columns of a row at once, and deep in a tree no two rows are neighbours. */
+struct tree_data {
+    int n, n_columns, n_classes;
+    const uint16_t *records; /* (n, stride) */
+    size_t stride;
+    const struct tree_column *columns; /* (n_columns) */
+    const int32_t *y;                  /* (n) */
+};
+
+static inline uint32_t tree_code(const uint16_t *record, const struct tree_column *c)
+{
+    return c->wide ? (uint32_t)record[c->at + 1] << 16 | record[c->at] : record[c->at];
+}
 
 struct tree_params {
     int max_features;                          /* columns looked at in a node */
@@ -42,8 +59,8 @@ struct tree_params {
 struct tree_request {
     const struct tree_data *data;
     const struct tree_params *params;
-    const int32_t *times;       /* (n) how often a row was drawn; 0 leaves it out */
-    const double *class_weight; /* (n_classes) */
+    const int32_t *times;       /* (n) how often a row was drawn, below 65536; 0 leaves it out */
+    const double *class_weight; /* (n_classes), or NULL: all 1; taken to about one part in 2^31 of the whole */
     struct random *random;
     double *importances; /* (n_columns) MDI is added */
 };
@@ -51,8 +68,8 @@ struct tree_request {
 /* STATUS_MEMORY. */
 enum status tree_grow(struct tree *out, const struct tree_request *r, struct error *e);
 void tree_fini(struct tree *t);
-/* Adds the leaf's shares of row x (n_columns) to sum (n_classes). */
-void tree_add(const struct tree *t, const float *x, double *sum);
+/* Adds the shares of each row's leaf to sum (n, n_classes); x (n, n_columns). Rows go down several at a time, so that one waits for memory while others compare. */
+void tree_add(const struct tree *t, const float *x, int n_columns, int n, double *sum, int n_classes);
 
 void tree_write(const struct tree *t, struct buffer *out);
 /* STATUS_DATA where the bytes are no tree over so many columns and classes. */

@@ -1,0 +1,258 @@
+#include "models/tree_split.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "models/kernels.h"
+#include "models/tree_sort.h"
+
+static int at_once(const struct tree_splitter *s)
+{
+    return s->params->max_features < TREE_AT_ONCE ? s->params->max_features : TREE_AT_ONCE;
+}
+
+void tree_splitter_cut(struct tree_splitter *s, struct slab *slab)
+{
+    size_t n = (size_t)s->data->n, k = (size_t)s->data->n_classes;
+    s->unit = slab_take(slab, k * sizeof *s->unit);
+    s->node.classes = slab_take(slab, k * sizeof *s->node.classes);
+    s->node.weights = slab_take(slab, k * sizeof *s->node.weights);
+    s->local = slab_take(slab, k * sizeof *s->local);
+    s->labels = slab_take(slab, n * sizeof *s->labels);
+    s->codes = slab_take(slab, n * (size_t)at_once(s) * sizeof *s->codes);
+    s->keys = slab_take(slab, n * sizeof(uint64_t));
+    s->sorted = slab_take(slab, n * sizeof(uint64_t));
+    s->left = slab_take(slab, k * sizeof *s->left);
+    s->unit_of = slab_take(slab, k * sizeof *s->unit_of);
+    s->left_squares = slab_take(slab, n * sizeof *s->left_squares);
+    s->across = slab_take(slab, n * sizeof *s->across);
+    s->left_weight = slab_take(slab, n * sizeof *s->left_weight);
+    s->gain = slab_take(slab, n * sizeof *s->gain);
+    s->place = slab_take(slab, n * sizeof *s->place);
+    s->columns = slab_take(slab, (size_t)s->data->n_columns * sizeof *s->columns);
+}
+
+static int bits_of(uint32_t x) /* that x needs */
+{
+    return x ? 32 - __builtin_clz(x) : 0;
+}
+
+bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n)
+{
+    struct tree_node_facts *f = &s->node;
+    for (int c = 0; c < f->n_classes; c++) /* of the node before */
+        s->local[f->classes[c]] = -1;
+    f->n_classes = 0;
+    for (int i = 0; i < n; i++) {
+        uint32_t class = sample_class(samples[i]), times = sample_times(samples[i]);
+        int32_t local = s->local[class];
+        if (local < 0) {
+            local = s->local[class] = f->n_classes++;
+            f->classes[local] = class;
+            f->weights[local] = 0;
+            s->unit_of[local] = s->unit[class];
+        }
+        f->weights[local] += s->unit_of[local] * times;
+        s->labels[i] = (uint32_t)local << 16 | times;
+    }
+    f->weight = f->squares = 0;
+    for (int c = 0; c < f->n_classes; c++) {
+        f->weight += f->weights[c];
+        f->squares += f->weights[c] * f->weights[c];
+    }
+    return f->n_classes == 1;
+}
+
+/* --- one column --- */
+
+struct sorted { /* the node's samples by a column */
+    bool wide;
+    int times_bits, label_bits;
+    uint32_t least, range; /* codes from least to least + range */
+    const void *keys;
+};
+
+/* Asks for the record of a sample that will be looked at soon. */
+static inline void fetch(const struct tree_data *d, tree_sample sample)
+{
+    const char *record = (const char *)(d->records + sample_row(sample) * d->stride);
+    for (size_t at = 0; at < d->stride * sizeof *d->records; at += 64)
+        __builtin_prefetch(record + at);
+}
+
+/* Codes of some columns: out (n_columns, n). */
+static void gather(const struct tree_data *d, const struct tree_column *const *columns, int n_columns, const tree_sample *samples, int n, uint32_t *restrict out)
+{
+    enum { AHEAD = 16 };
+    size_t at[TREE_AT_ONCE], apart = (size_t)n;
+    bool wide = false;
+    for (int c = 0; c < n_columns; c++) {
+        at[c] = columns[c]->at;
+        wide |= columns[c]->wide;
+    }
+    for (int i = 0; i < n; i++) {
+        const uint16_t *record = d->records + sample_row(samples[i]) * d->stride;
+        uint32_t *to = out + i;
+        if (i + AHEAD < n)
+            fetch(d, samples[i + AHEAD]);
+        if (!wide)
+            for (int c = 0; c < n_columns; c++, to += apart)
+                *to = record[at[c]];
+        else
+            for (int c = 0; c < n_columns; c++, to += apart)
+                *to = tree_code(record, columns[c]);
+    }
+}
+
+KERNEL static void range_of(const uint32_t *codes, int n, uint32_t *least, uint32_t *most)
+{
+    uint32_t low = UINT32_MAX, high = 0;
+    for (int i = 0; i < n; i++) {
+        low = codes[i] < low ? codes[i] : low;
+        high = codes[i] > high ? codes[i] : high;
+    }
+    *least = low;
+    *most = high;
+}
+
+KERNEL static void make_keys_32(const uint32_t *restrict codes, const uint32_t *restrict labels, int n, uint32_t least, int times_bits, int label_bits,
+                                uint32_t *restrict keys)
+{
+    for (int i = 0; i < n; i++)
+        keys[i] = (codes[i] - least) << label_bits | labels[i] >> 16 << times_bits | (labels[i] & 0xffff);
+}
+
+KERNEL static void make_keys_64(const uint32_t *restrict codes, const uint32_t *restrict labels, int n, uint32_t least, uint64_t *restrict keys)
+{
+    for (int i = 0; i < n; i++)
+        keys[i] = (uint64_t)(codes[i] - least) << 32 | labels[i];
+}
+
+/* Sorts a node by the codes (n) of a column; false where they are all the same. times_bits: that the largest times needs. */
+static bool sort_column(struct tree_splitter *s, const uint32_t *codes, int n, int times_bits, struct sorted *out)
+{
+    uint32_t least, most;
+    range_of(codes, n, &least, &most);
+    *out = (struct sorted){.least = least, .range = most - least};
+    if (most == least)
+        return false;
+    int code_bits = bits_of(out->range), label_bits = times_bits + bits_of((uint32_t)s->node.n_classes - 1);
+    out->wide = code_bits + label_bits > 32;
+    out->times_bits = out->wide ? 16 : times_bits;
+    out->label_bits = out->wide ? 32 : label_bits;
+    if (out->wide) {
+        make_keys_64(codes, s->labels, n, least, s->keys);
+        out->keys = tree_sort_64(s->keys, s->sorted, n, 32, code_bits);
+    } else {
+        make_keys_32(codes, s->labels, n, least, times_bits, label_bits, s->keys);
+        out->keys = tree_sort_32(s->keys, s->sorted, n, label_bits, code_bits);
+    }
+    return true;
+}
+
+/* Adds up sorted keys; notes what stands left and right of every place where the code changes and both sides keep enough rows. Returns how many. */
+#define SWEEP(name, key_t)                                                                                  \
+    static inline __attribute__((always_inline)) int name(struct tree_splitter *s, const struct sorted *o, int n, bool plain) \
+    {                                                                                                       \
+        const key_t *keys = o->keys;                                                                        \
+        const int64_t *restrict whole = s->node.weights, *restrict unit = s->unit_of;                       \
+        int64_t *restrict left = s->left, left_squares = 0, across = 0, weight = 0;                         \
+        int64_t *restrict all_left_squares = s->left_squares, *restrict all_across = s->across, *restrict all_weight = s->left_weight; \
+        int32_t *restrict place = s->place;                                                                 \
+        int found = 0, leaf = s->params->min_samples_leaf, times_bits = o->times_bits, label_bits = o->label_bits; \
+        uint32_t times_mask = (1u << times_bits) - 1, class_mask = (uint32_t)((UINT64_C(1) << label_bits) - 1) >> times_bits; \
+        memset(left, 0, (size_t)s->node.n_classes * sizeof *left);                                          \
+        for (int i = 0; i + leaf < n; i++) {                                                                \
+            uint32_t label = (uint32_t)keys[i], class = label >> times_bits & class_mask;                   \
+            int64_t w = plain ? label & times_mask : unit[class] * (label & times_mask), before = left[class]; \
+            left[class] = before + w;                                                                       \
+            left_squares += w * (2 * before + w);                                                           \
+            across += w * whole[class];                                                                     \
+            weight += w;                                                                                    \
+            all_left_squares[found] = left_squares;                                                         \
+            all_across[found] = across;                                                                     \
+            all_weight[found] = weight;                                                                     \
+            place[found] = i;                                                                               \
+            found += (keys[i] >> label_bits != keys[i + 1] >> label_bits) & (i + 1 >= leaf);                \
+        }                                                                                                   \
+        return found;                                                                                       \
+    }
+SWEEP(sweep_32, uint32_t)
+SWEEP(sweep_64, uint64_t)
+
+static int sweep(struct tree_splitter *s, const struct sorted *o, int n)
+{
+    if (o->wide)
+        return sweep_64(s, o, n, false);
+    return s->plain ? sweep_32(s, o, n, true) : sweep_32(s, o, n, false);
+}
+
+/* What all places gain: the squares of both sides over their weights. */
+KERNEL static void gains(const struct tree_splitter *s, int n)
+{
+    const int64_t *restrict left_squares = s->left_squares, *restrict across = s->across, *restrict left_weight = s->left_weight;
+    double *restrict gain = s->gain;
+    int64_t squares = s->node.squares, weight = s->node.weight;
+    for (int i = 0; i < n; i++)
+        gain[i] = (double)left_squares[i] / (double)left_weight[i] + (double)(squares - 2 * across[i] + left_squares[i]) / (double)(weight - left_weight[i]);
+}
+
+static uint32_t code_at(const struct sorted *o, int i)
+{
+    return o->least + (o->wide ? (uint32_t)(((const uint64_t *)o->keys)[i] >> o->label_bits) : ((const uint32_t *)o->keys)[i] >> o->label_bits);
+}
+
+static void keep_best(struct tree_splitter *s, const struct sorted *o, int column, int found, struct tree_split *best)
+{
+    int at = -1;
+    gains(s, found);
+    double most = best->gain;
+    for (int i = 0; i < found; i++)
+        if (s->gain[i] > most || (s->gain[i] == most && at < 0 && column < best->feature)) {
+            most = s->gain[i];
+            at = i;
+        }
+    if (at >= 0)
+        *best = (struct tree_split){column, code_at(o, s->place[at]), code_at(o, s->place[at] + 1), most};
+}
+
+/* Draws the next columns, up to `wanted`; those known to be constant are counted only. Returns how many are to be looked at. */
+static int draw(struct tree_splitter *s, const uint64_t *constant, int wanted, int *looked, int *n_constant, int *out)
+{
+    int n = 0, columns = s->data->n_columns;
+    while (n < wanted && *looked < columns && (*looked < s->params->max_features || *looked == *n_constant)) {
+        int at = *looked + (int)random_below(s->random, (uint32_t)(columns - *looked)), column = s->columns[at];
+        s->columns[at] = s->columns[*looked];
+        s->columns[(*looked)++] = column;
+        if (constant[column / 64] >> column % 64 & 1)
+            (*n_constant)++;
+        else
+            out[n++] = column;
+    }
+    return n;
+}
+
+struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant)
+{
+    struct tree_split best = {.feature = -1, .gain = -INFINITY};
+    const struct tree_column *together[TREE_AT_ONCE];
+    int looked = 0, n_constant = 0, drawn, column[TREE_AT_ONCE];
+    uint32_t all_times = 0;
+    for (int i = 0; i < n; i++)
+        all_times |= s->labels[i] & 0xffff;
+    while ((drawn = draw(s, constant, looked < s->params->max_features ? at_once(s) : 1, &looked, &n_constant, column)) > 0) {
+        for (int c = 0; c < drawn; c++)
+            together[c] = &s->data->columns[column[c]];
+        gather(s->data, together, drawn, samples, n, s->codes);
+        for (int c = 0; c < drawn; c++) {
+            struct sorted o;
+            if (sort_column(s, s->codes + (size_t)c * (size_t)n, n, bits_of(all_times), &o)) {
+                keep_best(s, &o, column[c], sweep(s, &o, n), &best);
+            } else {
+                constant[column[c] / 64] |= UINT64_C(1) << column[c] % 64;
+                n_constant++;
+            }
+        }
+    }
+    return best;
+}

@@ -1,0 +1,62 @@
+/* The best split of a node: its samples sorted by one column after another, and swept.
+ *
+ * Weights and their squares are whole numbers, exact in any order. A sweep only adds them up and notes where the code changes; what such a place gains is
+ * computed for all of them together afterwards. */
+#ifndef MODELS_TREE_SPLIT_H
+#define MODELS_TREE_SPLIT_H
+
+#include <stdint.h>
+
+#include "base/memory.h"
+#include "models/tree.h"
+
+enum { TREE_AT_ONCE = 16 };
+
+/* A sample of the tree: row, class, times drawn. */
+typedef uint64_t tree_sample;
+static inline uint32_t sample_row(tree_sample s) { return (uint32_t)(s >> 32); }
+static inline uint32_t sample_class(tree_sample s) { return (uint32_t)s >> 16; }
+static inline uint32_t sample_times(tree_sample s) { return (uint32_t)s & 0xffff; }
+
+struct tree_split {
+    int feature;                    /* -1: none found */
+    uint32_t left_code, right_code; /* the neighbouring codes that it stands between */
+    double gain;                    /* sum of squares over weight, both sides */
+};
+
+struct tree_node_facts { /* of the classes in a node */
+    int n_classes;
+    uint32_t *classes;   /* (n_classes) in the order met */
+    int64_t *weights;    /* (n_classes) their weights */
+    int64_t weight;
+    int64_t squares;     /* of weights */
+};
+
+struct tree_splitter {
+    const struct tree_data *data;
+    const struct tree_params *params;
+    struct random *random;
+    bool plain;          /* every class weighs 1 */
+    int64_t *unit;       /* (n_classes) weight of a sample drawn once */
+    struct tree_node_facts node;
+    /* room */
+    int32_t *local;      /* (n_classes) place of a class in the node, -1 elsewhere */
+    uint32_t *labels;    /* (n) local class and times */
+    uint32_t *codes;     /* (TREE_AT_ONCE, n) of columns looked at together */
+    void *keys, *sorted; /* (n) of 64 bits */
+    int64_t *left;       /* (n_classes) */
+    int64_t *unit_of;    /* (n_classes) of local classes */
+    int64_t *left_squares, *across, *left_weight; /* (n) of places to split; across: sum over classes of left times whole weight */
+    double *gain;        /* (n) */
+    int32_t *place;      /* (n) the sample before each */
+    int *columns;        /* (n_columns) in the order drawn */
+};
+
+/* Takes its room from a slab (base/memory.h: measured first, then cut). */
+void tree_splitter_cut(struct tree_splitter *s, struct slab *slab);
+/* Counts a node's samples (n >= 1); true where they are all of one class. */
+bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n);
+/* Of the node looked at last. constant: bits (n_columns) of columns known to be constant here; those found are added. */
+struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant);
+
+#endif
