@@ -43,6 +43,31 @@ if has_mpi; then
 else
     echo "without MPI: workers were not tried"
 fi
+# networks of every kind: 24 points of a space of all layers
+cat >networks.cfg <<'CFG'
+study = { name = "networks"; database = "networks.db"; seed = 5; };
+data = { source = "synthetic"; synth = { rows = 500; sites = 4; steps = 12; };
+         split = { method = "stratified"; stop = 0.1; validation = 0.15; test = 0.2; }; };
+task = { top_n = 4; };
+space = {
+  model = ["dnn", "cnn_lstm"];
+  train = { batch_size = 150; epochs = 2; optimizer = ["adam", "rmsprop", "sgd"]; class_weight = ["none", "balanced"]; label_smoothing = [0.0, 0.1]; };
+  dnn = { embedding = [0, 3]; hidden_layer_sizes = ( [20, 9] ); activation = ["relu", "tanh"]; };
+  cnn_lstm = { embedding = [0, 3]; filters = ( [6], [6, 17] ); padding = ["valid", "same"]; dilation_rate = [1, 2]; strides = [1, 2]; pool_size = [1, 2];
+               pooling = ["max", "average"]; batch_norm = [false, true]; cell = ["lstm", "gru", "flatten", "global_max", "global_average"]; units = 5;
+               bidirectional = [false, true]; reset_after = [false, true]; dense = 8; masking = [false, true]; };
+};
+search = { method = "random"; n_trials = 24; };
+CFG
+$FLOWSWEEP run networks.cfg -q -n 0 || exit 1
+expected=$($FLOWSWEEP db digest networks.db)
+n_trials() { sqlite3 networks.db "SELECT count(*) FROM trials WHERE $1"; }
+check "networks: none failed, cells of every kind" "0 5" "$(n_trials "state <> 'done'") $(sqlite3 networks.db "SELECT count(DISTINCT \"cnn_lstm.cell\") FROM trials")"
+for n in 1 2 3 4 8; do
+    has_mpi || break
+    $FLOWSWEEP run networks.cfg -q -n $n --set study.database=networks$n.db --set ranks.dnn=$n --set ranks.cnn_lstm=$n || exit 1
+    check "networks, a gang of $n" "$expected" "$($FLOWSWEEP db digest networks$n.db)"
+done
 $FLOWSWEEP db check small.db >check.txt
 check "db check" 0 $?
 finish
