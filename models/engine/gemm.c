@@ -114,6 +114,12 @@ static void pack_columns(const float *b, size_t b_row, size_t b_col, int k, int 
 void ENGINE(gemm)(const struct gemm *g)
 {
     float room[BLOCK * GEMM_GROUP];
+    struct gemm below = *g;
+    below.m = g->m_below;
+    below.a = g->a_below;
+    below.a_row = g->a_below_row;
+    below.a_col = g->a_below_col;
+    below.c = g->c + (size_t)g->m * g->c_row;
     if (g->b_row == 0) {
         packed(g);
         return;
@@ -123,7 +129,10 @@ void ENGINE(gemm)(const struct gemm *g)
             size_t width = group_width(g->n, j);
             int columns = g->n - j < GEMM_GROUP ? g->n - j : GEMM_GROUP, k = g->k - p < BLOCK ? g->k - p : BLOCK;
             pack_rows(g->b + (size_t)p * g->b_row + j, g->b_row, k, columns, room, width);
-            group(g, (struct block){.b = room, .b_row = width, .j = j, .p = p, .k = k, .add = g->add || p > 0});
+            struct block s = {.b = room, .b_row = width, .j = j, .p = p, .k = k, .add = g->add || p > 0};
+            group(g, s);
+            if (g->m_below > 0)
+                group(&below, s);
         }
     if (g->k == 0 && !g->add)
         for (int i = 0; i < g->m; i++)

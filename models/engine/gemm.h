@@ -22,6 +22,9 @@ struct gemm {
     float *c; /* (m,n), rows c_row apart; must not overlap a and b */
     size_t c_row;
     bool add; /* C += A B; else C = A B */
+    int m_below; /* with B that is not packed: so many rows more, of another A; they stand below the others in C */
+    const float *a_below;
+    size_t a_below_row, a_below_col;
 };
 
 /* Floats of B (k,n) packed. */

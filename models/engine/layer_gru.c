@@ -291,15 +291,16 @@ static void weight_gradients(const struct gru *c, int i, int steps, float *grad)
 {
     size_t u = c->s.units;
     float *recurrent = grad + c->s.in * 3 * u, *bias = recurrent + u * 3 * u;
-    recurrence_gradient(&c->s, i, steps, c->x, c->s.in, c->dz, 3 * u, 3 * u, grad, 3 * u, false);
-    recurrence_gradient(&c->s, i, steps, c->s.outputs, u, c->dz, 3 * u, 2 * u, recurrent, 3 * u, true);
+    const struct recurrence_states x = {c->x, c->s.in, false}, h = {c->s.outputs, u, true}, rh = {c->inner, u, false};
+    recurrence_gradient(&c->s, i, steps, &x, c->dz, 3 * u, 3 * u, grad, 3 * u);
+    recurrence_gradient(&c->s, i, steps, &h, c->dz, 3 * u, 2 * u, recurrent, 3 * u);
     recurrence_bias(&c->s, i, steps, c->dz, 3 * u, 3 * u, bias);
     if (c->s.l->reset_after) {
-        recurrence_gradient(&c->s, i, steps, c->s.outputs, u, c->dinner, u, u, recurrent + 2 * u, 3 * u, true);
+        recurrence_gradient(&c->s, i, steps, &h, c->dinner, u, u, recurrent + 2 * u, 3 * u);
         recurrence_bias(&c->s, i, steps, c->dz, 3 * u, 2 * u, bias + 3 * u);
         recurrence_bias(&c->s, i, steps, c->dinner, u, u, bias + 5 * u);
     } else {
-        recurrence_gradient(&c->s, i, steps, c->inner, u, c->dz + 2 * u, 3 * u, u, recurrent + 2 * u, 3 * u, false);
+        recurrence_gradient(&c->s, i, steps, &rh, c->dz + 2 * u, 3 * u, u, recurrent + 2 * u, 3 * u);
     }
 }
 

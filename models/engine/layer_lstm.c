@@ -228,8 +228,8 @@ static void step_backward(const struct lstm *c, int t, float *din, bool add)
 static void weight_gradients(const struct lstm *c, int i, int steps, float *grad)
 {
     size_t u = c->s.units, in = c->s.in;
-    recurrence_gradient(&c->s, i, steps, c->x, in, c->dz, 4 * u, 4 * u, grad, 4 * u, false);
-    recurrence_gradient(&c->s, i, steps, c->s.outputs, u, c->dz, 4 * u, 4 * u, grad + in * 4 * u, 4 * u, true);
+    const struct recurrence_states inputs[2] = {{c->x, in, false}, {c->s.outputs, u, true}};
+    recurrence_gradients(&c->s, i, steps, inputs, c->dz, 4 * u, 4 * u, grad, 4 * u);
     recurrence_bias(&c->s, i, steps, c->dz, 4 * u, 4 * u, grad + (in + u) * 4 * u);
 }
 

@@ -90,19 +90,49 @@ INLINE int recurrence_lowest(const struct recurrence *s, int i, int steps)
     return s->reversed ? s->l->in_steps - i - steps : i;
 }
 
-/* c (width, n) += x^T dz over `steps` steps from the i-th on; x (T, rows, width); dz (2, rows, n), rows dz_row apart; c's rows c_row apart.
- * before: x of the step before instead. */
-static inline void recurrence_gradient(const struct recurrence *s, int i, int steps, const float *x, size_t width, const float *dz, size_t dz_row, size_t n,
-                                       float *c, size_t c_row, bool before)
+/* Rows of states at steps, as the A of a product: (width, rows) transposed. */
+struct recurrence_states {
+    const float *x; /* (T, rows, width) */
+    size_t width;
+    bool before; /* those of the step before are meant */
+};
+
+/* What they are over `steps` steps from the i-th on; *t: the lowest; returns how many rows, 0: none. */
+static inline int recurrence_rows(const struct recurrence *s, int i, int steps, const struct recurrence_states *a, int *t, const float **first)
 {
-    bool lacks = before && i == 0; /* the first has none before it */
-    int t = recurrence_lowest(s, i, steps) + (lacks && !s->reversed), from = before ? t + (s->reversed ? 1 : -1) : t;
-    int rows = (steps - lacks) * s->leaf->n;
+    bool lacks = a->before && i == 0; /* the first has none before it */
+    *t = recurrence_lowest(s, i, steps) + (lacks && !s->reversed);
+    *first = a->x + (size_t)(a->before ? *t + (s->reversed ? 1 : -1) : *t) * s->rows * a->width;
     if (s->leaf->active && !lacks)
-        rows = before ? recurrence_rows_before(s, t) : leaf_rows_in(s->leaf, s->l, t);
+        return a->before ? recurrence_rows_before(s, *t) : leaf_rows_in(s->leaf, s->l, *t);
+    return (steps - lacks) * s->leaf->n;
+}
+
+/* c (width, n) += a^T dz over them; dz (2, rows, n), rows dz_row apart; c's rows c_row apart. */
+static inline void recurrence_gradient(const struct recurrence *s, int i, int steps, const struct recurrence_states *a, const float *dz, size_t dz_row,
+                                       size_t n, float *c, size_t c_row)
+{
+    const float *first;
+    int t, rows = recurrence_rows(s, i, steps, a, &t, &first);
     if (rows > 0)
-        ENGINE(gemm)(&(struct gemm){.m = (int)width, .n = (int)n, .k = rows, .a = x + (size_t)from * s->rows * width, .a_row = 1, .a_col = width,
+        ENGINE(gemm)(&(struct gemm){.m = (int)a->width, .n = (int)n, .k = rows, .a = first, .a_row = 1, .a_col = a->width,
                                     .b = dz + recurrence_slot(s, t) * dz_row, .b_row = dz_row, .c = c, .c_row = c_row, .add = true});
+}
+
+/* The same for two, the second one's c below the first one's. */
+static inline void recurrence_gradients(const struct recurrence *s, int i, int steps, const struct recurrence_states a[2], const float *dz, size_t dz_row,
+                                        size_t n, float *c, size_t c_row)
+{
+    const float *first, *second;
+    int t, t_second, rows = recurrence_rows(s, i, steps, &a[0], &t, &first);
+    if (recurrence_rows(s, i, steps, &a[1], &t_second, &second) != rows || t_second != t) {
+        recurrence_gradient(s, i, steps, &a[0], dz, dz_row, n, c, c_row);
+        recurrence_gradient(s, i, steps, &a[1], dz, dz_row, n, c + a[0].width * c_row, c_row);
+    } else if (rows > 0) {
+        ENGINE(gemm)(&(struct gemm){.m = (int)a[0].width, .n = (int)n, .k = rows, .a = first, .a_row = 1, .a_col = a[0].width,
+                                    .b = dz + recurrence_slot(s, t) * dz_row, .b_row = dz_row, .c = c, .c_row = c_row, .add = true,
+                                    .m_below = (int)a[1].width, .a_below = second, .a_below_row = 1, .a_below_col = a[1].width});
+    }
 }
 
 /* y (n) += dz over them. */
