@@ -208,7 +208,7 @@ class KerasCell(nn.Module):
         return z * h + (1 - z) * torch.tanh(xh + inner), c
 
     def forward(self, x, lengths):
-        ends = []
+        x, ends = cleared(x, lengths), []
         for side, weights in enumerate(self.sides):
             h = c = torch.zeros(len(x), self.units, dtype=x.dtype)
             for t in reversed(range(x.shape[1])) if side else range(x.shape[1]):
