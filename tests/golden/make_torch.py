@@ -2,9 +2,10 @@
 
     python tests/golden/make_torch.py > tests/golden/torch.txt        (PyTorch 2.15, numpy 2)
 
-Rows and weights follow from formulas that both sides know (tests/unit/toy_flows.h). Everything is float64 but the inputs, so the file is the exact answer. Adam at
-.008, with an epsilon of 1e-3, so that no weight follows the rounding of a gradient that is zero; batch k has 70 rows, from row 30 k on, around. For each network: losses of 50 batches before their updates; behind them probabilities of rows 0, 37 and 99, and
-the moving statistics of batch normalization.
+Rows and weights follow from formulas that both sides know (tests/unit/toy_flows.h). Everything is float64 but the inputs, so the file is the exact answer.
+Adam at .008, with an epsilon of 1e-3, so that no weight follows the rounding of a gradient that is zero; batch k has 70 rows, from row 30 k on, around. For
+each network: losses of 50 batches before their updates; behind them probabilities of rows 0, 37 and 99, and the moving statistics of batch normalization.
+An example must learn, and PyTorch must come to the same losses in float32: so nothing hangs on a ReLU that just opens.
 """
 import os
 import sys

@@ -35,4 +35,5 @@ export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 "$python" "$FLOWSWEEP_SOURCE/tests/oracle/weights.py" "$FLOWSWEEP" all.csv cells.[0-9]* others.[0-9]* >out.txt 2>err.txt
 found=$?
 check "$(tail -1 out.txt; tail -1 err.txt)" 0 $found
+[ $found = 0 ] || cat out.txt err.txt
 finish
