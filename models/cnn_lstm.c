@@ -107,7 +107,7 @@ static enum status check(const struct params *p, const struct model_shape *shape
     return train_check(build, p, shape, e);
 }
 
-static uint64_t bytes(const struct params *p, const struct model_shape *shape)
+static struct model_bytes bytes(const struct params *p, const struct model_shape *shape)
 {
     return train_bytes(build, p, shape);
 }

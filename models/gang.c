@@ -191,22 +191,19 @@ enum status gang_share_rows(struct gang *g, float *x, int n, int width, struct e
     return g->share(g, x, g->offset, e);
 }
 
-enum status gang_cost(struct gang *g, double *waited_s, int64_t *moved_bytes, struct error *e)
+enum status gang_cost(struct gang *g, int64_t peak_bytes, struct gang_cost *out, struct error *e)
 {
-    struct cost {
-        double waited_s;
-        uint64_t moved_bytes;
-    } *all = memory_new((size_t)g->size * sizeof *all);
+    struct gang_cost *all = memory_new((size_t)g->size * sizeof *all);
     size_t *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
     for (int r = 0; r < g->size; r++)
         offset[r + 1] = offset[r] + sizeof *all;
-    all[g->rank] = (struct cost){g->waited_s, g->moved_bytes};
+    all[g->rank] = (struct gang_cost){g->waited_s, (int64_t)g->moved_bytes, peak_bytes};
     enum status s = g->share(g, all, offset, e);
-    *waited_s = 0;
-    *moved_bytes = 0;
+    *out = (struct gang_cost){0};
     for (int r = 0; r < g->size; r++) {
-        *waited_s += all[r].waited_s / g->size;
-        *moved_bytes += (int64_t)all[r].moved_bytes;
+        out->waited_s += all[r].waited_s / g->size;
+        out->moved_bytes += all[r].moved_bytes;
+        out->peak_bytes = all[r].peak_bytes > out->peak_bytes ? all[r].peak_bytes : out->peak_bytes;
     }
     free(offset);
     free(all);

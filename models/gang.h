@@ -103,7 +103,12 @@ enum status gang_share_rows(struct gang *g, float *x, int n, int width, struct e
 /* Collective: true on every rank where mine is true on any. */
 enum status gang_any(struct gang *g, bool mine, bool *any, struct error *e);
 
-/* Collective: seconds that an average member has waited for others, bytes that all have handed to others. */
-enum status gang_cost(struct gang *g, double *waited_s, int64_t *moved_bytes, struct error *e);
+struct gang_cost {
+    double waited_s;     /* that an average member has waited for others */
+    int64_t moved_bytes; /* that all have handed to others */
+    int64_t peak_bytes;  /* memory of the member that needed most; 0: not known */
+};
+/* Collective: what it has cost. peak_bytes: of this member. */
+enum status gang_cost(struct gang *g, int64_t peak_bytes, struct gang_cost *out, struct error *e);
 
 #endif

@@ -77,11 +77,11 @@ static enum status check(const struct params *p, const struct model_shape *shape
     return STATUS_OK;
 }
 
-static uint64_t bytes(const struct params *p, const struct model_shape *shape)
+static struct model_bytes bytes(const struct params *p, const struct model_shape *shape)
 {
     (void)p;
-    /* in memory, as a file and as a message */
-    return 3 * (uint64_t)shape->train_rows * (uint64_t)(shape->steps * shape->n_channels + 1) * sizeof(float);
+    uint64_t rows = (uint64_t)shape->train_rows * (uint64_t)(shape->steps * shape->n_channels + 1) * sizeof(float);
+    return (struct model_bytes){.fit = rows, .file = rows};
 }
 
 static double flops(const struct params *p, const struct model_shape *shape)

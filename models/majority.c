@@ -29,10 +29,10 @@ static enum status check(const struct params *p, const struct model_shape *shape
     return STATUS_OK;
 }
 
-static uint64_t bytes(const struct params *p, const struct model_shape *shape)
+static struct model_bytes bytes(const struct params *p, const struct model_shape *shape)
 {
     (void)p;
-    return (uint64_t)shape->n_classes * sizeof(float);
+    return (struct model_bytes){.fit = (uint64_t)shape->n_classes * sizeof(float)};
 }
 
 static double flops(const struct params *p, const struct model_shape *shape)

@@ -22,7 +22,12 @@ struct model_shape { /* what can be known before the data is touched: for validi
     int steps, n_channels, n_classes, clip;
     bool has_signed_size;
     int token_channel; /* place of signed_size among the channels; of a finished model alone */
-    int64_t train_rows;
+    int64_t train_rows, stop_rows;
+};
+
+struct model_bytes {        /* memory of a rank, about, without what model_kind.node_bytes tells */
+    uint64_t fit;           /* while fitting: all that stays */
+    uint64_t state, file;   /* what state_write gives at most, and write; 0 where fit has it */
 };
 
 /* Memory that the ranks of this node share, for what each would else have to make for itself (model_kind.node_bytes). */
@@ -63,7 +68,7 @@ struct model_kind {
     const char *extension;      /* of its file in a bundle: "safetensors", "forest", .. */
     /* STATUS_CONFIG, in words, where the parameters cannot work with this shape: an invalid point. */
     enum status (*check)(const struct params *p, const struct model_shape *shape, struct error *e);
-    uint64_t (*bytes)(const struct params *p, const struct model_shape *shape); /* memory a rank needs while fitting, about, without the next */
+    struct model_bytes (*bytes)(const struct params *p, const struct model_shape *shape);
     /* What the ranks of a node can share: a function of rows, steps and channels alone. NULL: nothing. */
     uint64_t (*node_bytes)(const struct model_shape *shape);
     double (*flops)(const struct params *p, const struct model_shape *shape);   /* work of a whole fit, about */

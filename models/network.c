@@ -90,10 +90,9 @@ void network_start(const struct network *net, float *weights, float *stats, uint
 
 /* --- memory --- */
 
-static void cut_training(struct run *r, const struct network *net, size_t widest_norm)
+static void cut_training(struct run *r, struct slab *s, const struct network *net, size_t widest_norm)
 {
     size_t rows = (size_t)r->resident * LEAF_ROWS, slots = (size_t)r->max_slots;
-    struct slab *s = &r->slab;
     r->dout = slab_take(s, rows * r->widest * sizeof(float));
     r->din = slab_take(s, rows * r->widest * sizeof(float));
     r->grad = slab_take(s, slots * (net->n_weights + EXTRA_COUNT) * sizeof(float));
@@ -102,10 +101,9 @@ static void cut_training(struct run *r, const struct network *net, size_t widest
     r->batch_stats = slab_take(s, net->n_stats * sizeof(float));
 }
 
-static void cut(struct run *r, const struct network *net, bool training)
+static void cut(struct run *r, struct slab *s, const struct network *net, bool training)
 {
     size_t rows = (size_t)r->resident * LEAF_ROWS, widest_norm = 1;
-    struct slab *s = &r->slab;
     const struct layer *input = &net->layers[0];
     r->leaves = slab_take(s, (size_t)r->resident * sizeof *r->leaves);
     r->numbers = slab_take(s, rows * (size_t)input->in_steps * (size_t)input->channels * sizeof(float));
@@ -124,44 +122,32 @@ static void cut(struct run *r, const struct network *net, bool training)
             widest_norm = (size_t)l->width;
     }
     if (training)
-        cut_training(r, net, widest_norm);
+        cut_training(r, s, net, widest_norm);
 }
 
-static void size(struct run *r, const struct network *net, int max_leaves, bool training)
+struct run *run_cut(struct slab *s, const struct network *net, int max_leaves, bool training)
 {
+    struct run counted, *there = slab_take(s, sizeof *there), *r = there ? there : &counted;
     *r = (struct run){.max_leaves = max_leaves > 0 ? max_leaves : 1};
     r->max_slots = gang_slots_most(r->max_leaves);
     r->resident = training && net->n_stats ? r->max_leaves : 1;
-    cut(r, net, training);
+    cut(r, s, net, training);
+    return there;
 }
 
 enum status run_new(struct run **out, const struct network *net, int max_leaves, bool training, struct error *e)
 {
-    struct run *r = memory_new(sizeof *r);
+    struct slab slab = {0};
     *out = NULL;
-    size(r, net, max_leaves, training);
-    enum status s = slab_new(&r->slab, "a network's batches", e);
-    if (s != STATUS_OK) {
-        run_free(r);
-        return s;
-    }
-    cut(r, net, training);
-    *out = r;
+    run_cut(&slab, net, max_leaves, training);
+    TRY(slab_new(&slab, "a network's batches", e));
+    *out = run_cut(&slab, net, max_leaves, training);
+    (*out)->slab = slab;
     return STATUS_OK;
 }
 
 void run_free(struct run *r)
 {
-    if (r)
-        slab_fini(&r->slab);
-    free(r);
-}
-
-uint64_t run_bytes(const struct network *net, int max_leaves, bool training)
-{
-    struct run *r = memory_new(sizeof *r);
-    size(r, net, max_leaves, training);
-    uint64_t bytes = r->slab.used;
-    free(r);
-    return bytes;
+    struct slab slab = r ? r->slab : (struct slab){0}; /* r lies in it */
+    slab_fini(&slab);
 }

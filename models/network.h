@@ -46,7 +46,8 @@ struct run; /* memory for batches of up to so many leaves on this rank */
 /* STATUS_MEMORY. max_leaves: of this rank. training: with room for gradients. */
 enum status run_new(struct run **out, const struct network *net, int max_leaves, bool training, struct error *e);
 void run_free(struct run *r);
-uint64_t run_bytes(const struct network *net, int max_leaves, bool training); /* what run_new takes */
+/* The same out of the caller's slab, with which it goes: NULL while that only counts. Not for run_free. */
+struct run *run_cut(struct slab *s, const struct network *net, int max_leaves, bool training);
 
 struct batch {
     const struct features *features;

@@ -5,7 +5,7 @@
 #include "models/network.h"
 
 struct run {
-    struct slab slab;
+    struct slab slab;           /* of run_new */
     int max_leaves, max_slots;
     int resident;               /* leaves whose activations are there at a time */
     struct leaf *leaves;        /* (resident) */

@@ -63,12 +63,12 @@ static enum status check(const struct params *p, const struct model_shape *shape
     return STATUS_OK;
 }
 
-static uint64_t forest_bytes(const struct params *p, const struct model_shape *shape)
+static struct model_bytes forest_bytes(const struct params *p, const struct model_shape *shape)
 {
     uint64_t rows = (uint64_t)shape->train_rows;
     /* sorting a column and growing a tree; then trees, whose size depends on the data: a noisy one takes 10 bytes a row, one of classes that are
      * easily told apart far less, and at the end there are a file and a message of them */
-    return rows * (24 + 80) + (uint64_t)params_int(p, "random_forest.n_estimators") * rows * 14;
+    return (struct model_bytes){.fit = rows * (24 + 80) + (uint64_t)params_int(p, "random_forest.n_estimators") * rows * 14};
 }
 
 static uint64_t node_bytes(const struct model_shape *shape)

@@ -15,8 +15,8 @@
 struct trainer {
     struct model model;
     struct network net;
-    struct run *run, *predict;
-    struct slab slab;
+    struct slab slab; /* all that follows points into it */
+    struct run *run;
     struct optimizer optimizer; /* these two: while training */
     struct schedule schedule;
     struct plateau plateau;
@@ -54,56 +54,9 @@ static struct model_shape shape_of(const struct model_spec *spec)
                                 .n_classes = spec->n_classes,
                                 .clip = x->clip,
                                 .has_signed_size = token_channel_of(x) >= 0,
-                                .train_rows = spec->train->n};
-}
-
-/* spec NULL: to predict alone. */
-static void cut(struct trainer *t, const struct model_spec *spec)
-{
-    t->live = slab_take(&t->slab, t->n_live * sizeof(float));
-    if (!spec)
-        return;
-    t->start = slab_take(&t->slab, t->n_live * sizeof(float));
-    t->best = slab_take(&t->slab, t->n_kept * sizeof(float));
-    t->total = slab_take(&t->slab, (t->net.n_weights + EXTRA_COUNT) * sizeof(float));
-    t->order = slab_take(&t->slab, (size_t)spec->train->n * sizeof(int32_t));
-    t->stop_proba = slab_take(&t->slab, (size_t)spec->stop->n * (size_t)spec->n_classes * sizeof(float));
-    t->counts = slab_take(&t->slab, (size_t)spec->n_classes * sizeof *t->counts);
-    if (params_is(spec->params, "train.class_weight", "balanced"))
-        t->class_weight = slab_take(&t->slab, (size_t)spec->n_classes * sizeof(float));
-}
-
-static enum status allocate(struct trainer *t, const struct model_spec *spec, struct error *e)
-{
-    t->n_kept = t->net.n_weights + t->net.n_stats;
-    t->n_live = t->n_kept;
-    if (spec) {
-        t->optimizer = optimizer_of(spec->params);
-        t->schedule = schedule_of(spec->params, spec->train->n);
-        t->plateau = plateau_start(&t->schedule);
-        t->n_live += (size_t)optimizer_moments(&t->optimizer) * t->net.n_weights;
-    }
-    cut(t, spec);
-    TRY(slab_new(&t->slab, "a network's weights", e));
-    cut(t, spec);
-    return run_new(&t->predict, &t->net, 1, false, e);
-}
-
-static enum status make(struct trainer **out, const struct model_kind *kind, network_build *build,
-                        const struct params *p, const struct model_shape *shape, int token_channel,
-                        const struct model_spec *spec, struct error *e)
-{
-    struct trainer *t = memory_new(sizeof *t);
-    *out = NULL;
-    t->model.kind = kind;
-    enum status s = build(&t->net, p, shape, token_channel, e);
-    if (s == STATUS_OK)
-        s = allocate(t, spec, e);
-    if (s == STATUS_OK)
-        *out = t;
-    else
-        train_free(&t->model);
-    return s;
+                                .token_channel = token_channel_of(x),
+                                .train_rows = spec->train->n,
+                                .stop_rows = spec->stop->n};
 }
 
 /* Leaves of the largest batch: a batch has no more rows than there are. */
@@ -111,6 +64,63 @@ static int batch_leaves(const struct params *p, int64_t rows)
 {
     int64_t size = params_int(p, "train.batch_size");
     return gang_leaves((int)(rows > 0 && rows < size ? rows : size));
+}
+
+/* All memory of a trainer, and the only place that sizes it. p NULL: to predict alone. */
+static void lay(struct trainer *t, const struct params *p, const struct model_shape *shape)
+{
+    struct slab *s = &t->slab;
+    size_t classes = (size_t)shape->n_classes;
+    t->live = slab_take(s, t->n_live * sizeof(float));
+    t->run = run_cut(s, &t->net, p ? batch_leaves(p, shape->train_rows) : 1, p != NULL);
+    if (!p)
+        return;
+    t->start = slab_take(s, t->n_live * sizeof(float));
+    t->best = slab_take(s, t->n_kept * sizeof(float));
+    t->total = slab_take(s, (t->net.n_weights + EXTRA_COUNT) * sizeof(float));
+    t->order = slab_take(s, (size_t)shape->train_rows * sizeof(int32_t));
+    t->stop_proba = slab_take(s, (size_t)shape->stop_rows * classes * sizeof(float));
+    t->counts = slab_take(s, classes * sizeof *t->counts);
+    if (params_is(p, "train.class_weight", "balanced"))
+        t->class_weight = slab_take(s, classes * sizeof(float));
+}
+
+/* Of a network that is built. */
+static void measure(struct trainer *t, const struct params *p, const struct model_shape *shape)
+{
+    t->n_kept = t->net.n_weights + t->net.n_stats;
+    t->n_live = t->n_kept;
+    if (p) {
+        t->optimizer = optimizer_of(p);
+        t->schedule = schedule_of(p, shape->train_rows);
+        t->plateau = plateau_start(&t->schedule);
+        t->n_live += (size_t)optimizer_moments(&t->optimizer) * t->net.n_weights;
+    }
+    lay(t, p, shape);
+}
+
+static enum status allocate(struct trainer *t, const struct params *p, const struct model_shape *shape, struct error *e)
+{
+    measure(t, p, shape);
+    TRY(slab_new(&t->slab, "a network", e));
+    lay(t, p, shape);
+    return STATUS_OK;
+}
+
+static enum status make(struct trainer **out, const struct model_kind *kind, network_build *build, const struct params *p,
+                        const struct model_shape *shape, bool training, struct error *e)
+{
+    struct trainer *t = memory_new(sizeof *t);
+    *out = NULL;
+    t->model.kind = kind;
+    enum status s = build(&t->net, p, shape, shape->token_channel, e);
+    if (s == STATUS_OK)
+        s = allocate(t, training ? p : NULL, shape, e);
+    if (s == STATUS_OK)
+        *out = t;
+    else
+        train_free(&t->model);
+    return s;
 }
 
 /* n / (classes present * rows of the class), as scikit-learn's "balanced". */
@@ -131,10 +141,8 @@ enum status train_new(struct model **out, const struct model_kind *kind, network
     struct model_shape shape = shape_of(spec);
     struct trainer *t;
     *out = NULL;
-    TRY(make(&t, kind, build, spec->params, &shape, token_channel_of(spec->features), spec, e));
-    enum status s = run_new(&t->run, &t->net, batch_leaves(spec->params, spec->train->n), true, e);
-    if (s == STATUS_OK)
-        s = shard_epoch_init(&t->at_hand, spec, (int)params_int(spec->params, "train.batch_size"), e);
+    TRY(make(&t, kind, build, spec->params, &shape, true, e));
+    enum status s = shard_epoch_init(&t->at_hand, spec, (int)params_int(spec->params, "train.batch_size"), e);
     if (s != STATUS_OK) {
         train_free(&t->model);
         return s;
@@ -151,8 +159,6 @@ void train_free(struct model *m)
     struct trainer *t = (struct trainer *)m;
     if (!t)
         return;
-    run_free(t->run);
-    run_free(t->predict);
     shard_epoch_fini(&t->at_hand);
     slab_fini(&t->slab);
     free(t);
@@ -168,16 +174,18 @@ enum status train_check(network_build *build, const struct params *p, const stru
     return s;
 }
 
-uint64_t train_bytes(network_build *build, const struct params *p, const struct model_shape *shape)
+struct model_bytes train_bytes(network_build *build, const struct params *p, const struct model_shape *shape)
 {
-    struct network *net = memory_new(sizeof *net);
-    struct optimizer o = optimizer_of(p);
-    uint64_t bytes = 0, moments = (uint64_t)optimizer_moments(&o);
-    int leaves = batch_leaves(p, shape->train_rows);
-    if (build(net, p, shape, shape->has_signed_size ? 0 : -1, NULL) == STATUS_OK)
-        /* weights four times in a trainer and twice in a checkpoint, which is there twice while it is sent, moments twice and once */
-        bytes = 4 * ((8 + 4 * moments) * net->n_weights + (uint64_t)shape->train_rows) + run_bytes(net, leaves, true) + run_bytes(net, 1, false);
-    free(net);
+    enum { HEADS = 16 << 10 }; /* of a state and a file, and of the trainer itself */
+    struct trainer *t = memory_new(sizeof *t);
+    struct model_bytes bytes = {0};
+    if (build(&t->net, p, shape, shape->has_signed_size ? 0 : -1, NULL) == STATUS_OK) {
+        measure(t, p, shape);
+        bytes = (struct model_bytes){.fit = t->slab.used + sizeof *t,
+                                     .state = (t->n_live + t->n_kept) * sizeof(float) + HEADS,
+                                     .file = t->n_kept * sizeof(float) + HEADS};
+    }
+    free(t);
     return bytes;
 }
 
@@ -319,7 +327,7 @@ enum status train_predict(const struct model *m, const struct features *x, const
                           struct gang *g, float *proba, struct error *e)
 {
     const struct trainer *t = (const struct trainer *)m;
-    return network_predict(&t->net, t->predict, t->live, t->live + t->net.n_weights, x, rows, n, g, proba, e);
+    return network_predict(&t->net, t->run, t->live, t->live + t->net.n_weights, x, rows, n, g, proba, e);
 }
 
 /* --- state and file --- */
@@ -412,7 +420,7 @@ enum status train_read(struct model **out, const struct model_kind *kind, networ
     struct trainer *t;
     *out = NULL;
     TRY(check_size(build, p, shape, n, e));
-    TRY(make(&t, kind, build, p, shape, shape->token_channel, NULL, e));
+    TRY(make(&t, kind, build, p, shape, false, e));
     enum status s = safetensors_read(&t->net, bytes, n, t->live, stats_of(t, t->live), e);
     if (s == STATUS_OK)
         *out = &t->model;

@@ -15,7 +15,7 @@ enum status train_params_check(const struct params *p, struct error *e);
 
 /* Functions of struct model_kind, for a kind with this build. */
 enum status train_check(network_build *build, const struct params *p, const struct model_shape *shape, struct error *e);
-uint64_t train_bytes(network_build *build, const struct params *p, const struct model_shape *shape);
+struct model_bytes train_bytes(network_build *build, const struct params *p, const struct model_shape *shape);
 double train_flops(network_build *build, const struct params *p, const struct model_shape *shape);
 enum status train_new(struct model **out, const struct model_kind *kind, network_build *build, const struct model_spec *spec, struct error *e);
 enum status train_read(struct model **out, const struct model_kind *kind, network_build *build, const struct params *p,

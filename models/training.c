@@ -131,11 +131,19 @@ static enum status start(struct attempt *a, const void *state, size_t n, struct 
     return status;
 }
 
+static enum status make_room(struct attempt *a, const struct model *m, struct error *e)
+{
+    enum status status = STATUS_OK;
+    if (a->gang->rank == 0 && a->sink->room)
+        status = a->sink->room(a->sink->context, m, e);
+    return agree(a->gang, status, e);
+}
+
 /* Where all members are here, in step. */
-static enum status count_cost(struct gang *g, enum status status, struct training_result *out, struct error *e)
+static enum status count_cost(struct attempt *a, enum status status, struct training_result *out, struct error *e)
 {
     struct error why = {0};
-    enum status told = gang_cost(g, &out->waited_s, &out->moved_bytes, &why);
+    enum status told = gang_cost(a->gang, a->sink->peak ? a->sink->peak(a->sink->context) : 0, &out->cost, &why);
     return told == STATUS_OK ? status : error_set(e, told, "%s", why.message);
 }
 
@@ -148,7 +156,11 @@ enum status training_run(const struct model_spec *spec, const struct task *task,
     int epochs = 0;
     enum status status = start(&a, state, n, e);
     if (status == STATUS_OK)
+        status = make_room(&a, a.model, e);
+    if (status == STATUS_OK)
         status = fit(&a, &epochs, e);
+    if (status == STATUS_OK)
+        status = make_room(&a, NULL, e);
     if (status == STATUS_OK)
         status = predict_parts(&a, task, out, e);
     if (status == STATUS_OK)
@@ -157,7 +169,7 @@ enum status training_run(const struct model_spec *spec, const struct task *task,
         training_result_fini(out);
     out->epochs = epochs;
     spec->kind->free(a.model);
-    return status == STATUS_OK || status == STATUS_STOPPED ? count_cost(g, status, out, e) : status;
+    return status == STATUS_OK || status == STATUS_STOPPED ? count_cost(&a, status, out, e) : status;
 }
 
 void training_result_fini(struct training_result *r)

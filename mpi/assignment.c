@@ -85,8 +85,8 @@ struct model_progress progress_take(struct reader *r)
 
 void cost_put(const struct training_result *r, struct buffer *out)
 {
-    buffer_put_f64(out, r->waited_s);
-    buffer_put_u64(out, (uint64_t)r->moved_bytes);
+    buffer_put_f64(out, r->cost.waited_s);
+    buffer_put_u64(out, (uint64_t)r->cost.moved_bytes);
 }
 
 void cost_take(struct reader *r, double *waited_s, int64_t *moved_bytes)

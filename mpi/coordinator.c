@@ -276,7 +276,7 @@ static enum status assign(struct coordinator *c, const struct scheduler_action *
     g->started = now_s();
     g->set = -1;
     enum status s = db_checkpoint_read(c->db, id, &state, &g->epoch, e);
-    struct db_start start = {id, c->job, g->members, g->n, g->epoch, c->arithmetic};
+    struct db_start start = {id, c->job, g->members, g->n, g->epoch, c->arithmetic, (int64_t)footprint_of_trial(c->r.footprint, action->trial)};
     struct transaction t = {.of = &c->transactor, .status = s};
     while (s == STATUS_OK && transact(&t, e))
         t.status = db_trial_start(c->db, &start, g->started, &g->attempt, e);
@@ -347,6 +347,7 @@ static enum status take_result(struct coordinator *c, struct gang_slot *g, struc
     }
     out->features = *features = reader_string(r);
     out->model = reader_bytes(r, &out->model_size);
+    out->cost.peak_bytes = (int64_t)reader_u64(r);
     return r->failed ? error_set(e, STATUS_BUG, "a broken result of trial %lld", (long long)c->trials[g->trial].id) : STATUS_OK;
 }
 
@@ -390,7 +391,7 @@ static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct 
 {
     int64_t id = c->trials[g->trial].id;
     double now = now_s();
-    const struct db_cost cost = {now - g->started, g->waited_s, g->moved_bytes};
+    const struct db_cost cost = {now - g->started, g->waited_s, g->moved_bytes, g->peak_bytes};
     if (g->done) {
         c->progress.done++;
         c->progress.work_done += c->plan->trials[g->trial].flops;
@@ -438,6 +439,7 @@ enum status coordinator_handle(void *coordinator, const struct message *m, struc
     case MESSAGE_STOPPED:
         g->stopped = true;
         cost_take(&r, &g->waited_s, &g->moved_bytes);
+        g->peak_bytes = (int64_t)reader_u64(&r);
         return STATUS_OK;
     case MESSAGE_FREE:
         return is_free(c, g, m->from, e);

@@ -8,6 +8,7 @@
 #include "mpi/progress.h"
 #include "mpi/transport.h"
 #include "storage/db.h"
+#include "storage/footprint.h"
 
 struct coordinator;
 
@@ -19,6 +20,7 @@ struct coordinator_request {
     const struct run_options *options;
     say_function *say;
     int n_workers; /* ranks 1 to n_workers */
+    const struct footprint *footprint; /* of the plan; as long */
 };
 
 /* Opens the database and writes the plan down: what is wrong with the configuration or the flows leaves no file behind.

@@ -42,7 +42,7 @@ struct gang_slot *gangs_form(struct gangs *g, int trial, const int *workers, int
     struct gang_slot *s = &g->slots[i];
     s->trial = trial;
     s->waited_s = NAN;
-    s->moved_bytes = -1;
+    s->moved_bytes = s->peak_bytes = -1;
     s->n = n;
     s->members = memory_new((size_t)n * sizeof *s->members);
     for (int m = 0; m < n; m++) {

@@ -17,7 +17,7 @@ struct gang_slot {
     int64_t attempt;
     double started;
     double waited_s;            /* as struct db_cost */
-    int64_t moved_bytes;
+    int64_t moved_bytes, peak_bytes;
     int epoch;                  /* of the last checkpoint */
     int last_epoch;             /* heard of */
     struct model_progress *rows; /* (n_rows) since the last checkpoint, owned */

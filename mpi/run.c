@@ -12,6 +12,7 @@ struct study { /* what rank 0 reads before anything starts */
     struct config config;
     struct flows flows; /* a view of the node's copy, or the owner of the only one */
     struct plan *plan;
+    struct footprint footprint; /* of the plan */
 };
 
 static void tell(const struct run_options *o, say_function *say, char *line)
@@ -43,6 +44,7 @@ static enum status study_open(struct study *s, const struct run_options *o, say_
 
 static void study_close(struct study *s)
 {
+    footprint_fini(&s->footprint);
     plan_free(s->plan);
     flows_fini(&s->flows);
     config_fini(&s->config);
@@ -50,22 +52,21 @@ static void study_close(struct study *s)
 
 static struct coordinator_request request_of(struct study *s, struct transport *t, const struct run_options *o, say_function *say, int workers)
 {
-    return (struct coordinator_request){t, &s->config, &s->flows, s->plan, o, say, workers};
+    return (struct coordinator_request){t, &s->config, &s->flows, s->plan, o, say, workers, &s->footprint};
 }
 
 /* Makes the plan; what nodes are to share, and whether so many workers, some of them here, fit: before anything starts. */
 static enum status measure(struct study *s, int workers, int here, struct publication *p, struct error *e)
 {
-    struct footprint f;
+    struct footprint *f = &s->footprint;
     TRY(config_plan(&s->config, &s->flows, &s->plan, e));
-    TRY(footprint_of(&s->config, &s->flows, s->plan, workers, &f, e));
+    TRY(footprint_of(&s->config, &s->flows, s->plan, workers, f, e));
     p->block = s->flows.block;
-    p->size = f.sharded ? 0 : s->flows.block_size;
-    p->n_sets = f.n_sets;
-    p->set_bytes = f.set;
-    p->gangs = f.gangs;
-    enum status status = footprint_check(&f, here, e);
-    footprint_fini(&f);
+    p->size = f->sharded ? 0 : s->flows.block_size;
+    p->n_sets = f->n_sets;
+    p->set_bytes = f->set;
+    p->gangs = f->gangs;
+    enum status status = footprint_check(f, here, e);
     if (status != STATUS_OK)
         p->block = NULL;
     return status;

@@ -6,6 +6,7 @@
 
 #include "base/fault.h"
 #include "base/memory.h"
+#include "base/resident.h"
 #include "mpi/assignment.h"
 #include "mpi/dealing.h"
 
@@ -17,6 +18,7 @@ struct worker {
     /* The trial in hand; params.n == 0 while there is none. */
     struct assignment assignment;
     struct buffer body; /* that the assignment's state points into */
+    struct buffer checkpoint; /* room for the next one, on the gang's rank 0 */
     struct params params;
     struct task *task; /* kept for the next trial on the same rows */
     int task_index, split_repeat;
@@ -42,6 +44,7 @@ struct worker *worker_new(struct transport *t, const struct config *c, const str
     w->config = c;
     w->flows = f;
     w->task_index = -1;
+    resident_settle();
     budget_seconds(params_get(&c->budget, "checkpoint"), &w->checkpoint_s, NULL);
     return w;
 }
@@ -51,6 +54,7 @@ static void forget(struct worker *w)
 {
     assignment_fini(&w->assignment);
     buffer_fini(&w->body);
+    buffer_fini(&w->checkpoint);
     params_fini(&w->params);
     features_fini(&w->features);
     hand_fini(&w->hand);
@@ -171,6 +175,7 @@ static enum status assigned(struct worker *w, struct message *m, struct error *e
 {
     struct error why = {0};
     forget(w);
+    resident_mark();
     w->body = m->body; /* large where it holds a checkpoint */
     m->body = (struct buffer){0};
     w->told_to_stop = false;
@@ -213,20 +218,62 @@ static bool sink_due(void *context)
     return w->checkpoint_s > 0 && clock_s() - w->last_checkpoint >= w->checkpoint_s && w->transport->sent(w->transport);
 }
 
+static void put_state(const struct worker *w, int epoch, const struct model *m, struct buffer *out)
+{
+    size_t start;
+    buffer_clear(out);
+    trial_put(out, w->assignment.trial, epoch);
+    buffer_open_bytes(out, &start);
+    m->kind->state_write(m, out);
+    buffer_close_bytes(out, start);
+}
+
+/* One checkpoint at a time is in memory: the last must have gone, where a stop or the end comes soon after it. */
+static enum status wait_until_sent(struct worker *w, struct error *e)
+{
+    while (!w->transport->sent(w->transport)) {
+        TRY(w->transport->serve(w->transport, e));
+        w->transport->pause(w->transport);
+    }
+    return STATUS_OK;
+}
+
 static enum status sink_checkpoint(void *context, int epoch, const struct model *m, struct error *e)
 {
     struct worker *w = context;
-    struct buffer body = {0};
-    size_t start;
     fault_at(FAULT_CHECKPOINT);
-    trial_put(&body, w->assignment.trial, epoch);
-    buffer_open_bytes(&body, &start);
-    m->kind->state_write(m, &body);
-    buffer_close_bytes(&body, start);
-    enum status s = tell(w, MESSAGE_CHECKPOINT, &body, e);
-    buffer_fini(&body);
+    TRY(wait_until_sent(w, e));
+    put_state(w, epoch, m, &w->checkpoint);
+    enum status s = tell(w, MESSAGE_CHECKPOINT, &w->checkpoint, e);
     w->last_checkpoint = clock_s();
     return s;
+}
+
+/* Written once, so that its pages are there. */
+static enum status sink_room(void *context, const struct model *m, struct error *e)
+{
+    struct worker *w = context;
+    buffer_fini(&w->body);
+    w->assignment.state = w->assignment.rows = NULL;
+    w->assignment.n_state = w->assignment.n_rows = 0;
+    buffer_fini(&w->checkpoint);
+    if (!m)
+        return wait_until_sent(w, e);
+    put_state(w, 0, m, &w->checkpoint);
+    return STATUS_OK;
+}
+
+static int64_t sink_peak(void *context)
+{
+    (void)context;
+    return (int64_t)resident_peak();
+}
+
+/* What the gang's largest rank took, or this one since. */
+static uint64_t most(int64_t gangs)
+{
+    uint64_t mine = resident_peak();
+    return mine > (uint64_t)gangs ? mine : (uint64_t)gangs;
 }
 
 static enum status tell_result(struct worker *w, const struct training_result *r, double seconds, struct error *e)
@@ -241,6 +288,7 @@ static enum status tell_result(struct worker *w, const struct training_result *r
         buffer_put_bytes(&body, r->proba[part], (size_t)w->trained->parts[part].n * (size_t)w->trained->n_classes * sizeof(float));
     buffer_put_string(&body, features.data);
     buffer_put_bytes(&body, r->model.data, r->model.size);
+    buffer_put_u64(&body, most(r->cost.peak_bytes)); /* with this message */
     enum status s = tell(w, MESSAGE_RESULT, &body, e);
     buffer_fini(&body);
     buffer_fini(&features);
@@ -252,6 +300,7 @@ static enum status tell_stopped(struct worker *w, const struct training_result *
     struct buffer body = {0};
     trial_put(&body, w->assignment.trial, r->epochs);
     cost_put(r, &body);
+    buffer_put_u64(&body, (uint64_t)r->cost.peak_bytes);
     enum status s = tell(w, MESSAGE_STOPPED, &body, e);
     buffer_fini(&body);
     return s;
@@ -279,7 +328,7 @@ static bool stop_asked(struct gang *g)
 
 static enum status train(struct worker *w, struct gang *g, struct error *e)
 {
-    const struct training_sink sink = {w, sink_epoch, sink_due, sink_checkpoint};
+    const struct training_sink sink = {w, sink_epoch, sink_due, sink_checkpoint, sink_room, sink_peak};
     struct training_result result = {0};
     double start = clock_s();
     struct error why = {0};

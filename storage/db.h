@@ -70,6 +70,7 @@ struct db_start {
     int n_ranks;
     int epoch; /* of the checkpoint that it goes on from, or 0 */
     const char *arithmetic; /* or NULL */
+    int64_t planned_bytes;  /* memory of a rank (storage/footprint.h) */
 };
 enum status db_trial_start(struct db *d, const struct db_start *start, double now, int64_t *attempt, struct error *e);
 /* Curve rows up to an epoch and, where state is not NULL, the checkpoint, one transaction's worth. */
@@ -79,6 +80,7 @@ struct db_cost { /* of an attempt */
     double seconds;      /* from GO to its end */
     double waited_s;     /* of them an average rank waited for others of the gang; NaN: not known */
     int64_t moved_bytes; /* that all ranks handed to others; -1: not known */
+    int64_t peak_bytes;  /* memory of the rank that needed most (base/resident.h); 0 or less: not known */
 };
 struct db_result {
     const struct task *task;

@@ -18,8 +18,9 @@ enum status db_trial_start(struct db *d, const struct db_start *start, double no
     fault_at(FAULT_TRANSITION);
     enum status s = sql_run(d, e, "UPDATE trial SET state = 'running', error = NULL WHERE id = ?", "i", start->trial);
     if (s == STATUS_OK)
-        s = sql_run(d, e, "INSERT INTO attempt (trial, job, gang, epoch_from, started, ranks, arithmetic) VALUES (?, ?, ?, ?, ?, ?, ?)", "iiiirtt",
-                    start->trial, start->job, (int64_t)start->n_ranks, (int64_t)start->epoch, now, ranks.data, start->arithmetic);
+        s = sql_run(d, e, "INSERT INTO attempt (trial, job, gang, epoch_from, started, ranks, arithmetic, planned_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, nullif(?, 0))",
+                    "iiiirtti", start->trial, start->job, (int64_t)start->n_ranks, (int64_t)start->epoch, now, ranks.data, start->arithmetic,
+                    start->planned_bytes);
     buffer_fini(&ranks);
     *attempt = sql_last_id(d);
     return s;
@@ -37,8 +38,9 @@ static enum status end_attempt(struct db *d, int64_t trial, int64_t attempt, con
     const struct db_cost *c = &end->cost;
     double computed_s = isnan(c->waited_s) ? c->seconds : fmax(0, c->seconds - c->waited_s);
     TRY(sql_run(d, e,
-                "UPDATE attempt SET epoch_to = ?, outcome = ?, why = ?, computed_s = ?, waited_s = ?, moved_bytes = nullif(?, -1), ended = ? WHERE id = ?",
-                "ittrriri", (int64_t)end->epoch, end->outcome, end->why, computed_s, c->waited_s, c->moved_bytes, end->now, attempt));
+                "UPDATE attempt SET epoch_to = ?, outcome = ?, why = ?, computed_s = ?, waited_s = ?, moved_bytes = nullif(?, -1),"
+                " peak_bytes = nullif(max(?, 0), 0), ended = ? WHERE id = ?",
+                "ittrriiri", (int64_t)end->epoch, end->outcome, end->why, computed_s, c->waited_s, c->moved_bytes, c->peak_bytes, end->now, attempt));
     return sql_run(d, e, "UPDATE trial SET wall_s = wall_s + ? WHERE id = ?", "ri", c->seconds, trial);
 }
 

@@ -11,7 +11,8 @@ static const char *const migrations[DB_VERSION] = {
     [1] = "ALTER TABLE job ADD COLUMN arithmetic TEXT; ALTER TABLE job ADD COLUMN placement TEXT; ALTER TABLE job ADD COLUMN dead_rank INTEGER;"
           "ALTER TABLE attempt ADD COLUMN ranks TEXT; ALTER TABLE attempt ADD COLUMN blamed INTEGER NOT NULL DEFAULT 0;"
           "ALTER TABLE attempt ADD COLUMN why TEXT; ALTER TABLE attempt ADD COLUMN arithmetic TEXT;",
-    [2] = "ALTER TABLE attempt ADD COLUMN moved_bytes INTEGER;",
+    [2] = "ALTER TABLE attempt ADD COLUMN moved_bytes INTEGER; ALTER TABLE attempt ADD COLUMN planned_bytes INTEGER;"
+          "ALTER TABLE attempt ADD COLUMN peak_bytes INTEGER;",
 };
 
 enum status db_current(struct db *d, struct error *e)

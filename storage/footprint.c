@@ -13,16 +13,25 @@ static struct model_shape shape_of(const struct config *c, const struct task *t,
 {
     const struct value *channels = params_get(p, "channels");
     return (struct model_shape){.steps = t->spec.steps, .n_channels = channels ? channels->n : 1, .n_classes = t->n_classes,
-                                .clip = (int)params_int(&c->data, "clip"), .has_signed_size = true, .train_rows = t->parts[PART_TRAIN].n};
+                                .clip = (int)params_int(&c->data, "clip"), .has_signed_size = true, .train_rows = t->parts[PART_TRAIN].n,
+                                .stop_rows = t->parts[PART_STOP].n};
 }
 
-/* Row numbers and classes, predictions and the message that carries them. */
-static uint64_t task_bytes(const struct task *t)
+static uint64_t larger(uint64_t a, uint64_t b)
 {
+    return a > b ? a : b;
+}
+
+/* Row numbers and classes; and whichever is most: training, with room for a checkpoint; predicting, and the model as a file; the message of both. */
+static uint64_t trial_bytes(const struct plan_configuration *k, const struct model_shape *shape, const struct task *t)
+{
+    struct model_bytes m = k->kind->bytes(&k->params, shape);
     uint64_t rows = 0;
     for (int part = 0; part < PART_COUNT; part++)
         rows += (uint64_t)t->parts[part].n;
-    return rows * 2 * sizeof(int32_t) + (rows - (uint64_t)t->parts[PART_TRAIN].n) * (uint64_t)t->n_classes * 2 * sizeof(float);
+    uint64_t predictions = (rows - (uint64_t)t->parts[PART_TRAIN].n) * (uint64_t)t->n_classes * sizeof(float);
+    uint64_t result = m.file + predictions;
+    return rows * 2 * sizeof(int32_t) + larger(m.fit + larger(m.state, result), 2 * result);
 }
 
 static unsigned channels_of(const struct params *p)
@@ -80,8 +89,8 @@ static void add_trial(const struct config *c, const struct plan *p, const struct
     struct model_shape shape = shape_of(c, t, &k->params);
     int ranks = config_ranks(c, k->kind);
     struct footprint_trial *n = &out->trials[out->n++];
-    *n = (struct footprint_trial){.task = p->trials[trial].task, .ranks = ranks < out->workers ? ranks : out->workers, .model = k->kind->name};
-    n->rank = k->kind->bytes(&k->params, &shape) + task_bytes(t) + (n->ranks > 1 ? FOOTPRINT_RING : 0);
+    *n = (struct footprint_trial){.trial = trial, .task = p->trials[trial].task, .ranks = ranks < out->workers ? ranks : out->workers, .model = k->kind->name};
+    n->rank = (out->alone ? FOOTPRINT_ALONE : FOOTPRINT_PROGRAM) + trial_bytes(k, &shape, t);
     out->gangs |= n->ranks > 1;
     if (out->sharded)
         n->rank += dealt_bytes(k, t, n->ranks);
@@ -94,7 +103,7 @@ static void add_trial(const struct config *c, const struct plan *p, const struct
 
 enum status footprint_of(const struct config *c, const struct flows *f, const struct plan *p, int workers, struct footprint *out, struct error *e)
 {
-    *out = (struct footprint){.sharded = params_is(&c->data, "placement", "sharded"), .workers = workers > 0 ? workers : 1, .flows = f->block_size};
+    *out = (struct footprint){.sharded = params_is(&c->data, "placement", "sharded"), .alone = workers == 0, .workers = workers > 0 ? workers : 1, .flows = f->block_size};
     out->trials = memory_new((size_t)p->n_trials * sizeof *out->trials);
     for (int t = 0; t < c->n_tasks; t++) {
         struct task *task;
@@ -136,15 +145,34 @@ static uint64_t flows_of(const struct footprint *f, int workers)
     return f->flows * (f->flows_apart ? (uint64_t)workers + 1 : 1);
 }
 
+uint64_t footprint_own(const struct footprint *f, const struct footprint_trial *t)
+{
+    return t->rank + (f->alone || f->flows_apart ? f->flows : 0) + (f->alone || f->sets_apart ? t->set : 0);
+}
+
+uint64_t footprint_of_trial(const struct footprint *f, int trial)
+{
+    for (int i = 0; i < f->n; i++)
+        if (f->trials[i].trial == trial)
+            return footprint_own(f, &f->trials[i]);
+    return 0;
+}
+
+/* What a node has beside its workers' own: the coordinator's program, and windows to add up in. */
+static uint64_t aside(const struct footprint *f, int workers)
+{
+    return f->alone ? 0 : FOOTPRINT_PROGRAM + (f->gangs ? (uint64_t)workers * FOOTPRINT_RING : 0);
+}
+
 uint64_t footprint_gang(const struct footprint *f, const struct footprint_trial *t)
 {
     uint64_t ranks = (uint64_t)t->ranks;
-    return flows_of(f, t->ranks) + t->set * (f->sets_apart ? ranks : 1) + ranks * t->rank;
+    return aside(f, t->ranks) + flows_of(f, t->ranks) + t->set * (f->sets_apart ? ranks : 1) + ranks * t->rank;
 }
 
 uint64_t footprint_node(const struct footprint *f, int workers)
 {
-    uint64_t bytes = flows_of(f, workers) + (uint64_t)(f->sets_apart ? workers : f->n_sets) * f->set, start = f->sharded ? 0 : 2 * f->flows;
+    uint64_t bytes = aside(f, workers) + flows_of(f, workers) + (uint64_t)(f->sets_apart ? workers : f->n_sets) * f->set, start = f->sharded ? 0 : 2 * f->flows;
     for (int i = 0; i < f->n && workers > 0; i++) {
         int ranks = f->trials[i].ranks < workers ? f->trials[i].ranks : workers;
         bytes += (uint64_t)ranks * f->trials[i].rank;

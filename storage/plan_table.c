@@ -33,14 +33,14 @@ static void put_model(const struct config *c, const struct footprint *f, const s
     for (int part = 0; part < PART_COUNT; part++)
         table_int(out, t->parts[part].n);
     table_real(out, flops / 1e12);
-    table_real(out, (double)most->rank / MiB);
+    table_real(out, (double)footprint_own(f, most) / MiB);
     table_real(out, (double)footprint_gang(f, most) / MiB);
 }
 
 static char *note_of(const struct plan *p, const struct footprint *f)
 {
     return memory_format("%d trials of %d configurations\n"
-                         "rank_MiB: what a rank of the gang needs, at most and about; node_MiB: a node with one such gang: %s (%.1f MiB)%s, and its ranks\n"
+                         "rank_MiB: what a rank of the gang needs at its most, its program and MPI with it; node_MiB: a node with one such gang: %s (%.1f MiB)%s, and its ranks\n"
                          "a node with %d workers needs up to %.1f MiB, with %d set%s of codes that forests share; this one has %.0f MiB%s",
                          p->n_trials, p->n_configurations, f->sharded ? "the coordinator's flows" : "its one copy of the flows", (double)f->flows / MiB,
                          f->set ? ", the codes that forests share" : "", f->workers, (double)footprint_node(f, f->workers) / MiB, f->n_sets,

@@ -16,7 +16,7 @@ static const struct part_of_show parts[] = {
     {"parameters", "parameters",
      "SELECT p.name, p.value FROM configuration_param p JOIN trial t ON t.configuration = p.configuration WHERE t.id = ? ORDER BY p.name"},
     {"attempts", "attempts",
-     "SELECT job, gang, ranks, epoch_from, epoch_to, outcome, why, computed_s, waited_s, moved_bytes FROM attempt WHERE trial = ? ORDER BY id"},
+     "SELECT job, gang, ranks, epoch_from, epoch_to, outcome, why, computed_s, waited_s, moved_bytes, planned_bytes, peak_bytes FROM attempt WHERE trial = ? ORDER BY id"},
     {"metrics (test is sealed: flowsweep reveal)", "metrics",
      "SELECT part || '_' || name AS metric, value FROM metric WHERE trial = ? AND epoch IS NULL ORDER BY part DESC, rowid"},
     {"curves", "curves",

@@ -89,7 +89,9 @@ CREATE TABLE attempt (
     blamed INTEGER NOT NULL DEFAULT 0,  -- 1: a rank of this gang died first, and that ended the job
     why TEXT,                        -- how it ended, in words; NULL where done
     arithmetic TEXT,                 -- kernel that BLAS used
-    moved_bytes INTEGER              -- that its ranks handed to each other; NULL: from before version 3, or it failed
+    moved_bytes INTEGER,             -- that its ranks handed to each other; NULL: from before version 3, or it failed
+    planned_bytes INTEGER,           -- memory that plan gave each rank; NULL: from before version 3
+    peak_bytes INTEGER               -- that the rank with most had for itself at its most; NULL: not known, as moved_bytes
 );
 CREATE INDEX attempt_trial ON attempt (trial);
 
