@@ -11,15 +11,15 @@ static enum status run(const struct arguments *a, struct error *e)
     const char *sets[SETS_MAX];
     int n;
     TRY(argument_texts(a, "set", sets, SETS_MAX, &n, e));
-    struct table t[2] = {{0}};
+    struct table t[3] = {{0}};
     struct error unfit = {0};
     enum status s = plan_tables(a->positional[0], sets, n, launch_workers(), t, &unfit, e);
     if (s == STATUS_OK)
-        s = print_tables(a, t, 2, e);
+        s = print_tables(a, t, 3, e);
     if (s == STATUS_OK && unfit.code != STATUS_OK)
         s = error_set(e, unfit.code, "%s", unfit.message);
-    table_fini(&t[0]);
-    table_fini(&t[1]);
+    for (int i = 0; i < 3; i++)
+        table_fini(&t[i]);
     return s;
 }
 

@@ -89,7 +89,8 @@ static void add_trial(const struct config *c, const struct plan *p, const struct
     struct model_shape shape = shape_of(c, t, &k->params);
     int ranks = config_ranks(c, k->kind);
     struct footprint_trial *n = &out->trials[out->n++];
-    *n = (struct footprint_trial){.trial = trial, .task = p->trials[trial].task, .ranks = ranks < out->workers ? ranks : out->workers, .model = k->kind->name};
+    *n = (struct footprint_trial){.trial = trial, .task = p->trials[trial].task, .ranks = ranks < out->workers ? ranks : out->workers, .model = k->kind->name,
+                                  .train_rows = t->parts[PART_TRAIN].n};
     n->rank = (out->alone ? FOOTPRINT_ALONE : FOOTPRINT_PROGRAM) + trial_bytes(k, &shape, t);
     out->gangs |= n->ranks > 1;
     if (out->sharded)

@@ -18,6 +18,7 @@ enum { FOOTPRINT_RING = (1 << 20) + 4096 }; /* bytes of /dev/shm that each worke
 struct footprint_trial {
     int trial, task, ranks; /* trial: index in the plan; ranks: of its gang */
     const char *model;
+    int64_t train_rows;   /* of its task */
     uint64_t rank;        /* bytes of each, without copies of what a node shares */
     uint64_t set;         /* bytes of the set that it looks at; 0: none */
 };

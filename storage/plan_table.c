@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "storage/footprint.h"
+#include "storage/plan_gangs.h"
 
 static const double MiB = 1048576;
 
@@ -81,7 +82,7 @@ static void put_invalid(const struct plan *p, struct table *out)
     }
 }
 
-enum status plan_tables(const char *config, const char *const *sets, int n_sets, int workers, struct table t[2], struct error *unfit,
+enum status plan_tables(const char *config, const char *const *sets, int n_sets, int workers, struct table t[3], struct error *unfit,
                         struct error *e)
 {
     struct config c;
@@ -98,6 +99,7 @@ enum status plan_tables(const char *config, const char *const *sets, int n_sets,
         s = put_tasks(&c, &f, p, &need, &t[0], e);
     if (s == STATUS_OK) {
         put_invalid(p, &t[1]);
+        plan_gangs(&c, p, &need, &t[2]);
         footprint_check(&need, 0, unfit);
     }
     footprint_fini(&need);

@@ -1,13 +1,13 @@
-/* What `plan` shows: trials by task and model, gangs, rows, memory; and points that cannot work. */
+/* What `plan` shows: trials by task and model, gangs, rows, memory; points that cannot work; what ranks gain. */
 #ifndef STORAGE_PLAN_TABLE_H
 #define STORAGE_PLAN_TABLE_H
 
 #include "base/table.h"
 #include "base/status.h"
 
-/* t: two tables, which the caller frees. workers: that run would start. unfit: zeroed before; set where a trial cannot fit in this node's memory.
+/* t: three tables (trials, points, gangs), which the caller frees. workers: that run would start. unfit: zeroed before; set where a trial cannot fit in this node's memory.
  * Reads the configuration and its flows; touches nothing. */
-enum status plan_tables(const char *config, const char *const *sets, int n_sets, int workers, struct table t[2], struct error *unfit,
+enum status plan_tables(const char *config, const char *const *sets, int n_sets, int workers, struct table t[3], struct error *unfit,
                         struct error *e);
 
 #endif

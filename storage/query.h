@@ -22,6 +22,15 @@ enum status query_best(const char *path, int k, struct table *out, struct error 
 /* Everything about one trial, for people (several tables), and as one JSON object. */
 enum status query_show(const char *path, int64_t trial, struct table **tables, int *n, struct error *e);
 enum status query_show_json(const char *path, int64_t trial, struct buffer *out, struct error *e);
+/* Seconds that epochs of a trial took with so many ranks, over all attempts that ended by themselves. out (n): sorted by
+ * identity, owned by the caller. STATUS_NO_INPUT where there is no database. */
+struct query_speed {
+    char identity[HASH_HEX];
+    int ranks;
+    double seconds;
+    int64_t epochs;
+};
+enum status query_speeds(const char *path, struct query_speed **out, int *n, struct error *e);
 /* row, label, one column a class (and true label first). part: "validation", "stop", "test" (recorded). */
 enum status query_predictions(const char *path, int64_t trial, const char *part, struct table *out, struct error *e);
 
