@@ -28,6 +28,7 @@ struct model_shape { /* what can be known before the data is touched: for validi
 struct model_bytes {        /* memory of a rank, about, without what model_kind.node_bytes tells */
     uint64_t fit;           /* while fitting: all that stays */
     uint64_t state, file;   /* what state_write gives at most, and write; 0 where fit has it */
+    uint64_t sum;           /* what the ranks of a gang add up for a batch, once */
 };
 
 /* Memory that the ranks of this node share, for what each would else have to make for itself (model_kind.node_bytes). */

@@ -183,7 +183,8 @@ struct model_bytes train_bytes(network_build *build, const struct params *p, con
         measure(t, p, shape);
         bytes = (struct model_bytes){.fit = t->slab.used + sizeof *t,
                                      .state = (t->n_live + t->n_kept) * sizeof(float) + HEADS,
-                                     .file = t->n_kept * sizeof(float) + HEADS};
+                                     .file = t->n_kept * sizeof(float) + HEADS,
+                                     .sum = (t->net.n_weights + EXTRA_COUNT) * sizeof(float)};
     }
     free(t);
     return bytes;

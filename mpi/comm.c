@@ -86,7 +86,8 @@ enum status comm_init(struct transport *t, struct error *e)
     }
     TRY(comm_meet(c, e));
     for (int rank = 0; rank < t->size; rank++)
-        t->neighbours += rank != t->rank && strcmp(c->peers[rank].card.host, c->peers[t->rank].card.host) == 0;
+        t->neighbours += rank != t->rank && strcmp(c->peers[rank].card.host, c->peers[t->rank].card.host) == 0 &&
+                         fault_node(rank, t->size) == fault_node(t->rank, t->size);
     return STATUS_OK;
 }
 

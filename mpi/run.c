@@ -61,6 +61,7 @@ static enum status measure(struct study *s, int workers, int here, struct public
     struct footprint *f = &s->footprint;
     TRY(config_plan(&s->config, &s->flows, &s->plan, e));
     TRY(footprint_of(&s->config, &s->flows, s->plan, workers, f, e));
+    f->spread = workers > here;
     p->block = s->flows.block;
     p->size = f->sharded ? 0 : s->flows.block_size;
     p->n_sets = f->n_sets;

@@ -23,9 +23,9 @@ static uint64_t larger(uint64_t a, uint64_t b)
 }
 
 /* Row numbers and classes; and whichever is most: training, with room for a checkpoint; predicting, and the model as a file; the message of both. */
-static uint64_t trial_bytes(const struct plan_configuration *k, const struct model_shape *shape, const struct task *t)
+static uint64_t trial_bytes(const struct model_bytes *model, const struct task *t)
 {
-    struct model_bytes m = k->kind->bytes(&k->params, shape);
+    struct model_bytes m = *model;
     uint64_t rows = 0;
     for (int part = 0; part < PART_COUNT; part++)
         rows += (uint64_t)t->parts[part].n;
@@ -53,6 +53,18 @@ static uint64_t dealt_bytes(const struct plan_configuration *k, const struct tas
     for (int part = 0; part < PART_COUNT; part++)
         rows += (uint64_t)t->parts[part].n / (uint64_t)ranks + LEAF_ROWS;
     return rows * row_bytes + (k->kind->by_epochs ? shard_epoch_bytes(t->parts[PART_TRAIN].n, ranks, row_bytes) : 0);
+}
+
+/* A rank adds up its share of a batch's gradients, out of the parts of all others: that of whoever has fewest itself. Of networks alone: others add up little. */
+static uint64_t between_bytes(const struct plan_configuration *k, const struct model_bytes *model, int64_t rows, int ranks)
+{
+    int64_t batch = k->kind->by_epochs ? params_int(&k->params, "train.batch_size") : 0;
+    int leaves = gang_leaves((int)(rows < batch ? rows : batch)), parts = gang_part_offset(leaves, ranks, ranks), fewest = parts;
+    for (int r = 0; r < ranks; r++) {
+        int own = gang_parts(gang_first(leaves, r, ranks), gang_first(leaves, r + 1, ranks), leaves);
+        fewest = own < fewest ? own : fewest;
+    }
+    return model->sum * (uint64_t)(parts - fewest) / (uint64_t)ranks;
 }
 
 static int most_bytes_first(const void *a, const void *b)
@@ -91,7 +103,9 @@ static void add_trial(const struct config *c, const struct plan *p, const struct
     struct footprint_trial *n = &out->trials[out->n++];
     *n = (struct footprint_trial){.trial = trial, .task = p->trials[trial].task, .ranks = ranks < out->workers ? ranks : out->workers, .model = k->kind->name,
                                   .train_rows = t->parts[PART_TRAIN].n};
-    n->rank = (out->alone ? FOOTPRINT_ALONE : FOOTPRINT_PROGRAM) + trial_bytes(k, &shape, t);
+    struct model_bytes model = k->kind->bytes(&k->params, &shape);
+    n->rank = (out->alone ? FOOTPRINT_ALONE : FOOTPRINT_PROGRAM) + trial_bytes(&model, t);
+    n->between = between_bytes(k, &model, shape.train_rows, n->ranks);
     out->gangs |= n->ranks > 1;
     if (out->sharded)
         n->rank += dealt_bytes(k, t, n->ranks);
@@ -146,9 +160,14 @@ static uint64_t flows_of(const struct footprint *f, int workers)
     return f->flows * (f->flows_apart ? (uint64_t)workers + 1 : 1);
 }
 
+static uint64_t bytes_of(const struct footprint *f, const struct footprint_trial *t)
+{
+    return t->rank + (f->spread ? t->between : 0);
+}
+
 uint64_t footprint_own(const struct footprint *f, const struct footprint_trial *t)
 {
-    return t->rank + (f->alone || f->flows_apart ? f->flows : 0) + (f->alone || f->sets_apart ? t->set : 0);
+    return bytes_of(f, t) + (f->alone || f->flows_apart ? f->flows : 0) + (f->alone || f->sets_apart ? t->set : 0);
 }
 
 uint64_t footprint_of_trial(const struct footprint *f, int trial)
@@ -168,7 +187,7 @@ static uint64_t aside(const struct footprint *f, int workers)
 uint64_t footprint_gang(const struct footprint *f, const struct footprint_trial *t)
 {
     uint64_t ranks = (uint64_t)t->ranks;
-    return aside(f, t->ranks) + flows_of(f, t->ranks) + t->set * (f->sets_apart ? ranks : 1) + ranks * t->rank;
+    return aside(f, t->ranks) + flows_of(f, t->ranks) + t->set * (f->sets_apart ? ranks : 1) + ranks * bytes_of(f, t);
 }
 
 uint64_t footprint_node(const struct footprint *f, int workers)
@@ -176,7 +195,7 @@ uint64_t footprint_node(const struct footprint *f, int workers)
     uint64_t bytes = aside(f, workers) + flows_of(f, workers) + (uint64_t)(f->sets_apart ? workers : f->n_sets) * f->set, start = f->sharded ? 0 : 2 * f->flows;
     for (int i = 0; i < f->n && workers > 0; i++) {
         int ranks = f->trials[i].ranks < workers ? f->trials[i].ranks : workers;
-        bytes += (uint64_t)ranks * f->trials[i].rank;
+        bytes += (uint64_t)ranks * bytes_of(f, &f->trials[i]);
         workers -= ranks;
     }
     return bytes > start ? bytes : start;

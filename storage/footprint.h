@@ -20,12 +20,14 @@ struct footprint_trial {
     const char *model;
     int64_t train_rows;   /* of its task */
     uint64_t rank;        /* bytes of each, without copies of what a node shares */
+    uint64_t between;     /* bytes more for sums between nodes (mpi/comm_pieces.h) */
     uint64_t set;         /* bytes of the set that it looks at; 0: none */
 };
 
 struct footprint {
     bool sharded;
     bool alone;           /* one process, which is all there is */
+    bool spread;          /* over several nodes, gangs too; set by whoever knows */
     bool flows_apart, sets_apart; /* /dev/shm is too small: each rank has its own */
     int workers;
     uint64_t flows;    /* one copy */

@@ -70,4 +70,12 @@ trial=$(ask "min(t.id)" "WHERE c.model = 'dnn'")
 $FLOWSWEEP show small.db "$trial" --format json | grep -q '"planned_bytes": [0-9]*, "peak_bytes": [0-9]'
 found=$?
 check "show tells both" 0 $found
+
+# Sums between nodes hold the parts of others.
+has_mpi || finish
+rm -f small.db*
+FLOWSWEEP_TEST_NODES=2 "$FLOWSWEEP_FAULTY" run big.cfg -q -n 2 --set 'space.model=["dnn"]' --set space.train.epochs=1 2>err.txt
+check "a gang over two nodes" "0|2|1" "$?|$(ask "a.gang, peak_bytes BETWEEN 0.95 * planned_bytes AND 1.05 * planned_bytes" "WHERE c.model = 'dnn'")"
+more "$(ask "planned_bytes / 1048576" "WHERE c.model = 'dnn'")" "$plan_says"
+check "is given more than within a node" 0 $?
 finish
