@@ -291,7 +291,7 @@ enum status inspect_config(const struct params *data, const struct flows *f, con
         buffer_printf(out, "task = { top_n = [%s%d]; };             // most frequent labels to keep; every number is a task\n", small ? "10, " : "", enough);
     else
         buffer_puts(out, "task = { top_n = [0]; };              // all labels: few have enough flows\n");
-    buffer_printf(out, "space = {\n  model = [\"dnn\", \"cnn_lstm\", \"random_forest\"];\n  channels = ( [\"%s\"] );\n", words ? "signed_size" : "size");
+    buffer_printf(out, "space = {\n  model = [\"dnn\", \"cnn_lstm\", \"random_forest\"];   // also \"extra_trees\"\n  channels = ( [\"%s\"] );\n", words ? "signed_size" : "size");
     buffer_puts(out, "  train = { learning_rate = 0.001; batch_size = 64; epochs = 20; patience = 5; };\n");
     buffer_printf(out, "  dnn = { embedding = %d; hidden_layer_sizes = ( [256, 128] ); dropout = [0.0, 0.3]; };\n", words ? 16 : 0);
     buffer_printf(out, "  cnn_lstm = { embedding = %d; filters = ( [64] ); kernel_size = %d; pool_size = %d; units = [64, 128]; };\n", words ? 32 : 0,

@@ -155,7 +155,7 @@ enum status forest_data_init(struct forest_data *d, const struct model_spec *spe
     enum status s = slab_new(&d->scratch, "coding the columns of a forest", e);
     d->set = d->owned ? aligned_alloc(SLAB_ALIGNMENT, bytes) : spec->node.memory;
     if (s == STATUS_OK && !d->set)
-        s = error_set(e, STATUS_MEMORY, "random_forest: no memory for %d rows of %d columns (%zu MB)", n, columns, bytes >> 20);
+        s = error_set(e, STATUS_MEMORY, "no memory for the codes of %d rows of %d columns (%zu MB)", n, columns, bytes >> 20);
     if (s != STATUS_OK) {
         forest_data_fini(d);
         return s;
@@ -198,7 +198,8 @@ static void place_columns(struct forest_data *d)
         d->columns[c] = (struct tree_column){.at = (uint32_t)d->tree.stride,
                                              .wide = s.wide[c],
                                              .n_values = s.distinct[c],
-                                             .values = s.values + (size_t)c * (size_t)d->tree.n};
+                                             .values = s.values + (size_t)c * (size_t)d->tree.n,
+                                             .most = s.values + (size_t)c * (size_t)d->tree.n};
         d->tree.stride += s.wide[c] ? 2 : 1;
     }
 }

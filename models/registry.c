@@ -2,11 +2,11 @@
 
 #include "models/model.h"
 
-extern const struct model_kind model_majority, model_knn, model_dnn, model_cnn_lstm, model_random_forest;
+extern const struct model_kind model_majority, model_knn, model_dnn, model_cnn_lstm, model_random_forest, model_extra_trees;
 
 /* The order is that of help, documents and plans. */
 const struct model_kind *const model_kinds[] = {
-    &model_majority, &model_knn, &model_dnn, &model_cnn_lstm, &model_random_forest, NULL,
+    &model_majority, &model_knn, &model_dnn, &model_cnn_lstm, &model_random_forest, &model_extra_trees, NULL,
 };
 
 const struct model_kind *model_find(const char *name)

@@ -1,11 +1,13 @@
-/* One classification tree: exact CART (Breiman et al. 1984), as scikit-learn grows it.
+/* One classification tree: exact CART (Breiman et al. 1984) or, with random thresholds, an extremely randomized tree (Geurts et al. 2006), as
+ * scikit-learn grows them.
  *
  * Columns are codes: the place of each value among the column's sorted distinct values; thresholds are the midpoints of neighbouring values
  * (rounded towards the smaller). A node looks at columns drawn without replacement until max_features were looked at and at least one of them was not
  * constant; ties go to the lowest column, then to the lowest threshold. Nodes stand in preorder: a node's left child follows it. Leaves keep
  * only the classes that they hold. Weights of classes are whole numbers, so no sum hangs on its order. Pure: no gang, no globals.
  *
- * tree_grow.c makes nodes and moves samples, tree_split.c finds a node's best split, tree_sort.c sorts for it; tree.c reads, writes and uses trees. */
+ * tree_grow.c makes nodes and moves samples, tree_best.c does so for the best leaf first, tree_split.c finds a node's best split, tree_entropy.c has its
+ * logarithms, tree_sort.c sorts for it; tree.c reads, writes and uses trees. */
 #ifndef MODELS_TREE_H
 #define MODELS_TREE_H
 
@@ -33,7 +35,8 @@ struct tree_column {
     uint32_t at;         /* of its code in a record; wide: low half, then high half */
     bool wide;
     uint32_t n_values;
-    const float *values; /* (n_values) distinct ones, ascending */
+    const float *values; /* (n_values) distinct ones, ascending; where a code stands for several, the least of them */
+    const float *most;   /* (n_values) the largest that a code stands for: values again where each stands for one */
 };
 
 /* Training rows, read-only, each a record of codes side by side: a node looks at several columns of a row at once, and deep in a tree no two rows are neighbours. */
@@ -50,10 +53,16 @@ static inline uint32_t tree_code(const uint16_t *record, const struct tree_colum
     return c->wide ? (uint32_t)record[c->at + 1] << 16 | record[c->at] : record[c->at];
 }
 
+enum tree_criterion { TREE_GINI, TREE_ENTROPY /* in bits */ };
+
 struct tree_params {
+    enum tree_criterion criterion;
+    bool random_thresholds;                    /* a column is split anywhere between its smallest and largest value in the node, once */
     int max_features;                          /* columns looked at in a node */
     int max_depth;                             /* -1: no limit */
+    int max_leaf_nodes;                        /* 0: no limit; else the leaf whose split gains most is split first */
     int min_samples_split, min_samples_leaf;   /* rows, however often each was drawn */
+    double min_impurity_decrease;              /* weight * impurity that a split takes away, over the tree's weight */
 };
 
 struct tree_request {

@@ -1,36 +1,21 @@
-/* Growing: nodes from a stack, left before right, each with its samples side by side and in the order of rows. */
+/* Nodes from a stack, left before right. */
+#include "models/tree_grow.h"
+
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/tree_split.h"
-
 struct task { /* a node to be grown */
-    int first, last; /* its samples */
-    int depth;
-    int parent;      /* node whose right child it is, or -1 */
+    struct tree_span span;
+    int parent; /* node whose right child it is, or -1 */
 };
 
-struct grower {
-    const struct tree_request *r;
-    struct tree *tree;
-    struct tree_splitter splitter;
-    tree_sample *samples, *room; /* (n) */
-    double total;                /* weight of all samples */
-    struct task *stack;
-    uint64_t *constant;          /* (stack_capacity + 1, words) columns that are constant in a node's samples, as far as known; the last of them the node's at hand */
-    int n_stack, stack_capacity, words;
+struct stack {
+    struct task *tasks;
+    uint64_t *constant; /* (capacity, words) columns that are constant in a task's samples, as far as known */
+    int n, capacity;
 };
-
-/* The midpoint of two values as a float that is at least a and below b. */
-static float midpoint(float a, float b)
-{
-    double middle = (double)a / 2 + (double)b / 2;
-    float t = (float)middle;
-    if ((double)t > middle)
-        t = nextafterf(t, -INFINITY);
-    return t < a || t >= b ? a : t;
-}
 
 static int add_node(struct tree *t, struct tree_node node)
 {
@@ -49,7 +34,7 @@ static int by_class(const void *a, const void *b)
 }
 
 /* Classes ascend in a leaf. */
-static void add_leaf(struct grower *g)
+int tree_grow_leaf(struct tree_grower *g)
 {
     struct tree *t = g->tree;
     const struct tree_node_facts *f = &g->splitter.node;
@@ -66,74 +51,91 @@ static void add_leaf(struct grower *g)
     for (int c = 0; c < f->n_classes; c++)
         t->shares[first + c] = (float)((double)f->weights[g->splitter.local[t->classes[first + c]]] / (double)f->weight);
     t->n_entries += f->n_classes;
-    add_node(t, (struct tree_node){.feature = -1, .right = first, .n = f->n_classes});
+    return add_node(t, (struct tree_node){.feature = -1, .right = first, .n = f->n_classes});
 }
 
-/* constant: what is known of the parent. */
-static void push(struct grower *g, struct task t, const uint64_t *constant)
+int tree_grow_inner(struct tree_grower *g, const struct tree_split *s)
 {
-    size_t words = (size_t)g->words;
-    if (g->n_stack == g->stack_capacity) {
-        size_t at = (size_t)g->stack_capacity * words;
-        g->stack_capacity = g->stack_capacity ? 2 * g->stack_capacity : 64;
-        g->stack = memory_resize(g->stack, (size_t)g->stack_capacity * sizeof *g->stack);
-        g->constant = memory_resize(g->constant, (size_t)g->stack_capacity * words * sizeof *g->constant);
-        memset(g->constant + at, 0, ((size_t)g->stack_capacity * words - at) * sizeof *g->constant);
-    }
-    memcpy(g->constant + (size_t)g->n_stack * words, constant, words * sizeof *constant);
-    g->stack[g->n_stack++] = t;
+    return add_node(g->tree, (struct tree_node){.feature = s->feature, .threshold = s->threshold});
 }
 
-/* Samples with a code up to the split's to the front, both sides in the order that they had; where the others begin. */
-static int partition(struct grower *g, const struct task *t, const struct tree_column *column, uint32_t left_code)
+int tree_grow_part(struct tree_grower *g, const struct tree_span *t, const struct tree_split *s)
 {
     const struct tree_data *d = g->r->data;
+    const struct tree_column *column = &d->columns[s->feature];
     int to = t->first, others = 0;
     for (int i = t->first; i < t->last; i++) {
-        tree_sample s = g->samples[i];
-        bool left = tree_code(d->records + sample_row(s) * d->stride, column) <= left_code;
-        g->samples[to] = s;
-        g->room[others] = s;
+        tree_sample sample = g->samples[i];
+        bool left = tree_code(d->records + sample_row(sample) * d->stride, column) <= s->left_code;
+        g->samples[to] = sample;
+        g->room[others] = sample;
         to += left;
         others += !left;
     }
     memcpy(g->samples + to, g->room, (size_t)others * sizeof *g->room);
+    if (g->r->importances)
+        g->r->importances[s->feature] += s->decrease / g->total;
     return to;
 }
 
-static void split_node(struct grower *g, const struct task *t, const struct tree_split *s, const uint64_t *constant)
-{
-    const struct tree_column *column = &g->r->data->columns[s->feature];
-    const struct tree_node_facts *f = &g->splitter.node;
-    float threshold = midpoint(column->values[s->left_code], column->values[s->right_code]);
-    int node = add_node(g->tree, (struct tree_node){.feature = s->feature, .threshold = threshold});
-    int middle = partition(g, t, column, s->left_code);
-    if (g->r->importances) /* weight * impurity, minus the children's: the weights cancel */
-        g->r->importances[s->feature] += (s->gain - (double)f->squares / (double)f->weight) / g->total;
-    push(g, (struct task){middle, t->last, t->depth + 1, node}, constant);
-    push(g, (struct task){t->first, middle, t->depth + 1, -1}, constant);
-}
-
-static void grow_node(struct grower *g, const struct task *t, uint64_t *constant)
+bool tree_grow_find(struct tree_grower *g, const struct tree_span *t, uint64_t *constant, struct tree_split *out)
 {
     const struct tree_params *p = g->r->params;
     const tree_sample *samples = g->samples + t->first;
     int n = t->last - t->first;
-    if (t->parent >= 0)
-        g->tree->nodes[t->parent].right = g->tree->n_nodes;
     bool pure = tree_splitter_look(&g->splitter, samples, n);
-    if (t->parent < 0 && t->depth == 0)
+    if (t->depth == 0)
         g->total = (double)g->splitter.node.weight;
-    struct tree_split s = {.feature = -1};
-    if (!pure && n >= p->min_samples_split && n >= 2 * p->min_samples_leaf && (p->max_depth < 0 || t->depth < p->max_depth))
-        s = tree_splitter_find(&g->splitter, samples, n, constant);
-    if (s.feature < 0)
-        add_leaf(g);
-    else
-        split_node(g, t, &s, constant);
+    if (pure || n < p->min_samples_split || n / 2 < p->min_samples_leaf || (p->max_depth >= 0 && t->depth >= p->max_depth))
+        return false;
+    *out = tree_splitter_find(&g->splitter, samples, n, constant);
+    return out->feature >= 0 && out->decrease / g->total + DBL_EPSILON >= p->min_impurity_decrease;
 }
 
-static enum status allocate(struct grower *g, struct slab *slab, struct error *e)
+/* constant: what is known of the parent. */
+static void push(struct stack *s, struct task t, const uint64_t *constant, size_t words)
+{
+    if (s->n == s->capacity) {
+        s->capacity = s->capacity ? 2 * s->capacity : 64;
+        s->tasks = memory_resize(s->tasks, (size_t)s->capacity * sizeof *s->tasks);
+        s->constant = memory_resize(s->constant, (size_t)s->capacity * words * sizeof *s->constant);
+    }
+    memcpy(s->constant + (size_t)s->n * words, constant, words * sizeof *constant);
+    s->tasks[s->n++] = t;
+}
+
+static void grow_node(struct tree_grower *g, struct stack *stack, const struct task *t, uint64_t *constant)
+{
+    const struct tree_span *span = &t->span;
+    struct tree_split s;
+    if (t->parent >= 0)
+        g->tree->nodes[t->parent].right = g->tree->n_nodes;
+    if (!tree_grow_find(g, span, constant, &s)) {
+        tree_grow_leaf(g);
+        return;
+    }
+    int node = tree_grow_inner(g, &s), middle = tree_grow_part(g, span, &s);
+    push(stack, (struct task){{middle, span->last, span->depth + 1}, node}, constant, (size_t)g->words);
+    push(stack, (struct task){{span->first, middle, span->depth + 1}, -1}, constant, (size_t)g->words);
+}
+
+static void grow_depth_first(struct tree_grower *g, int n)
+{
+    size_t words = (size_t)g->words;
+    uint64_t *constant = memory_new(words * sizeof *constant);
+    struct stack stack = {0};
+    push(&stack, (struct task){{0, n, 0}, -1}, constant, words);
+    while (stack.n) {
+        struct task t = stack.tasks[--stack.n];
+        memcpy(constant, stack.constant + (size_t)stack.n * words, words * sizeof *constant);
+        grow_node(g, &stack, &t, constant);
+    }
+    free(constant);
+    free(stack.tasks);
+    free(stack.constant);
+}
+
+static enum status allocate(struct tree_grower *g, struct slab *slab, struct error *e)
 {
     size_t n = (size_t)g->r->data->n;
     for (int pass = 0; pass < 2; pass++) {
@@ -147,7 +149,7 @@ static enum status allocate(struct grower *g, struct slab *slab, struct error *e
 }
 
 /* Weights as whole numbers: times a power of two that lets all of them together stay below 2^31, whose square a sum still holds. */
-static void take_weights(struct grower *g)
+static void take_weights(struct tree_grower *g)
 {
     const struct tree_data *d = g->r->data;
     const double *w = g->r->class_weight;
@@ -167,30 +169,21 @@ static void take_weights(struct grower *g)
 enum status tree_grow(struct tree *out, const struct tree_request *r, struct error *e)
 {
     const struct tree_data *d = r->data;
-    struct grower g = {.r = r, .tree = out, .words = (d->n_columns + 63) / 64};
+    struct tree_grower g = {.r = r, .tree = out, .words = (d->n_columns + 63) / 64};
     struct slab slab = {0};
     int n = 0;
     *out = (struct tree){0};
     g.splitter = (struct tree_splitter){.data = d, .params = r->params, .random = r->random};
     TRY(allocate(&g, &slab, e));
-    uint64_t *constant = memory_new((size_t)g.words * sizeof *constant);
     take_weights(&g);
+    tree_splitter_begin(&g.splitter, r->times);
     for (int i = 0; i < d->n; i++)
         if (r->times[i] > 0)
             g.samples[n++] = (tree_sample)i << 32 | (tree_sample)d->y[i] << 16 | (tree_sample)r->times[i];
-    for (int c = 0; c < d->n_columns; c++)
-        g.splitter.columns[c] = c;
-    for (int c = 0; c < d->n_classes; c++)
-        g.splitter.local[c] = -1;
-    push(&g, (struct task){0, n, 0, -1}, constant);
-    while (g.n_stack) {
-        struct task t = g.stack[--g.n_stack];
-        memcpy(constant, g.constant + (size_t)g.n_stack * (size_t)g.words, (size_t)g.words * sizeof *constant);
-        grow_node(&g, &t, constant);
-    }
-    free(constant);
-    free(g.stack);
-    free(g.constant);
+    if (r->params->max_leaf_nodes > 0)
+        tree_grow_best_first(&g, n);
+    else
+        grow_depth_first(&g, n);
     slab_fini(&slab);
     return STATUS_OK;
 }

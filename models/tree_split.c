@@ -24,12 +24,28 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab)
     s->sorted = slab_take(slab, n * sizeof(uint64_t));
     s->left = slab_take(slab, k * sizeof *s->left);
     s->unit_of = slab_take(slab, k * sizeof *s->unit_of);
+    if (s->params->criterion == TREE_ENTROPY) {
+        tree_logs_cut(&s->logs, slab, n, k);
+        s->count = slab_take(slab, k * sizeof *s->count);
+        s->logs_of = slab_take(slab, k * sizeof *s->logs_of);
+    }
     s->left_squares = slab_take(slab, n * sizeof *s->left_squares);
     s->across = slab_take(slab, n * sizeof *s->across);
     s->left_weight = slab_take(slab, n * sizeof *s->left_weight);
     s->gain = slab_take(slab, n * sizeof *s->gain);
     s->place = slab_take(slab, n * sizeof *s->place);
     s->columns = slab_take(slab, (size_t)s->data->n_columns * sizeof *s->columns);
+}
+
+void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
+{
+    const struct tree_data *d = s->data;
+    if (s->params->criterion == TREE_ENTROPY)
+        tree_logs_fill(&s->logs, d, times, s->unit);
+    for (int c = 0; c < d->n_columns; c++)
+        s->columns[c] = c;
+    for (int c = 0; c < d->n_classes; c++)
+        s->local[c] = -1;
 }
 
 static int bits_of(uint32_t x) /* that x needs */
@@ -150,45 +166,65 @@ static bool sort_column(struct tree_splitter *s, const uint32_t *codes, int n, i
     return true;
 }
 
+static int64_t logs_of_node(const struct tree_splitter *s)
+{
+    int64_t sum = 0;
+    for (int c = 0; c < s->node.n_classes; c++)
+        sum += s->logs_of[c][s->count[c]];
+    return sum;
+}
+
 /* Adds up sorted keys; notes what stands left and right of every place where the code changes and both sides keep enough rows. Returns how many. */
 #define SWEEP(name, key_t)                                                                                  \
-    static inline __attribute__((always_inline)) int name(struct tree_splitter *s, const struct sorted *o, int n, bool plain) \
+    static inline __attribute__((always_inline)) int name(struct tree_splitter *s, const struct sorted *o, int n, bool plain, bool entropy) \
     {                                                                                                       \
         const key_t *keys = o->keys;                                                                        \
-        const int64_t *restrict whole = s->node.weights, *restrict unit = s->unit_of;                       \
+        const int64_t *restrict whole = entropy ? s->count : s->node.weights, *restrict unit = s->unit_of;  \
         int64_t *restrict left = s->left, left_squares = 0, across = 0, weight = 0;                         \
         int64_t *restrict all_left_squares = s->left_squares, *restrict all_across = s->across, *restrict all_weight = s->left_weight; \
         int32_t *restrict place = s->place;                                                                 \
         int found = 0, leaf = s->params->min_samples_leaf, times_bits = o->times_bits, label_bits = o->label_bits; \
         uint32_t times_mask = (1u << times_bits) - 1, class_mask = (uint32_t)((UINT64_C(1) << label_bits) - 1) >> times_bits; \
+        if (entropy)                                                                                        \
+            left_squares = logs_of_node(s);                                                                 \
         memset(left, 0, (size_t)s->node.n_classes * sizeof *left);                                          \
         for (int i = 0; i + leaf < n; i++) {                                                                \
             uint32_t label = (uint32_t)keys[i], class = label >> times_bits & class_mask;                   \
-            int64_t w = plain ? label & times_mask : unit[class] * (label & times_mask), before = left[class]; \
-            left[class] = before + w;                                                                       \
-            left_squares += w * (2 * before + w);                                                           \
-            across += w * whole[class];                                                                     \
+            int64_t times = label & times_mask, w = plain ? times : unit[class] * times, before = left[class]; \
+            if (entropy) {                                                                                  \
+                const int64_t *logs = s->logs_of[class], *rest = logs + whole[class] - before;              \
+                left[class] = before + times;                                                               \
+                left_squares += logs[before + times] - logs[before] + rest[-times] - rest[0];               \
+            } else {                                                                                        \
+                left[class] = before + w;                                                                   \
+                left_squares += w * (2 * before + w);                                                       \
+                across += w * whole[class];                                                                 \
+                all_across[found] = across;                                                                 \
+            }                                                                                               \
             weight += w;                                                                                    \
             all_left_squares[found] = left_squares;                                                         \
-            all_across[found] = across;                                                                     \
             all_weight[found] = weight;                                                                     \
             place[found] = i;                                                                               \
             found += (keys[i] >> label_bits != keys[i + 1] >> label_bits) & (i + 1 >= leaf);                \
         }                                                                                                   \
         return found;                                                                                       \
     }
+
 SWEEP(sweep_32, uint32_t)
 SWEEP(sweep_64, uint64_t)
 
 static int sweep(struct tree_splitter *s, const struct sorted *o, int n)
 {
+    bool entropy = s->params->criterion == TREE_ENTROPY;
     if (o->wide)
-        return sweep_64(s, o, n, false);
-    return s->plain ? sweep_32(s, o, n, true) : sweep_32(s, o, n, false);
+        return entropy ? sweep_64(s, o, n, false, true) : sweep_64(s, o, n, false, false);
+    if (entropy)
+        return s->plain ? sweep_32(s, o, n, true, true) : sweep_32(s, o, n, false, true);
+    return s->plain ? sweep_32(s, o, n, true, false) : sweep_32(s, o, n, false, false);
 }
 
-/* What all places gain: the squares of both sides over their weights. */
-KERNEL static void gains(const struct tree_splitter *s, int n)
+/* What places gain: the squares of both sides over their weights. */
+KERNEL static void gini_gains(const struct tree_splitter *s, int n)
 {
     const int64_t *restrict left_squares = s->left_squares, *restrict across = s->across, *restrict left_weight = s->left_weight;
     double *restrict gain = s->gain;
@@ -197,14 +233,52 @@ KERNEL static void gains(const struct tree_splitter *s, int n)
         gain[i] = (double)left_squares[i] / (double)left_weight[i] + (double)(squares - 2 * across[i] + left_squares[i]) / (double)(weight - left_weight[i]);
 }
 
+static void gains(const struct tree_splitter *s, int n)
+{
+    if (s->params->criterion == TREE_ENTROPY)
+        tree_entropy_gains(&s->logs, s->left_squares, s->left_weight, s->node.weight, n, s->gain);
+    else
+        gini_gains(s, n);
+}
+
+/* The node's own gain, and of entropy the tables of its classes. */
+static void prepare(struct tree_splitter *s)
+{
+    const struct tree_node_facts *f = &s->node;
+    s->own = (double)f->squares / (double)f->weight;
+    if (s->params->criterion != TREE_ENTROPY)
+        return;
+    for (int c = 0; c < f->n_classes; c++) {
+        s->count[c] = f->weights[c] / s->unit_of[c];
+        s->logs_of[c] = s->logs.table + s->logs.first[f->classes[c]];
+    }
+    s->own = (double)logs_of_node(s) * s->logs.unit - tree_x_log_x((double)f->weight);
+}
+
 static uint32_t code_at(const struct sorted *o, int i)
 {
     return o->least + (o->wide ? (uint32_t)(((const uint64_t *)o->keys)[i] >> o->label_bits) : ((const uint32_t *)o->keys)[i] >> o->label_bits);
 }
 
-static void keep_best(struct tree_splitter *s, const struct sorted *o, int column, int found, struct tree_split *best)
+/* The midpoint of two values as a float that is at least a and below b. */
+static float midpoint(float a, float b)
 {
+    double middle = (double)a / 2 + (double)b / 2;
+    float t = (float)middle;
+    if ((double)t > middle)
+        t = nextafterf(t, -INFINITY);
+    return t < a || t >= b ? a : t;
+}
+
+/* The best place of a column; false where it is constant. */
+static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, int n, int times_bits, struct tree_split *best)
+{
+    const struct tree_column *of = &s->data->columns[column];
+    struct sorted o;
     int at = -1;
+    if (!sort_column(s, codes, n, times_bits, &o))
+        return false;
+    int found = sweep(s, &o, n);
     gains(s, found);
     double most = best->gain;
     for (int i = 0; i < found; i++)
@@ -212,9 +286,84 @@ static void keep_best(struct tree_splitter *s, const struct sorted *o, int colum
             most = s->gain[i];
             at = i;
         }
-    if (at >= 0)
-        *best = (struct tree_split){column, code_at(o, s->place[at]), code_at(o, s->place[at] + 1), most};
+    if (at >= 0) {
+        uint32_t left = code_at(&o, s->place[at]), right = code_at(&o, s->place[at] + 1);
+        *best = (struct tree_split){column, left, midpoint(of->most[left], of->values[right]), most, most - s->own};
+    }
+    return true;
 }
+
+/* --- a random threshold --- */
+
+/* The greatest code whose values may lie at t or below; there is one, and `high` is none. */
+static uint32_t code_below(const struct tree_column *c, float t, uint32_t low, uint32_t high)
+{
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (c->values[middle] <= t)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Rows with a code up to `last`; their weights into s->left, how often drawn where entropy wants that. */
+static int count_left(struct tree_splitter *s, const uint32_t *codes, int n, uint32_t last)
+{
+    bool times_alone = s->params->criterion == TREE_ENTROPY;
+    int rows = 0;
+    memset(s->left, 0, (size_t)s->node.n_classes * sizeof *s->left);
+    for (int i = 0; i < n; i++) {
+        uint32_t class = s->labels[i] >> 16, is_left = codes[i] <= last;
+        s->left[class] += is_left * (s->labels[i] & 0xffff);
+        rows += (int)is_left;
+    }
+    for (int c = 0; c < s->node.n_classes && !times_alone; c++)
+        s->left[c] *= s->unit_of[c];
+    return rows;
+}
+
+/* What sweep notes of a place, of s->left. */
+static void note(struct tree_splitter *s)
+{
+    int64_t sum = 0, across = 0, weight = 0;
+    bool entropy = s->params->criterion == TREE_ENTROPY;
+    for (int c = 0; c < s->node.n_classes; c++) {
+        int64_t left = s->left[c];
+        sum += entropy ? s->logs_of[c][left] + s->logs_of[c][s->count[c] - left] : left * left;
+        across += left * s->node.weights[c];
+        weight += entropy ? left * s->unit_of[c] : left;
+    }
+    s->left_squares[0] = sum;
+    s->across[0] = across;
+    s->left_weight[0] = weight;
+}
+
+/* A threshold drawn between the smallest and the largest value, as in scikit-learn's RandomSplitter; false where the column is constant. */
+static bool try_random(struct tree_splitter *s, int column, const uint32_t *codes, int n, struct tree_split *best)
+{
+    const struct tree_column *of = &s->data->columns[column];
+    uint32_t least, most;
+    range_of(codes, n, &least, &most);
+    if (least == most)
+        return false;
+    double low = (double)of->values[least], high = (double)of->values[most];
+    float t = (float)(low + random_double(s->random) * (high - low));
+    if (t < of->values[least] || t >= of->values[most])
+        t = of->values[least];
+    uint32_t left = code_below(of, t, least, most);
+    int rows = count_left(s, codes, n, left), leaf = s->params->min_samples_leaf;
+    if (rows < leaf || n - rows < leaf)
+        return true;
+    note(s);
+    gains(s, 1);
+    if (s->gain[0] > best->gain || (s->gain[0] == best->gain && column < best->feature))
+        *best = (struct tree_split){column, left, t < of->most[left] ? of->most[left] : t, s->gain[0], s->gain[0] - s->own};
+    return true;
+}
+
+/* --- all columns --- */
 
 /* Draws the next columns, up to `wanted`; those known to be constant are counted only. Returns how many are to be looked at. */
 static int draw(struct tree_splitter *s, const uint64_t *constant, int wanted, int *looked, int *n_constant, int *out)
@@ -238,6 +387,7 @@ struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample 
     const struct tree_column *together[TREE_AT_ONCE];
     int looked = 0, n_constant = 0, drawn, column[TREE_AT_ONCE];
     uint32_t all_times = 0;
+    prepare(s);
     for (int i = 0; i < n; i++)
         all_times |= s->labels[i] & 0xffff;
     while ((drawn = draw(s, constant, looked < s->params->max_features ? at_once(s) : 1, &looked, &n_constant, column)) > 0) {
@@ -245,10 +395,10 @@ struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample 
             together[c] = &s->data->columns[column[c]];
         gather(s->data, together, drawn, samples, n, s->codes);
         for (int c = 0; c < drawn; c++) {
-            struct sorted o;
-            if (sort_column(s, s->codes + (size_t)c * (size_t)n, n, bits_of(all_times), &o)) {
-                keep_best(s, &o, column[c], sweep(s, &o, n), &best);
-            } else {
+            const uint32_t *codes = s->codes + (size_t)c * (size_t)n;
+            bool differs = s->params->random_thresholds ? try_random(s, column[c], codes, n, &best)
+                                                        : try_all(s, column[c], codes, n, bits_of(all_times), &best);
+            if (!differs) {
                 constant[column[c] / 64] |= UINT64_C(1) << column[c] % 64;
                 n_constant++;
             }

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "models/tree.h"
+#include "models/tree_entropy.h"
 
 enum { TREE_AT_ONCE = 16 };
 
@@ -20,8 +21,10 @@ static inline uint32_t sample_times(tree_sample s) { return (uint32_t)s & 0xffff
 
 struct tree_split {
     int feature;                    /* -1: none found */
-    uint32_t left_code, right_code; /* the neighbouring codes that it stands between */
-    double gain;                    /* sum of squares over weight, both sides */
+    uint32_t left_code;             /* the largest that goes left */
+    float threshold;
+    double gain;                    /* minus weight * impurity, both sides, less what all splits of the node have in common */
+    double decrease;                /* of weight * impurity, from the node to its sides */
 };
 
 struct tree_node_facts { /* of the classes in a node */
@@ -38,6 +41,7 @@ struct tree_splitter {
     struct random *random;
     bool plain;          /* every class weighs 1 */
     int64_t *unit;       /* (n_classes) weight of a sample drawn once */
+    struct tree_logs logs; /* of entropy */
     struct tree_node_facts node;
     /* room */
     int32_t *local;      /* (n_classes) place of a class in the node, -1 elsewhere */
@@ -46,7 +50,11 @@ struct tree_splitter {
     void *keys, *sorted; /* (n) of 64 bits */
     int64_t *left;       /* (n_classes) */
     int64_t *unit_of;    /* (n_classes) of local classes */
-    int64_t *left_squares, *across, *left_weight; /* (n) of places to split; across: sum over classes of left times whole weight */
+    int64_t *count;      /* (n_classes) of local classes: how often drawn; of entropy, as is: */
+    const int64_t **logs_of; /* (n_classes) of local classes: w log2 w by how often drawn */
+    double own;          /* gain of the node as it stands */
+    int64_t *left_squares, *across, *left_weight; /* (n) of places to split; across: sum over classes of left times whole weight. Of entropy the first
+                                                     is the sum of w log2 w over both sides' classes, and there is no across */
     double *gain;        /* (n) */
     int32_t *place;      /* (n) the sample before each */
     int *columns;        /* (n_columns) in the order drawn */
@@ -54,6 +62,8 @@ struct tree_splitter {
 
 /* Takes its room from a slab (base/memory.h: measured first, then cut). */
 void tree_splitter_cut(struct tree_splitter *s, struct slab *slab);
+/* When s->unit is set. times (data->n): how often each row was drawn. */
+void tree_splitter_begin(struct tree_splitter *s, const int32_t *times);
 /* Counts a node's samples (n >= 1); true where they are all of one class. */
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n);
 /* Of the node looked at last. constant: bits (n_columns) of columns known to be constant here; those found are added. */

@@ -4,7 +4,7 @@ small_config
 $FLOWSWEEP run small.cfg -q -n 0 || exit 1
 expected=$($FLOWSWEEP db digest small.db)
 check "a digest has 64 digits" 64 ${#expected}
-check "all trials are done" 12 "$($FLOWSWEEP ls small.db --state done --format csv | tail -n +2 | wc -l)"
+check "all trials are done" 14 "$($FLOWSWEEP ls small.db --state done --format csv | tail -n +2 | wc -l)"
 $FLOWSWEEP run small.cfg -q -n 0 --set study.database=shuffled.db --set 'search.order="shuffled"' || exit 1
 check "shuffled order" "$expected" "$($FLOWSWEEP db digest shuffled.db)"
 $FLOWSWEEP run small.cfg -q -n 0 --set study.database=other.db --set study.seed=8 || exit 1

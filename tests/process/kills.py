@@ -94,7 +94,7 @@ def check(db, expected, program, what):
     con.close()
     digest = subprocess.run([program, "db", "digest", db], capture_output=True, text=True).stdout
     damage = subprocess.run([program, "db", "check", db], capture_output=True, text=True)
-    for wrong, found in ((states != [("done", 12)], f"states {states}"), (twice, f"done twice: {twice}"), (digest != expected, "another digest"),
+    for wrong, found in ((states != [("done", 14)], f"states {states}"), (twice, f"done twice: {twice}"), (digest != expected, "another digest"),
                          (damage.returncode, damage.stdout)):
         if wrong:
             sys.exit(f"WRONG after {what}: {found}; the database is {os.path.abspath(db)}")

@@ -14,7 +14,7 @@ for how in kill abort; do
     FLOWSWEEP_FAULT=trial:9:$how timeout 120 "$FLOWSWEEP_FAULTY" run small.cfg $options --set study.database=$db 2>err.txt
     check "$how: the sweep ends with 1" 1 $?
     check "$how: one trial is set aside" 1 "$(ask $db "select count(*) from trial where state = 'failed'")"
-    check "$how: the others are done" 11 "$(ask $db "select count(*) from trial where state = 'done'")"
+    check "$how: the others are done" 13 "$(ask $db "select count(*) from trial where state = 'done'")"
     check "$how: three jobs ended by it" 3 "$(ask $db "select count(*) from job where dead_rank > 0")"
     check "$how: nothing ran beside it the third time" 1 "$(ask $db "select count(*) from attempt where job = 3 and outcome = 'died'")"
     [[ $(ask $db "select error from trial where state = 'failed'") =~ "in three jobs a rank of its gang died first" ]]

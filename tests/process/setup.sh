@@ -50,12 +50,13 @@ data = { source = "synthetic"; synth = { rows = 900; sites = 5; steps = 12; };
          split = { method = "stratified"; stop = 0.1; validation = 0.15; test = 0.2; }; };
 task = { top_n = [3, 5]; };
 space = {
-  model = ["dnn", "cnn_lstm", "random_forest"];
+  model = ["dnn", "cnn_lstm", "random_forest", "extra_trees"];
   train = { batch_size = 100; epochs = 3; patience = 2; };
   dnn = { embedding = 4; hidden_layer_sizes = ( [16] ); };
   cnn_lstm = { embedding = 4; filters = ( [8] ); batch_norm = true; cell = ["lstm", "gru"]; units = 8; dense = 8; };
   random_forest = { n_estimators = 20; };
+  extra_trees = { n_estimators = 20; };
 };
-ranks = { dnn = 2; cnn_lstm = 3; random_forest = 2; };
+ranks = { dnn = 2; cnn_lstm = 3; random_forest = 2; extra_trees = 3; };
 CFG
 }

@@ -1,0 +1,360 @@
+/* Trees are grown in blocks of BLOCK, a run of each block a rank; what a rank has grown all get. */
+#include "models/forest.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "models/forest_data.h"
+#include "models/forest_sample.h"
+
+enum { BLOCK = 16 };
+enum { TOGETHER = 256 }; /* rows that go down a tree while its nodes are in the cache */
+
+struct forest {
+    struct model model;
+    int n_columns, n_classes, n_trees, wanted;
+    struct tree *trees;      /* (n_trees) owned */
+    double *importances;     /* (n_columns) sum over trees */
+    struct forest_data data; /* while fitting, as these: */
+    struct forest_sample sample;
+    struct tree_params grown;
+};
+
+/* --- parameters --- */
+
+/* NULL where inactive. */
+static const struct value *get(const struct params *p, const char *group, const char *name)
+{
+    char full[64];
+    snprintf(full, sizeof full, "%s.%s", group, name);
+    return params_get(p, full);
+}
+
+/* What "none" means where it is the word. */
+static int64_t whole(const struct params *p, const char *group, const char *name, int64_t none)
+{
+    const struct value *v = get(p, group, name);
+    return v->kind == VALUE_INT ? v->integer : none;
+}
+
+static int features_per_node(const struct params *p, const char *group, int columns)
+{
+    const struct value *v = get(p, group, "max_features");
+    double n = columns;
+    if (v->kind == VALUE_TEXT)
+        n = strcmp(v->text, "sqrt") == 0 ? sqrt(columns) : log2(columns);
+    else if (v->kind == VALUE_INT)
+        n = (double)v->integer;
+    else if (v->kind == VALUE_REAL)
+        n = v->real * columns;
+    n = floor(n);
+    return n < 1 ? 1 : n > columns ? columns : (int)n;
+}
+
+static struct tree_params tree_params(const struct params *p, const char *group, int columns)
+{
+    const struct value *decrease = get(p, group, "min_impurity_decrease");
+    return (struct tree_params){.criterion = strcmp(get(p, group, "criterion")->text, "entropy") == 0 ? TREE_ENTROPY : TREE_GINI,
+                                .max_features = features_per_node(p, group, columns),
+                                .max_depth = (int)whole(p, group, "max_depth", -1),
+                                .max_leaf_nodes = (int)whole(p, group, "max_leaf_nodes", 0),
+                                .min_samples_split = (int)whole(p, group, "min_samples_split", 2),
+                                .min_samples_leaf = (int)whole(p, group, "min_samples_leaf", 1),
+                                .min_impurity_decrease = decrease->real};
+}
+
+static struct forest_sample sample_of(const struct model_spec *spec)
+{
+    const char *group = spec->kind->name;
+    const struct value *how = get(spec->params, group, "class_weight"), *most = get(spec->params, group, "max_samples");
+    int n = spec->train->n;
+    struct forest_sample s = {.n = n, .n_classes = spec->n_classes, .y = spec->train->y, .key = spec->key};
+    s.bootstrap = get(spec->params, group, "bootstrap")->truth;
+    s.weight = how->kind != VALUE_TEXT ? FOREST_PLAIN : strcmp(how->text, "balanced") == 0 ? FOREST_BALANCED : FOREST_BALANCED_SUBSAMPLE;
+    s.draws = n;
+    if (most && most->kind == VALUE_INT)
+        s.draws = most->integer < n ? (int)most->integer : n;
+    else if (most && most->kind == VALUE_REAL)
+        s.draws = most->real * n < 1 ? 1 : (int)lrint(most->real * n);
+    return s;
+}
+
+/* A share, where it is one. */
+static enum status check_share(const struct params *p, const char *group, const char *name, struct error *e)
+{
+    const struct value *v = get(p, group, name);
+    if (v && v->kind == VALUE_REAL && (v->real <= 0 || v->real > 1))
+        return error_set(e, STATUS_CONFIG, "%s.%s = %g: a share must be above 0 and up to 1", group, name, v->real);
+    return STATUS_OK;
+}
+
+enum status forest_check(const struct params *p, const char *group, const struct model_shape *shape, struct error *e)
+{
+    const struct value *looked = get(p, group, "max_features"), *drawn = get(p, group, "max_samples");
+    int columns = shape->steps * shape->n_channels;
+    TRY(check_share(p, group, "max_features", e));
+    TRY(check_share(p, group, "max_samples", e));
+    if (looked->kind == VALUE_INT && (looked->integer < 1 || looked->integer > columns))
+        return error_set(e, STATUS_CONFIG, "%s.max_features = %lld, but there are %d columns", group, (long long)looked->integer, columns);
+    if (drawn && drawn->kind == VALUE_INT && (drawn->integer < 1 || drawn->integer > shape->train_rows))
+        return error_set(e, STATUS_CONFIG, "%s.max_samples = %lld, but %lld rows train", group, (long long)drawn->integer, (long long)shape->train_rows);
+    if (shape->n_classes > 65535)
+        return error_set(e, STATUS_CONFIG, "a forest takes up to 65535 classes");
+    return STATUS_OK;
+}
+
+struct model_bytes forest_bytes(const struct params *p, const char *group, const struct model_shape *shape)
+{
+    uint64_t rows = (uint64_t)shape->train_rows;
+    /* sorting a column and growing a tree; then trees, whose size depends on the data: a noisy one takes 10 bytes a row, one of classes that are
+     * easily told apart far less, and at the end there are a file and a message of them */
+    return (struct model_bytes){.fit = rows * (24 + 80) + (uint64_t)whole(p, group, "n_estimators", 0) * rows * 14};
+}
+
+uint64_t forest_node_bytes(const struct model_shape *shape)
+{
+    return forest_data_bytes(shape->train_rows, shape->steps * shape->n_channels);
+}
+
+double forest_flops(const struct params *p, const char *group, const struct model_shape *shape)
+{
+    int columns = shape->steps * shape->n_channels;
+    double rows = (double)shape->train_rows;
+    return 60.0 * (double)whole(p, group, "n_estimators", 0) * features_per_node(p, group, columns) * rows * log2(rows + 2);
+}
+
+/* --- making and freeing --- */
+
+static struct forest *new_forest(const struct model_kind *kind, int n_columns, int n_classes, int wanted)
+{
+    struct forest *f = memory_new(sizeof *f);
+    f->model.kind = kind;
+    f->n_columns = n_columns;
+    f->n_classes = n_classes;
+    f->wanted = wanted;
+    f->trees = memory_new((size_t)wanted * sizeof *f->trees);
+    f->importances = memory_new((size_t)n_columns * sizeof *f->importances);
+    return f;
+}
+
+void forest_free(struct model *model)
+{
+    struct forest *f = (struct forest *)model;
+    if (!f)
+        return;
+    for (int i = 0; i < f->n_trees; i++)
+        tree_fini(&f->trees[i]);
+    free(f->trees);
+    free(f->importances);
+    forest_data_fini(&f->data);
+    free(f);
+}
+
+enum status forest_fit_new(struct model **out, const struct model_spec *spec, bool random_thresholds, struct error *e)
+{
+    int columns = spec->features->steps * spec->features->n_channels;
+    struct forest *f = new_forest(spec->kind, columns, spec->n_classes, (int)whole(spec->params, spec->kind->name, "n_estimators", 0));
+    *out = NULL;
+    f->grown = tree_params(spec->params, spec->kind->name, columns);
+    f->grown.random_thresholds = random_thresholds;
+    f->sample = sample_of(spec);
+    enum status s = forest_data_init(&f->data, spec, e);
+    if (s == STATUS_OK)
+        *out = &f->model;
+    else
+        forest_free(&f->model);
+    return s;
+}
+
+/* --- growing --- */
+
+static enum status grow_one(const struct forest *f, int i, double *importances, struct tree *out, struct error *e)
+{
+    const struct forest_sample *sample = &f->sample;
+    int32_t *times = memory_new((size_t)sample->n * sizeof *times);
+    double *weight = memory_new((size_t)sample->n_classes * sizeof *weight);
+    struct random r = forest_sample_draw(sample, i, times);
+    forest_sample_weigh(sample, times, weight);
+    struct tree_request request = {&f->data.tree, &f->grown, times, sample->weight == FOREST_PLAIN ? NULL : weight, &r, importances};
+    enum status s = tree_grow(out, &request, e);
+    free(times);
+    free(weight);
+    return s;
+}
+
+/* A tree and its importances, which sum to 1 over columns as scikit-learn normalizes them. */
+static enum status grow_and_write(const struct forest *f, int i, struct buffer *out, struct error *e)
+{
+    struct tree t;
+    double *importances = memory_new((size_t)f->n_columns * sizeof *importances), sum = 0;
+    enum status s = grow_one(f, i, importances, &t, e);
+    for (int c = 0; c < f->n_columns; c++)
+        sum += importances[c];
+    if (s == STATUS_OK) {
+        tree_write(&t, out);
+        for (int c = 0; c < f->n_columns; c++)
+            buffer_put_f64(out, sum > 0 ? importances[c] / sum : 0);
+        tree_fini(&t);
+    }
+    free(importances);
+    return s;
+}
+
+/* Appends trees out of bytes that grow_and_write made. */
+static enum status take_trees(struct forest *f, struct reader *r, int n, struct error *e)
+{
+    for (int i = 0; i < n; i++) {
+        TRY(tree_read(&f->trees[f->n_trees], r, f->n_columns, f->n_classes, e));
+        f->n_trees++;
+        for (int c = 0; c < f->n_columns; c++)
+            f->importances[c] += reader_f64(r);
+    }
+    return r->failed ? error_set(e, STATUS_DATA, "a damaged forest") : STATUS_OK;
+}
+
+/* Collective: every rank's bytes behind each other, in one piece that the caller frees. */
+static enum status gather(struct gang *g, const struct buffer *mine, struct buffer *out, struct error *e)
+{
+    size_t *size = memory_new((size_t)g->size * sizeof *size), *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
+    for (int r = 0; r <= g->size; r++)
+        offset[r] = (size_t)r * sizeof *size;
+    size[g->rank] = mine->size;
+    enum status s = g->share(g, size, offset, e);
+    for (int r = 0; r < g->size; r++)
+        offset[r + 1] = offset[r] + size[r];
+    if (s == STATUS_OK && offset[g->size] > 0) {
+        buffer_grow(out, offset[g->size]);
+        if (mine->size)
+            memcpy(out->data + offset[g->rank], mine->data, mine->size);
+        s = g->share(g, out->data, offset, e);
+    }
+    free(size);
+    free(offset);
+    return s;
+}
+
+enum status forest_fit_step(struct model *model, const struct model_spec *spec, struct gang *g, struct model_progress *progress, struct error *e)
+{
+    struct forest *f = (struct forest *)model;
+    int n = f->wanted - f->n_trees < BLOCK ? f->wanted - f->n_trees : BLOCK, start = f->n_trees;
+    struct buffer mine = {0}, all = {0};
+    bool bad, stop;
+    enum status s = STATUS_OK;
+    TRY(forest_data_fill(&f->data, spec, g, &stop, e));
+    if (stop) {
+        *progress = (struct model_progress){.epoch = (start + BLOCK - 1) / BLOCK, .stopped = true};
+        return STATUS_OK;
+    }
+    for (int i = gang_first(n, g->rank, g->size); s == STATUS_OK && i < gang_first(n, g->rank + 1, g->size); i++) {
+        s = grow_and_write(f, start + i, &mine, e);
+        gang_look(g);
+    }
+    struct error ignored;
+    enum status told = gang_any(g, s != STATUS_OK, &bad, s == STATUS_OK ? e : &ignored);
+    if (s == STATUS_OK)
+        s = told != STATUS_OK ? told : bad ? error_set(e, STATUS_MEMORY, "another rank of the gang had no memory to grow a tree") : STATUS_OK;
+    if (s == STATUS_OK)
+        s = gather(g, &mine, &all, e);
+    struct reader r = reader_of(all.data, all.size);
+    if (s == STATUS_OK)
+        s = take_trees(f, &r, n, e);
+    if (s == STATUS_OK)
+        s = gang_any(g, g->stop(g), &stop, e);
+    buffer_fini(&mine);
+    buffer_fini(&all);
+    TRY(s);
+    bool done = f->n_trees == f->wanted;
+    *progress = (struct model_progress){.epoch = (f->n_trees + BLOCK - 1) / BLOCK, .epoch_ended = true, .done = done, .stopped = stop && !done};
+    return STATUS_OK;
+}
+
+/* --- predicting --- */
+
+enum status forest_predict(const struct model *model, const struct features *x, const int32_t *rows, int n, struct gang *g, float *proba,
+                           struct error *e)
+{
+    const struct forest *f = (const struct forest *)model;
+    int first, last, k = f->n_classes;
+    float *block = memory_new((size_t)TOGETHER * (size_t)f->n_columns * sizeof *block);
+    double *sum = memory_new((size_t)TOGETHER * (size_t)k * sizeof *sum);
+    gang_rows(n, g->rank, g->size, &first, &last);
+    for (int at = first; at < last; at += TOGETHER) {
+        int m = last - at < TOGETHER ? last - at : TOGETHER;
+        features_gather_raw(x, rows + at, m, block);
+        memset(sum, 0, (size_t)m * (size_t)k * sizeof *sum);
+        for (int t = 0; t < f->n_trees; t++)
+            tree_add(&f->trees[t], block, f->n_columns, m, sum, k);
+        for (size_t i = 0; i < (size_t)m * (size_t)k; i++)
+            proba[(size_t)at * (size_t)k + i] = (float)(sum[i] / f->n_trees);
+        gang_look(g);
+    }
+    free(block);
+    free(sum);
+    return gang_share_rows(g, proba, n, k, e);
+}
+
+void forest_importances(const struct model *model, double *out)
+{
+    const struct forest *f = (const struct forest *)model;
+    for (int c = 0; c < f->n_columns; c++)
+        out[c] = f->importances[c] / (f->n_trees ? f->n_trees : 1);
+}
+
+/* --- bytes: docs/forest-file.md --- */
+
+static const char magic[8] = {'F', 'S', 'F', 'O', 'R', 'S', 'T', '1'};
+
+void forest_write(const struct model *model, struct buffer *out)
+{
+    const struct forest *f = (const struct forest *)model;
+    buffer_put(out, magic, sizeof magic);
+    buffer_put_i32(out, f->n_columns);
+    buffer_put_i32(out, f->n_classes);
+    buffer_put_i32(out, f->n_trees);
+    for (int c = 0; c < f->n_columns; c++)
+        buffer_put_f64(out, f->importances[c]);
+    for (int t = 0; t < f->n_trees; t++)
+        tree_write(&f->trees[t], out);
+}
+
+static enum status take_forest(struct forest *f, const void *bytes, size_t n, struct error *e)
+{
+    struct reader r = reader_of(bytes, n);
+    const char *head = reader_take(&r, sizeof magic);
+    int columns = reader_i32(&r), classes = reader_i32(&r), trees = reader_i32(&r);
+    if (r.failed || memcmp(head, magic, sizeof magic) != 0)
+        return error_set(e, STATUS_DATA, "no forest file, or a truncated one");
+    if (columns != f->n_columns || classes != f->n_classes || trees < 0 || trees > f->wanted)
+        return error_set(e, STATUS_DATA, "a forest of %d trees over %d columns and %d classes; %d, %d and %d were expected", trees, columns, classes,
+                         f->wanted, f->n_columns, f->n_classes);
+    for (int c = 0; c < columns; c++)
+        f->importances[c] = reader_f64(&r);
+    while (f->n_trees < trees) {
+        TRY(tree_read(&f->trees[f->n_trees], &r, columns, classes, e));
+        f->n_trees++;
+    }
+    return r.failed || r.at != r.end ? error_set(e, STATUS_DATA, "a truncated forest file, or one with more bytes than a forest has") : STATUS_OK;
+}
+
+enum status forest_state_read(struct model *model, const void *bytes, size_t n, struct error *e)
+{
+    return take_forest((struct forest *)model, bytes, n, e);
+}
+
+enum status forest_read(struct model **out, const struct model_kind *kind, const struct params *p, const struct model_shape *shape,
+                        const struct forest_file *bytes, struct error *e)
+{
+    struct forest *f = new_forest(kind, shape->steps * shape->n_channels, shape->n_classes, (int)whole(p, kind->name, "n_estimators", 0));
+    *out = NULL;
+    enum status s = take_forest(f, bytes->data, bytes->n, e);
+    if (s == STATUS_OK && f->n_trees == 0)
+        s = error_set(e, STATUS_DATA, "a forest without trees");
+    if (s == STATUS_OK)
+        *out = &f->model;
+    else
+        forest_free(&f->model);
+    return s;
+}

@@ -1,0 +1,555 @@
+/* Trees against a plain reference: at every node all splits of all columns are tried in doubles, and the tree's must be the first of the best; where it
+ * made a leaf there must be a reason. */
+#include "unit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "models/tree.h"
+
+/* --- rows, and their codes --- */
+
+struct table {
+    int n, columns, classes;
+    float *x;      /* (n, columns) */
+    int32_t *y, *times;
+    double *weight; /* (classes) or NULL */
+    struct tree_column *column;
+    uint16_t *records;
+    struct tree_data data;
+};
+
+static int by_value(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static struct table table_of(int n, int columns, int classes)
+{
+    struct table t = {.n = n, .columns = columns, .classes = classes};
+    t.x = memory_new((size_t)n * (size_t)columns * sizeof *t.x);
+    t.y = memory_new((size_t)n * sizeof *t.y);
+    t.times = memory_new((size_t)n * sizeof *t.times);
+    t.column = memory_new((size_t)columns * sizeof *t.column);
+    for (int i = 0; i < n; i++)
+        t.times[i] = 1;
+    return t;
+}
+
+static uint32_t code_of(const struct tree_column *c, float x)
+{
+    const float *at = bsearch(&x, c->values, c->n_values, sizeof x, by_value);
+    return (uint32_t)(at - c->values);
+}
+
+static void code(struct table *t)
+{
+    uint32_t stride = 0;
+    for (int c = 0; c < t->columns; c++) {
+        float *v = memory_new((size_t)t->n * sizeof *v);
+        uint32_t distinct = 0;
+        for (int i = 0; i < t->n; i++)
+            v[i] = t->x[i * t->columns + c];
+        qsort(v, (size_t)t->n, sizeof *v, by_value);
+        for (int i = 0; i < t->n; i++)
+            if (i == 0 || v[i] != v[distinct - 1])
+                v[distinct++] = v[i];
+        t->column[c] = (struct tree_column){stride, distinct > 65536, distinct, v, v};
+        stride += distinct > 65536 ? 2 : 1;
+    }
+    t->records = memory_new((size_t)t->n * stride * sizeof *t->records);
+    for (int i = 0; i < t->n; i++)
+        for (int c = 0; c < t->columns; c++) {
+            uint32_t code = code_of(&t->column[c], t->x[i * t->columns + c]);
+            uint16_t *at = t->records + (size_t)i * stride + t->column[c].at;
+            at[0] = (uint16_t)code;
+            if (t->column[c].wide)
+                at[1] = (uint16_t)(code >> 16);
+        }
+    t->data = (struct tree_data){t->n, t->columns, t->classes, t->records, stride, t->column, t->y};
+}
+
+static void table_fini(struct table *t)
+{
+    for (int c = 0; c < t->columns; c++)
+        free((void *)(uintptr_t)t->column[c].values);
+    free(t->column);
+    free(t->records);
+    free(t->x);
+    free(t->y);
+    free(t->times);
+    free(t->weight);
+}
+
+/* Few distinct values, classes that depend on them, some noise. */
+static struct table noisy(int n, int columns, int classes, uint64_t seed)
+{
+    struct table t = table_of(n, columns, classes);
+    struct random r = random_of(seed, 1);
+    for (int i = 0; i < n; i++) {
+        for (int c = 0; c < columns; c++)
+            t.x[i * columns + c] = (float)random_below(&r, 12u + 5u * (uint32_t)c) * 0.25f - 1;
+        int signal = (int)(4 * (t.x[i * columns] + 1)) + (columns > 1 ? (int)(t.x[i * columns + 1] + 1) : 0);
+        t.y[i] = random_below(&r, 4) == 0 ? (int)random_below(&r, (uint32_t)classes) : signal % classes;
+    }
+    return t;
+}
+
+static void draw(struct table *t, uint64_t seed)
+{
+    struct random r = random_of(seed, 2);
+    memset(t->times, 0, (size_t)t->n * sizeof *t->times);
+    for (int i = 0; i < t->n; i++)
+        t->times[random_below(&r, (uint32_t)t->n)]++;
+}
+
+/* --- the reference --- */
+
+struct best {
+    double decrease; /* of weight * impurity, of all splits the most */
+    int feature;     /* the first that comes to it, but for rounding */
+    double threshold;
+};
+
+static double impurity(const double *w, int k, enum tree_criterion criterion) /* times weight */
+{
+    double sum = 0, total = 0;
+    for (int c = 0; c < k; c++)
+        total += w[c];
+    for (int c = 0; c < k && total > 0; c++)
+        sum += criterion == TREE_GINI ? w[c] * w[c] / total : w[c] > 0 ? w[c] * log2(w[c] / total) : 0;
+    return criterion == TREE_GINI ? total - sum : -sum;
+}
+
+static double weight_of(const struct table *t, int row)
+{
+    return t->times[row] * (t->weight ? t->weight[t->y[row]] : 1);
+}
+
+static const struct table *sorted_table;
+static int sorted_column;
+
+static int by_column(const void *a, const void *b)
+{
+    float x = sorted_table->x[*(const int *)a * sorted_table->columns + sorted_column];
+    float y = sorted_table->x[*(const int *)b * sorted_table->columns + sorted_column];
+    return (x > y) - (x < y);
+}
+
+static void weigh(const struct table *t, const int *rows, int n, double *w)
+{
+    memset(w, 0, (size_t)t->classes * sizeof *w);
+    for (int i = 0; i < n; i++)
+        w[t->y[rows[i]]] += weight_of(t, rows[i]);
+}
+
+/* Decrease of splitting rows (n) after the first `left` of them. */
+static double decrease_at(const double *left, const double *all, double *right, int k, enum tree_criterion criterion)
+{
+    for (int c = 0; c < k; c++)
+        right[c] = fabs(all[c] - left[c]) < 1e-9 ? 0 : all[c] - left[c];
+    return impurity(all, k, criterion) - impurity(left, k, criterion) - impurity(right, k, criterion);
+}
+
+static void reference(const struct table *t, const struct tree_params *p, int *rows, int n, struct best *out)
+{
+    size_t k = (size_t)t->classes;
+    double *w = memory_new(3 * k * sizeof *w), *left = w + k, *right = left + k;
+    *out = (struct best){.decrease = -1, .feature = -1};
+    weigh(t, rows, n, w);
+    double own = impurity(w, t->classes, p->criterion);
+    for (int c = 0; c < t->columns; c++) {
+        sorted_table = t;
+        sorted_column = c;
+        qsort(rows, (size_t)n, sizeof *rows, by_column);
+        memset(left, 0, k * sizeof *left);
+        for (int i = 0; i + 1 < n; i++) {
+            float a = t->x[rows[i] * t->columns + c], b = t->x[rows[i + 1] * t->columns + c];
+            left[t->y[rows[i]]] += weight_of(t, rows[i]);
+            if (a == b || i + 1 < p->min_samples_leaf || n - i - 1 < p->min_samples_leaf)
+                continue;
+            double decrease = decrease_at(left, w, right, t->classes, p->criterion);
+            if (out->feature < 0 || decrease > out->decrease + 1e-10 * (1 + own))
+                *out = (struct best){decrease, c, ((double)a + (double)b) / 2};
+        }
+    }
+    free(w);
+}
+
+/* --- a tree beside it --- */
+
+struct walk {
+    const struct table *t;
+    const struct tree_params *p;
+    const struct tree *tree;
+    double total;
+    double *decrease; /* (nodes) */
+    int wrong, inner, leaves, others; /* others: splits as good as the first of the best, but not it */
+};
+
+static void check_leaf(struct walk *w, const struct tree_node *leaf, int *rows, int n, int depth)
+{
+    const struct tree_params *p = w->p;
+    struct best best;
+    double *weights = memory_new((size_t)w->t->classes * sizeof *weights), total = 0;
+    int present = 0;
+    weigh(w->t, rows, n, weights);
+    for (int c = 0; c < w->t->classes; c++) {
+        total += weights[c];
+        present += weights[c] > 0;
+    }
+    w->wrong += leaf->n != present;
+    for (int e = 0; e < leaf->n; e++) {
+        int32_t class = w->tree->classes[leaf->right + e];
+        w->wrong += fabs((double)w->tree->shares[leaf->right + e] - weights[class] / total) > 1e-6;
+        w->wrong += e > 0 && class <= w->tree->classes[leaf->right + e - 1];
+    }
+    bool allowed = present > 1 && n >= p->min_samples_split && (p->max_depth < 0 || depth < p->max_depth) && p->max_leaf_nodes == 0 &&
+                   !p->random_thresholds;
+    if (allowed) {
+        reference(w->t, p, rows, n, &best);
+        w->wrong += best.feature >= 0 && best.decrease / w->total >= p->min_impurity_decrease + 1e-9;
+    }
+    w->leaves++;
+    free(weights);
+}
+
+static int part(const struct table *t, const struct tree_node *node, const int *rows, int n, int *out)
+{
+    int n_left = 0, at = 0;
+    for (int i = 0; i < n; i++)
+        n_left += t->x[rows[i] * t->columns + node->feature] <= node->threshold;
+    for (int i = 0, l = 0; i < n; i++)
+        if (t->x[rows[i] * t->columns + node->feature] <= node->threshold)
+            out[l++] = rows[i];
+        else
+            out[n_left + at++] = rows[i];
+    return n_left;
+}
+
+/* Checks the node that begins a subtree; returns the next node in preorder behind it. */
+static int check_node(struct walk *w, int at, int *rows, int n, int depth)
+{
+    const struct tree_node *node = &w->tree->nodes[at];
+    if (node->feature < 0) {
+        check_leaf(w, node, rows, n, depth);
+        return at + 1;
+    }
+    int k = w->t->classes, *sides = memory_new((size_t)n * sizeof *sides);
+    double *all = memory_new(3 * (size_t)k * sizeof *all), *left = all + k;
+    int n_left = part(w->t, node, rows, n, sides);
+    weigh(w->t, rows, n, all);
+    weigh(w->t, sides, n_left, left);
+    w->inner++;
+    w->decrease[at] = decrease_at(left, all, left + k, k, w->p->criterion);
+    w->wrong += n_left < w->p->min_samples_leaf || n - n_left < w->p->min_samples_leaf || n < w->p->min_samples_split;
+    w->wrong += w->decrease[at] / w->total < w->p->min_impurity_decrease - 1e-9;
+    if (!w->p->random_thresholds) {
+        struct best best;
+        reference(w->t, w->p, rows, n, &best);
+        w->wrong += fabs(best.decrease - w->decrease[at]) > 1e-9 * (1 + fabs(best.decrease));
+        w->others += best.feature != node->feature || fabs(best.threshold - (double)node->threshold) > 1e-6 * (1 + fabs(best.threshold));
+    }
+    int next = check_node(w, at + 1, sides, n_left, depth + 1);
+    w->wrong += next != node->right;
+    next = check_node(w, node->right, sides + n_left, n - n_left, depth + 1);
+    free(all);
+    free(sides);
+    return next;
+}
+
+static struct tree grow(const struct table *t, const struct tree_params *p, uint64_t seed, double *importances)
+{
+    struct random r = random_of(seed, 0);
+    struct tree tree;
+    struct error e;
+    struct tree_request request = {&t->data, p, t->times, t->weight, &r, importances};
+    CU_ASSERT_EQUAL_FATAL(tree_grow(&tree, &request, &e), STATUS_OK);
+    return tree;
+}
+
+/* Grows and checks; importances must be what the splits take away. */
+static struct walk check_tree(const struct table *t, const struct tree_params *p, uint64_t seed, struct tree *out)
+{
+    double *importances = memory_new((size_t)t->columns * sizeof *importances);
+    *out = grow(t, p, seed, importances);
+    struct walk w = {.t = t, .p = p, .tree = out, .decrease = memory_new((size_t)out->n_nodes * sizeof(double))};
+    int *rows = memory_new((size_t)t->n * sizeof *rows), n = 0;
+    for (int i = 0; i < t->n; i++)
+        if (t->times[i]) {
+            rows[n++] = i;
+            w.total += weight_of(t, i);
+        }
+    CU_ASSERT_EQUAL(check_node(&w, 0, rows, n, 0), out->n_nodes);
+    for (int i = 0; i < out->n_nodes; i++)
+        if (out->nodes[i].feature >= 0)
+            importances[out->nodes[i].feature] -= w.decrease[i] / w.total;
+    for (int c = 0; c < t->columns; c++)
+        w.wrong += fabs(importances[c]) > 1e-6;
+    CU_ASSERT_EQUAL(w.wrong, 0);
+    /* Different splits may have equal entropy but for rounding, as 6 log 6 = 6 + 2 * 3 log 3; whole squares over whole weights are equal or they are not. */
+    CU_ASSERT(w.others <= (p->criterion == TREE_GINI ? 0 : w.inner / 20));
+    free(rows);
+    free(importances);
+    return w;
+}
+
+static struct tree_params all_columns(const struct table *t, enum tree_criterion criterion)
+{
+    return (struct tree_params){.criterion = criterion, .max_features = t->columns, .max_depth = -1, .min_samples_split = 2, .min_samples_leaf = 1};
+}
+
+static struct walk check(const struct table *t, const struct tree_params *p)
+{
+    struct tree tree;
+    struct walk w = check_tree(t, p, 5, &tree);
+    tree_fini(&tree);
+    free(w.decrease);
+    return w;
+}
+
+static const enum tree_criterion criteria[] = {TREE_GINI, TREE_ENTROPY};
+
+static void test_splits(void)
+{
+    for (int c = 0; c < 2; c++)
+        for (int variant = 0; variant < 6; variant++) {
+            struct table t = noisy(260, 4, 5, 10 + (uint64_t)variant);
+            if (variant & 1)
+                draw(&t, (uint64_t)variant);
+            if (variant & 2) {
+                t.weight = memory_new(5 * sizeof *t.weight);
+                for (int k = 0; k < 5; k++)
+                    t.weight[k] = 0.3 + k * k * 0.7;
+            }
+            code(&t);
+            struct tree_params p = all_columns(&t, criteria[c]);
+            p.min_samples_leaf = variant & 4 ? 7 : 1;
+            p.min_samples_split = variant == 5 ? 31 : 2;
+            struct walk w = check(&t, &p);
+            CU_ASSERT(w.inner > (variant & 4 ? 4 : 40));
+            table_fini(&t);
+        }
+}
+
+static void test_small(void)
+{
+    for (int c = 0; c < 2; c++) {
+        struct table two = table_of(2, 2, 2); /* column 0 is constant */
+        two.x[1] = 1;
+        two.x[3] = 4;
+        two.y[1] = 1;
+        code(&two);
+        struct tree_params p = all_columns(&two, criteria[c]);
+        struct tree tree;
+        struct walk w = check_tree(&two, &p, 1, &tree);
+        CU_ASSERT_EQUAL(w.inner, 1);
+        CU_ASSERT_EQUAL(tree.nodes[0].feature, 1);
+        CU_ASSERT_EQUAL(tree.nodes[0].threshold, 2.5f);
+        tree_fini(&tree);
+        free(w.decrease);
+        p.min_samples_leaf = 2;
+        CU_ASSERT_EQUAL(check(&two, &p).leaves, 1);
+        p.min_samples_leaf = 1;
+        p.max_depth = 0;
+        CU_ASSERT_EQUAL(check(&two, &p).leaves, 1);
+        two.y[1] = 0; /* one class */
+        p.max_depth = -1;
+        CU_ASSERT_EQUAL(check(&two, &p).leaves, 1);
+        two.y[1] = 1;
+        two.times[0] = 0; /* one row */
+        CU_ASSERT_EQUAL(check(&two, &p).leaves, 1);
+        table_fini(&two);
+    }
+}
+
+/* Equal rows with different labels: a leaf that shares. All columns constant: the root is one. */
+static void test_equal_rows(void)
+{
+    for (int c = 0; c < 2; c++) {
+        struct table t = noisy(60, 3, 4, 3);
+        for (int i = 0; i < 30; i++)
+            memcpy(t.x + (30 + i) * 3, t.x + i * 3, 3 * sizeof *t.x);
+        for (int i = 0; i < 60; i++)
+            t.y[i] = i < 30 ? 0 : 1 + i % 3;
+        code(&t);
+        struct tree_params p = all_columns(&t, criteria[c]);
+        CU_ASSERT(check(&t, &p).leaves > 1);
+        table_fini(&t);
+        struct table same = table_of(60, 3, 4);
+        for (int i = 0; i < 60; i++)
+            same.y[i] = i % 4;
+        code(&same);
+        p.max_features = 1;
+        CU_ASSERT_EQUAL(check(&same, &p).leaves, 1);
+        table_fini(&same);
+    }
+}
+
+static void test_many_values(void)
+{
+    struct table t = table_of(70000, 2, 3);
+    struct random r = random_of(1, 1);
+    for (int i = 0; i < t.n; i++) {
+        int at = (int)((uint64_t)i * 48271 % 70001);
+        t.x[2 * i] = (float)at * 0.125f;
+        t.x[2 * i + 1] = (float)random_below(&r, 9);
+        t.y[i] = at > 66000 ? 1 : at > 65530 && at < 65540 ? 2 : random_below(&r, 40) == 0;
+    }
+    code(&t);
+    CU_ASSERT(t.column[0].wide && !t.column[1].wide);
+    for (int c = 0; c < 2; c++) {
+        struct tree_params p = all_columns(&t, criteria[c]);
+        p.max_depth = 5;
+        CU_ASSERT(check(&t, &p).inner > 6);
+    }
+    table_fini(&t);
+}
+
+static void test_many_classes(void)
+{
+    struct table t = noisy(6000, 2, 5000, 9);
+    for (int i = 0; i < t.n; i++)
+        t.y[i] = i % 5000;
+    code(&t);
+    for (int c = 0; c < 2; c++) {
+        struct tree_params p = all_columns(&t, criteria[c]);
+        p.max_depth = 2;
+        CU_ASSERT_EQUAL(check(&t, &p).inner, 3);
+    }
+    table_fini(&t);
+}
+
+static void test_decrease(void)
+{
+    for (int c = 0; c < 2; c++) {
+        struct table t = noisy(400, 4, 5, 21);
+        draw(&t, 4);
+        code(&t);
+        struct tree_params p = all_columns(&t, criteria[c]);
+        int before = check(&t, &p).leaves;
+        for (double least = 5e-3; least < 0.03; least *= 4) {
+            p.min_impurity_decrease = least;
+            int leaves = check(&t, &p).leaves;
+            CU_ASSERT(leaves < before);
+            before = leaves;
+        }
+        table_fini(&t);
+    }
+}
+
+/* Of the whole tree's nodes, those that are split when the best leaf is always split first. */
+static void mark_best_first(const struct tree *whole, const double *decrease, int leaves, bool *split)
+{
+    bool *open = memory_new((size_t)whole->n_nodes * sizeof *open);
+    open[0] = true;
+    for (; leaves > 1; leaves--) {
+        int best = -1;
+        for (int i = 0; i < whole->n_nodes; i++)
+            if (open[i] && whole->nodes[i].feature >= 0 && (best < 0 || decrease[i] > decrease[best] + 1e-9))
+                best = i;
+        if (best < 0)
+            break;
+        open[best] = false;
+        split[best] = open[best + 1] = open[whole->nodes[best].right] = true;
+    }
+    free(open);
+}
+
+/* Differences between a tree and the whole one cut where no node is marked; both in preorder. */
+static int compare_cut(const struct tree *cut, int *at, const struct tree *whole, int node, const bool *split)
+{
+    const struct tree_node *a = &cut->nodes[(*at)++], *b = &whole->nodes[node];
+    if (!split[node])
+        return a->feature >= 0;
+    int wrong = a->feature != b->feature || a->threshold != b->threshold;
+    return wrong ? wrong : compare_cut(cut, at, whole, node + 1, split) + compare_cut(cut, at, whole, b->right, split);
+}
+
+static void test_best_first(void)
+{
+    static const int wanted[] = {2, 3, 8, 20, 1000};
+    for (int c = 0; c < 2; c++) {
+        struct table t = noisy(300, 4, 5, 33);
+        t.weight = memory_new(5 * sizeof *t.weight);
+        for (int k = 0; k < 5; k++)
+            t.weight[k] = 1 + 0.17 * k; /* so that hardly two splits gain the same */
+        code(&t);
+        struct tree_params p = all_columns(&t, criteria[c]);
+        struct tree whole, cut;
+        struct walk of_whole = check_tree(&t, &p, 1, &whole);
+        for (int i = 0; i < 5; i++) {
+            bool *split = memory_new((size_t)whole.n_nodes * sizeof *split);
+            int at = 0;
+            p.max_leaf_nodes = wanted[i];
+            struct walk w = check_tree(&t, &p, 1, &cut);
+            mark_best_first(&whole, of_whole.decrease, wanted[i], split);
+            CU_ASSERT_EQUAL(w.leaves, wanted[i] < of_whole.leaves ? wanted[i] : of_whole.leaves);
+            CU_ASSERT_EQUAL(compare_cut(&cut, &at, &whole, 0, split), 0);
+            CU_ASSERT_EQUAL(at, cut.n_nodes);
+            tree_fini(&cut);
+            free(w.decrease);
+            free(split);
+        }
+        tree_fini(&whole);
+        free(of_whole.decrease);
+        table_fini(&t);
+    }
+}
+
+/* Thresholds lie anywhere between the smallest and the largest value, alike often, wherever the values lie. */
+static void test_random_thresholds(void)
+{
+    struct table t = table_of(64, 1, 2);
+    int quarter[4] = {0};
+    for (int i = 0; i < t.n; i++) {
+        t.x[i] = i == 63 ? 64 : (float)i * 0.001f; /* all but one in a corner */
+        t.y[i] = i % 2;
+    }
+    code(&t);
+    struct tree_params p = all_columns(&t, TREE_GINI);
+    p.random_thresholds = true;
+    p.max_depth = 1;
+    for (uint64_t seed = 0; seed < 4000; seed++) {
+        struct tree tree = grow(&t, &p, seed, NULL);
+        float threshold = tree.nodes[0].threshold;
+        CU_ASSERT_FATAL(tree.nodes[0].feature == 0 && threshold >= 0 && threshold < 64);
+        quarter[(int)(threshold / 16)]++;
+        tree_fini(&tree);
+    }
+    for (int q = 0; q < 4; q++)
+        CU_ASSERT(abs(quarter[q] - 1000) < 4 * 28); /* 4 standard deviations */
+    table_fini(&t);
+}
+
+/* Whole trees of random thresholds: nodes hold what they say; of the columns looked at the best is taken. */
+static void test_random_trees(void)
+{
+    for (int c = 0; c < 2; c++)
+        for (int variant = 0; variant < 4; variant++) {
+            struct table t = noisy(300, 5, 4, 50 + (uint64_t)variant);
+            if (variant & 1)
+                draw(&t, 8);
+            if (variant & 2) {
+                t.weight = memory_new(4 * sizeof *t.weight);
+                for (int k = 0; k < 4; k++)
+                    t.weight[k] = 2 - 0.4 * k;
+            }
+            code(&t);
+            struct tree_params p = all_columns(&t, criteria[c]);
+            p.random_thresholds = true;
+            p.max_features = 2;
+            p.min_samples_leaf = variant == 3 ? 4 : 1;
+            if (variant == 2)
+                p.max_leaf_nodes = 30;
+            CU_ASSERT(check(&t, &p).leaves > 10);
+            table_fini(&t);
+        }
+}
+
+UNIT_MAIN({"splits", test_splits}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
+          {"70,000 values", test_many_values}, {"5,000 classes", test_many_classes}, {"min_impurity_decrease", test_decrease},
+          {"max_leaf_nodes", test_best_first}, {"random thresholds", test_random_thresholds}, {"trees of random thresholds", test_random_trees})
