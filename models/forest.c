@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "models/forest_data.h"
+#include "models/forest_oob.h"
 #include "models/forest_sample.h"
 
 enum { BLOCK = 16 };
@@ -21,6 +22,7 @@ struct forest {
     struct forest_data data; /* while fitting, as these: */
     struct forest_sample sample;
     struct tree_params grown;
+    bool oob_score;
 };
 
 /* --- parameters --- */
@@ -161,6 +163,8 @@ enum status forest_fit_new(struct model **out, const struct model_spec *spec, bo
     f->grown = tree_params(spec->params, spec->kind->name, columns);
     f->grown.random_thresholds = random_thresholds;
     f->sample = sample_of(spec);
+    const struct value *oob = get(spec->params, spec->kind->name, "oob_score");
+    f->oob_score = oob && oob->truth;
     enum status s = forest_data_init(&f->data, spec, e);
     if (s == STATUS_OK)
         *out = &f->model;
@@ -236,6 +240,19 @@ static enum status gather(struct gang *g, const struct buffer *mine, struct buff
     return s;
 }
 
+/* Collective. What a block that is grown comes to. */
+static enum status progress_of(struct forest *f, struct gang *g, bool stop, struct model_progress *out, struct error *e)
+{
+    struct forest_oob oob = {&f->sample, &f->data.tree, f->trees, f->n_trees};
+    bool done = f->n_trees == f->wanted;
+    *out = (struct model_progress){.epoch = (f->n_trees + BLOCK - 1) / BLOCK, .epoch_ended = true, .done = done, .stopped = stop && !done};
+    if (!done || !f->oob_score)
+        return STATUS_OK;
+    TRY(forest_oob_accuracy(&oob, g, &out->oob_accuracy, e));
+    out->has_oob = !isnan(out->oob_accuracy);
+    return STATUS_OK;
+}
+
 enum status forest_fit_step(struct model *model, const struct model_spec *spec, struct gang *g, struct model_progress *progress, struct error *e)
 {
     struct forest *f = (struct forest *)model;
@@ -266,9 +283,7 @@ enum status forest_fit_step(struct model *model, const struct model_spec *spec, 
     buffer_fini(&mine);
     buffer_fini(&all);
     TRY(s);
-    bool done = f->n_trees == f->wanted;
-    *progress = (struct model_progress){.epoch = (f->n_trees + BLOCK - 1) / BLOCK, .epoch_ended = true, .done = done, .stopped = stop && !done};
-    return STATUS_OK;
+    return progress_of(f, g, stop, progress, e);
 }
 
 /* --- predicting --- */

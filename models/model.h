@@ -57,8 +57,9 @@ struct model_progress { /* what one step did; equal on every rank */
     bool epoch_ended;  /* false: stopped in the middle of one */
     bool stopped;      /* told to stop: save the state and leave */
     bool done;         /* nothing more to fit */
-    bool has_loss, has_stop;
+    bool has_loss, has_stop, has_oob;
     double train_loss, train_accuracy, stop_loss, stop_metric;
+    double oob_accuracy; /* of a finished forest, where it was asked for (models/forest_oob.h) */
 };
 
 struct model_kind {

@@ -58,14 +58,15 @@ void assignment_fini(struct assignment *a)
 
 void progress_put(const struct model_progress *p, struct buffer *out)
 {
-    const bool flags[] = {p->epoch_ended, p->stopped, p->done, p->has_loss, p->has_stop};
+    const bool flags[] = {p->epoch_ended, p->stopped, p->done, p->has_loss, p->has_stop, p->has_oob};
     buffer_put_i32(out, p->epoch);
-    for (int i = 0; i < 5; i++)
+    for (size_t i = 0; i < sizeof flags; i++)
         buffer_put_u8(out, flags[i]);
     buffer_put_f64(out, p->train_loss);
     buffer_put_f64(out, p->train_accuracy);
     buffer_put_f64(out, p->stop_loss);
     buffer_put_f64(out, p->stop_metric);
+    buffer_put_f64(out, p->oob_accuracy);
 }
 
 struct model_progress progress_take(struct reader *r)
@@ -76,10 +77,12 @@ struct model_progress progress_take(struct reader *r)
     p.done = reader_u8(r);
     p.has_loss = reader_u8(r);
     p.has_stop = reader_u8(r);
+    p.has_oob = reader_u8(r);
     p.train_loss = reader_f64(r);
     p.train_accuracy = reader_f64(r);
     p.stop_loss = reader_f64(r);
     p.stop_metric = reader_f64(r);
+    p.oob_accuracy = reader_f64(r);
     return p;
 }
 

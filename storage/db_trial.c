@@ -52,6 +52,13 @@ static enum status put_metric(struct db *d, int64_t trial, int epoch, const char
     return sql_run(d, e, "INSERT INTO metric VALUES (?, ?, ?, ?, ?)", "iittr", trial, (int64_t)epoch, part, name, value);
 }
 
+/* Out-of-bag rows are training rows: the score stands there, where nothing is chosen by it. */
+static enum status put_oob(struct db *d, int64_t trial, double accuracy, struct error *e)
+{
+    TRY(sql_run(d, e, "DELETE FROM metric WHERE trial = ? AND part = 'train' AND name = 'oob_accuracy'", "i", trial));
+    return sql_run(d, e, "INSERT INTO metric VALUES (?, NULL, 'train', 'oob_accuracy', ?)", "ir", trial, accuracy);
+}
+
 enum status db_trial_curves(struct db *d, int64_t trial, const struct model_progress *rows, int n, struct error *e)
 {
     for (int i = 0; i < n; i++) {
@@ -65,6 +72,8 @@ enum status db_trial_curves(struct db *d, int64_t trial, const struct model_prog
             if (d->metric != METRIC_LOG_LOSS)
                 TRY(put_metric(d, trial, p->epoch, "stop", metric_names[d->metric], p->stop_metric, e));
         }
+        if (p->has_oob)
+            TRY(put_oob(d, trial, p->oob_accuracy, e));
     }
     return STATUS_OK;
 }

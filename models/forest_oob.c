@@ -1,0 +1,99 @@
+#include "models/forest_oob.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { TOGETHER = 64, DRAWN_BYTES = 16 << 20 };
+
+struct tally {
+    int64_t labelled, right; /* rows */
+};
+
+/* bits (n_trees, words): which of the rows [first, first + n) a tree did not draw. Drawing them again is cheaper than to keep them. */
+static void find_left_out(const struct forest_oob *o, int first, int n, uint64_t *bits, size_t words)
+{
+    int32_t *times = memory_new((size_t)o->sample->n * sizeof *times);
+    memset(bits, 0, (size_t)o->n_trees * words * sizeof *bits);
+    for (int t = 0; t < o->n_trees; t++, bits += words) {
+        forest_sample_draw(o->sample, t, times);
+        for (int i = 0; i < n; i++)
+            bits[i / 64] |= (uint64_t)(times[first + i] == 0) << i % 64;
+    }
+    free(times);
+}
+
+static void features_of(const struct tree_data *d, int row, float *x)
+{
+    const uint16_t *record = d->records + (size_t)row * d->stride;
+    for (int c = 0; c < d->n_columns; c++)
+        x[c] = d->columns[c].values[tree_code(record, &d->columns[c])];
+}
+
+/* Shares of rows [first, first + n), n <= TOGETHER, summed over the trees that bits (n_trees, words) name. x (TOGETHER, columns) is room. */
+static void add_trees(const struct forest_oob *o, int first, int n, const uint64_t *bits, size_t words, float *x, double *sum)
+{
+    size_t k = (size_t)o->data->n_classes, columns = (size_t)o->data->n_columns;
+    memset(sum, 0, (size_t)n * k * sizeof *sum);
+    for (int i = 0; i < n; i++)
+        features_of(o->data, first + i, x + (size_t)i * columns);
+    for (int t = 0; t < o->n_trees; t++, bits += words)
+        for (int i = 0; i < n; i++)
+            if (*bits >> i & 1)
+                tree_add(&o->trees[t], x + (size_t)i * columns, o->data->n_columns, 1, sum + (size_t)i * k, o->data->n_classes);
+}
+
+/* Ties go to the lowest class; a row that every tree drew has no label. */
+static void count(const struct forest_oob *o, int first, int n, const double *sum, struct tally *tally)
+{
+    int k = o->data->n_classes;
+    for (int i = 0; i < n; i++, sum += k) {
+        int best = 0;
+        for (int c = 1; c < k; c++)
+            best = sum[c] > sum[best] ? c : best;
+        tally->labelled += sum[best] > 0;
+        tally->right += sum[best] > 0 && best == o->sample->y[first + i];
+    }
+}
+
+static void tally_rows(const struct forest_oob *o, int first, int last, struct gang *g, struct tally *tally)
+{
+    size_t words = (size_t)(DRAWN_BYTES / 8 / o->n_trees), all = ((size_t)(last - first) + 63) / 64;
+    words = words < 1 ? 1 : words < all ? words : all;
+    uint64_t *bits = memory_new((size_t)o->n_trees * words * sizeof *bits);
+    float *x = memory_new((size_t)TOGETHER * (size_t)o->data->n_columns * sizeof *x);
+    double *sum = memory_new((size_t)TOGETHER * (size_t)o->data->n_classes * sizeof *sum);
+    for (int at = first; at < last; at += TOGETHER) {
+        size_t word = (size_t)(at - first) / 64 % words;
+        int left = last - at, n = left < TOGETHER ? left : TOGETHER;
+        if (word == 0)
+            find_left_out(o, at, left < (int)words * 64 ? left : (int)words * 64, bits, words);
+        add_trees(o, at, n, bits + word, words, x, sum);
+        count(o, at, n, sum, tally);
+        gang_look(g);
+    }
+    free(bits);
+    free(x);
+    free(sum);
+}
+
+enum status forest_oob_accuracy(const struct forest_oob *o, struct gang *g, double *out, struct error *e)
+{
+    struct tally *tallies = memory_new((size_t)g->size * sizeof *tallies), sum = {0, 0};
+    size_t *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
+    int n = o->sample->n;
+    for (int r = 0; r <= g->size; r++)
+        offset[r] = (size_t)r * sizeof *tallies;
+    tally_rows(o, gang_first(n, g->rank, g->size), gang_first(n, g->rank + 1, g->size), g, &tallies[g->rank]);
+    enum status s = g->share(g, tallies, offset, e);
+    for (int r = 0; r < g->size; r++) {
+        sum.labelled += tallies[r].labelled;
+        sum.right += tallies[r].right;
+    }
+    *out = sum.labelled ? (double)sum.right / (double)sum.labelled : NAN;
+    free(tallies);
+    free(offset);
+    return s;
+}
