@@ -19,6 +19,11 @@ static struct model_bytes bytes(const struct params *p, const struct model_shape
     return forest_bytes(p, "extra_trees", shape);
 }
 
+static void node_key(const struct params *p, struct buffer *out)
+{
+    forest_node_key(p, "extra_trees", out);
+}
+
 static double flops(const struct params *p, const struct model_shape *shape)
 {
     return 0.3 * forest_flops(p, "extra_trees", shape);
@@ -42,6 +47,7 @@ const struct model_kind model_extra_trees = {
     .check = check,
     .bytes = bytes,
     .node_bytes = forest_node_bytes,
+    .node_key = node_key,
     .flops = flops,
     .fit_new = fit_new,
     .fit_step = forest_fit_step,

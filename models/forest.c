@@ -103,6 +103,8 @@ enum status forest_check(const struct params *p, const char *group, const struct
         return error_set(e, STATUS_CONFIG, "%s.max_features = %lld, but there are %d columns", group, (long long)looked->integer, columns);
     if (drawn && drawn->kind == VALUE_INT && (drawn->integer < 1 || drawn->integer > shape->train_rows))
         return error_set(e, STATUS_CONFIG, "%s.max_samples = %lld, but %lld rows train", group, (long long)drawn->integer, (long long)shape->train_rows);
+    if (whole(p, group, "max_bins", 0) == 1)
+        return error_set(e, STATUS_CONFIG, "%s.max_bins = 1: a column that is to be split has at least 2 bins", group);
     if (shape->n_classes > 65535)
         return error_set(e, STATUS_CONFIG, "a forest takes up to 65535 classes");
     return STATUS_OK;
@@ -119,6 +121,12 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
 uint64_t forest_node_bytes(const struct model_shape *shape)
 {
     return forest_data_bytes(shape->train_rows, shape->steps * shape->n_channels);
+}
+
+/* Trees of either kind look at the same codes. */
+void forest_node_key(const struct params *p, const char *group, struct buffer *out)
+{
+    buffer_printf(out, "codes %d", (int)whole(p, group, "max_bins", 0));
 }
 
 double forest_flops(const struct params *p, const char *group, const struct model_shape *shape)
@@ -165,7 +173,7 @@ enum status forest_fit_new(struct model **out, const struct model_spec *spec, bo
     f->sample = sample_of(spec);
     const struct value *oob = get(spec->params, spec->kind->name, "oob_score");
     f->oob_score = oob && oob->truth;
-    enum status s = forest_data_init(&f->data, spec, e);
+    enum status s = forest_data_init(&f->data, spec, (int)whole(spec->params, spec->kind->name, "max_bins", 0), e);
     if (s == STATUS_OK)
         *out = &f->model;
     else

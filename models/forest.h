@@ -16,6 +16,8 @@
     {"max_depth", PARAM_INT | PARAM_NONE, 1, 1000000, NULL, "\"none\"", "longest way from the root; none: no limit"},                              \
     {"max_leaf_nodes", PARAM_INT | PARAM_NONE | PARAM_LATER, 2, 1e9, NULL, "\"none\"",                                                             \
      "leaves of a tree at most: the one whose split gains most is split first; none: no limit"},                                                     \
+    {"max_bins", PARAM_INT | PARAM_LATER, 0, 65535, NULL, "0",                                                                                       \
+     "values of a column that are told apart, more are joined into so many bins with about as many rows each; 0: all, exact"},                       \
     {"min_samples_split", PARAM_INT, 2, 1e9, NULL, "2", "rows that a node needs to be split"},                                                       \
     {"min_samples_leaf", PARAM_INT, 1, 1e9, NULL, "1", "rows that a leaf keeps at least"},                                                           \
     {"min_impurity_decrease", PARAM_REAL | PARAM_LATER, 0, 1e9, NULL, "0.0",                                                                         \
@@ -38,6 +40,7 @@ struct forest_file {
 enum status forest_check(const struct params *p, const char *group, const struct model_shape *shape, struct error *e);
 struct model_bytes forest_bytes(const struct params *p, const char *group, const struct model_shape *shape);
 uint64_t forest_node_bytes(const struct model_shape *shape);
+void forest_node_key(const struct params *p, const char *group, struct buffer *out);
 double forest_flops(const struct params *p, const char *group, const struct model_shape *shape);
 enum status forest_fit_new(struct model **out, const struct model_spec *spec, bool random_thresholds, struct error *e);
 enum status forest_fit_step(struct model *m, const struct model_spec *spec, struct gang *g, struct model_progress *progress, struct error *e);

@@ -100,14 +100,59 @@ static uint32_t code_column(struct forest_data *d, const float *x, uint32_t *pla
     return code_any(x, n, d->cells, places, distinct);
 }
 
+/* --- bins --- */
+
+struct forest_bins { /* room, for as many as there are rows */
+    uint32_t *rows;   /* of each distinct value */
+    uint32_t *bin_of;
+    float *most;
+};
+
+/* Deals distinct values to at most `wanted` bins, in turn: a bin ends where one value more would take it further beyond its share of the rows that are
+ * left than it falls short of that, and before a value that has such a share for itself. values: the least of each bin from here on. Returns how many. */
+static uint32_t deal_values(const struct forest_bins *b, float *values, uint32_t n_values, uint32_t wanted, uint32_t n_rows)
+{
+    uint32_t bin = 0, left = n_rows, held = 0;
+    for (uint32_t v = 0; v < n_values; v++) {
+        uint64_t bins_left = wanted - bin, rows = b->rows[v];
+        if (held && bins_left > 1 && ((2 * held + rows) * bins_left > 2 * (uint64_t)left || rows * bins_left >= left)) {
+            bin++;
+            left -= held;
+            held = 0;
+        }
+        if (!held)
+            values[bin] = values[v];
+        held += (uint32_t)rows;
+        b->bin_of[v] = bin;
+        b->most[bin] = values[v];
+    }
+    return bin + 1;
+}
+
+/* Joins the values (n_values) of a column: then values holds the least of each bin and, behind them, the largest of each. Returns how many bins. */
+static uint32_t join_values(const struct forest_data *d, uint32_t *places, float *values, uint32_t n_values)
+{
+    const struct forest_bins *b = d->bins;
+    uint32_t n = (uint32_t)d->tree.n, room = (n + 1) / 2, wanted = (uint32_t)d->max_bins < room ? (uint32_t)d->max_bins : room;
+    memset(b->rows, 0, n_values * sizeof *b->rows);
+    for (uint32_t i = 0; i < n; i++)
+        b->rows[places[i]]++;
+    uint32_t bins = deal_values(b, values, n_values, wanted, n);
+    for (uint32_t i = 0; i < n; i++)
+        places[i] = b->bin_of[places[i]];
+    memcpy(values + bins, b->most, bins * sizeof *values);
+    return bins;
+}
+
 /* --- a set --- */
 
 struct set {
     _Atomic uint64_t *word;
     uint32_t *distinct; /* (columns) */
     uint8_t *wide;      /* (columns) */
+    uint8_t *joined;    /* (columns) values are followed by the largest of each code */
     uint16_t *records;  /* (rows, 2 * columns): room for columns that are all wide */
-    float *values;      /* (columns, rows): room for columns without equal values */
+    float *values;      /* (columns, rows + 1): room for columns without equal values, or for twice half as many bins */
 };
 
 static struct set cut(struct slab *s, size_t rows, size_t columns)
@@ -116,8 +161,9 @@ static struct set cut(struct slab *s, size_t rows, size_t columns)
     set.word = slab_take(s, sizeof *set.word);
     set.distinct = slab_take(s, columns * sizeof *set.distinct);
     set.wide = slab_take(s, columns * sizeof *set.wide);
+    set.joined = slab_take(s, columns * sizeof *set.joined);
     set.records = slab_take(s, 2 * columns * rows * sizeof *set.records);
-    set.values = slab_take(s, columns * rows * sizeof *set.values);
+    set.values = slab_take(s, columns * (rows + 1) * sizeof *set.values);
     return set;
 }
 
@@ -141,14 +187,21 @@ static void cut_scratch(struct forest_data *d)
     d->cells = slab_take(&d->scratch, 2 * n * sizeof *d->cells);
     d->places = slab_take(&d->scratch, TOGETHER * n * sizeof *d->places);
     d->table = slab_take(&d->scratch, 2 * WHOLE * sizeof *d->table);
+    d->bins = d->max_bins ? slab_take(&d->scratch, sizeof *d->bins) : NULL;
+    struct forest_bins bins = {0};
+    if (d->max_bins)
+        bins = (struct forest_bins){slab_take(&d->scratch, n * 4), slab_take(&d->scratch, n * 4), slab_take(&d->scratch, n * 4)};
+    if (d->bins)
+        *d->bins = bins;
 }
 
-enum status forest_data_init(struct forest_data *d, const struct model_spec *spec, struct error *e)
+enum status forest_data_init(struct forest_data *d, const struct model_spec *spec, int max_bins, struct error *e)
 {
     int columns = spec->features->steps * spec->features->n_channels, n = spec->train->n;
     size_t bytes = (size_t)forest_data_bytes(n, columns);
     *d = (struct forest_data){.tree = {.n = n, .n_columns = columns, .n_classes = spec->n_classes, .y = spec->train->y}};
     d->owned = !spec->node.memory;
+    d->max_bins = max_bins;
     d->columns = memory_new((size_t)columns * sizeof *d->columns);
     d->tree.columns = d->columns;
     cut_scratch(d);
@@ -189,17 +242,23 @@ static bool claim(const struct forest_data *d, const struct model_spec *spec)
     return false;
 }
 
+static float *values_of(const struct forest_data *d, const struct set *s, int column)
+{
+    return s->values + (size_t)column * ((size_t)d->tree.n + 1);
+}
+
 /* Where the codes of every column lie in a record. */
 static void place_columns(struct forest_data *d)
 {
     struct set s = set_of(d);
     d->tree.stride = 0;
     for (int c = 0; c < d->tree.n_columns; c++) {
+        const float *values = values_of(d, &s, c);
         d->columns[c] = (struct tree_column){.at = (uint32_t)d->tree.stride,
                                              .wide = s.wide[c],
                                              .n_values = s.distinct[c],
-                                             .values = s.values + (size_t)c * (size_t)d->tree.n,
-                                             .most = s.values + (size_t)c * (size_t)d->tree.n};
+                                             .values = values,
+                                             .most = s.joined[c] ? values + s.distinct[c] : values};
         d->tree.stride += s.wide[c] ? 2 : 1;
     }
 }
@@ -216,7 +275,7 @@ static enum status find_wide(struct forest_data *d, const struct model_spec *spe
     int n = d->tree.n;
     if (mine)
         memset(s.wide, 0, (size_t)d->tree.n_columns);
-    for (int first = 0; first < d->tree.n_columns && n > UINT16_MAX + 1; first += TOGETHER) {
+    for (int first = 0; first < d->tree.n_columns && n > UINT16_MAX + 1 && !d->max_bins; first += TOGETHER) {
         if (mine || spec->n_shards > 1)
             TRY(shard_columns(spec, g, first, together(d, first), d->values, e));
         for (int c = 0; mine && c < together(d, first); c++)
@@ -240,6 +299,15 @@ static void put_codes(const struct forest_data *d, uint16_t *records, int first,
         }
 }
 
+/* A column's x (rows) into the set, but for the records. */
+static void code_into(struct forest_data *d, struct set *s, int column, const float *x, uint32_t *places)
+{
+    float *values = values_of(d, s, column);
+    uint32_t distinct = code_column(d, x, places, values);
+    s->joined[column] = d->max_bins > 0 && distinct > (uint32_t)d->max_bins;
+    s->distinct[column] = s->joined[column] ? join_values(d, places, values, distinct) : distinct;
+}
+
 /* Collective where rows are dealt: every rank's values of a column are needed by whoever makes a set. */
 static enum status make(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, struct error *e)
 {
@@ -253,7 +321,7 @@ static enum status make(struct forest_data *d, const struct model_spec *spec, st
         if (mine || spec->n_shards > 1)
             TRY(shard_columns(spec, g, first, count, d->values, e));
         for (int c = 0; mine && c < count; c++)
-            s.distinct[first + c] = code_column(d, d->values + (size_t)c * n, d->places + (size_t)c * n, s.values + (size_t)(first + c) * n);
+            code_into(d, &s, first + c, d->values + (size_t)c * n, d->places + (size_t)c * n);
         if (mine)
             put_codes(d, s.records, first, count);
     }

@@ -1,6 +1,6 @@
 /* Training rows as trees want them: every column's values replaced by their place among its sorted distinct ones.
  *
- * A set of codes is large, needs all rows, and depends on the rows and channels alone, so the ranks of a node share one where there is memory for it
+ * A set of codes is large, needs all rows, and depends on the rows, channels and bins alone, so the ranks of a node share one where there is memory for it
  * (spec->node): whoever comes first makes it, of whatever gang; others wait until it stands and look. Its first word says what it is:
  *
  *     2 * version        somebody makes it        2 * version + 1    it stands        (anything else: an older one)
@@ -21,17 +21,20 @@ struct forest_data {
     struct tree_column *columns; /* owned */
     void *set;                 /* this rank's own or the node's */
     bool owned, filled;
+    int max_bins;
     struct slab scratch;       /* until it is filled: */
     float *values;             /* (TOGETHER, rows) of some columns */
     uint32_t *places;          /* (TOGETHER, rows) where they stand among the distinct ones */
     struct forest_cell *cells; /* (2, rows) */
     uint32_t *table;
+    struct forest_bins *bins;
 };
 
 /* Bytes of a set. */
 uint64_t forest_data_bytes(int64_t rows, int columns);
-/* Memory; not collective. spec->train must outlive it. STATUS_MEMORY. */
-enum status forest_data_init(struct forest_data *d, const struct model_spec *spec, struct error *e);
+/* Memory; not collective. spec->train must outlive it. max_bins, 0 or at least 2: columns with more distinct values have at most so many codes, each
+ * for a run of neighbouring values. STATUS_MEMORY. */
+enum status forest_data_init(struct forest_data *d, const struct model_spec *spec, int max_bins, struct error *e);
 /* Collective: makes what is not there yet, from raw (unscaled) features. *stopped, equal on every rank: a rank was told to stop while it waited. */
 enum status forest_data_fill(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool *stopped, struct error *e);
 void forest_data_fini(struct forest_data *d);

@@ -71,8 +71,10 @@ struct model_kind {
     /* STATUS_CONFIG, in words, where the parameters cannot work with this shape: an invalid point. */
     enum status (*check)(const struct params *p, const struct model_shape *shape, struct error *e);
     struct model_bytes (*bytes)(const struct params *p, const struct model_shape *shape);
-    /* What the ranks of a node can share: a function of rows, steps and channels alone. NULL: nothing. */
+    /* What the ranks of a node can share: a function of rows, steps and channels, and of what node_key appends, which names what is made of them (kinds
+     * that say the same share it). NULL: nothing. */
     uint64_t (*node_bytes)(const struct model_shape *shape);
+    void (*node_key)(const struct params *p, struct buffer *out);
     double (*flops)(const struct params *p, const struct model_shape *shape);   /* work of a whole fit, about */
     /* Allocates and initializes; not collective. *out = NULL on error. */
     enum status (*fit_new)(struct model **out, const struct model_spec *spec, struct error *e);

@@ -18,6 +18,11 @@ static struct model_bytes bytes(const struct params *p, const struct model_shape
     return forest_bytes(p, "random_forest", shape);
 }
 
+static void node_key(const struct params *p, struct buffer *out)
+{
+    forest_node_key(p, "random_forest", out);
+}
+
 static double flops(const struct params *p, const struct model_shape *shape)
 {
     return forest_flops(p, "random_forest", shape);
@@ -41,6 +46,7 @@ const struct model_kind model_random_forest = {
     .check = check,
     .bytes = bytes,
     .node_bytes = forest_node_bytes,
+    .node_key = node_key,
     .flops = flops,
     .fit_new = fit_new,
     .fit_step = forest_fit_step,

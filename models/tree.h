@@ -1,8 +1,8 @@
 /* One classification tree: exact CART (Breiman et al. 1984) or, with random thresholds, an extremely randomized tree (Geurts et al. 2006), as
  * scikit-learn grows them.
  *
- * Columns are codes: the place of each value among the column's sorted distinct values; thresholds are the midpoints of neighbouring values
- * (rounded towards the smaller). A node looks at columns drawn without replacement until max_features were looked at and at least one of them was not
+ * Columns are codes: the place of each value among the column's sorted distinct values; thresholds are the midpoints of a node's neighbouring
+ * values (rounded towards the smaller); where a code stands for several values, those of neighbouring codes. A node looks at columns drawn without replacement until max_features were looked at and at least one of them was not
  * constant; ties go to the lowest column, then to the lowest threshold. Nodes stand in preorder: a node's left child follows it. Leaves keep
  * only the classes that they hold. Weights of classes are whole numbers, so no sum hangs on its order. Pure: no gang, no globals.
  *

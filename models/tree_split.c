@@ -287,7 +287,8 @@ static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, 
             at = i;
         }
     if (at >= 0) {
-        uint32_t left = code_at(&o, s->place[at]), right = code_at(&o, s->place[at] + 1);
+        bool joined = of->most != of->values; /* then thresholds lie between bins, so that a code says which way all its values go */
+        uint32_t left = code_at(&o, s->place[at]), right = joined ? left + 1 : code_at(&o, s->place[at] + 1);
         *best = (struct tree_split){column, left, midpoint(of->most[left], of->values[right]), most, most - s->own};
     }
     return true;

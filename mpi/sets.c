@@ -52,9 +52,7 @@ int sets_take_for(struct sets *s, const struct plan_configuration *k, const stru
     if (k->kind->node_bytes(&shape) > place_bytes)
         return -1;
     struct buffer key = {0};
-    buffer_printf(&key, "%s %d %d ", k->kind->name, t->task, t->split_repeat);
-    if (channels)
-        value_to_json(channels, &key);
+    plan_set_name(k, t, &key);
     int place = sets_take(s, key.data);
     buffer_fini(&key);
     return place;

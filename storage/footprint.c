@@ -73,26 +73,14 @@ static int most_bytes_first(const void *a, const void *b)
     return (x->rank < y->rank) - (x->rank > y->rank);
 }
 
-/* Tasks, dealings and channels that sets differ by, and gangs that can run at a time: whichever is less. */
+/* Sets that trials look at, and gangs that can run at a time: whichever is less. */
 static int sets_in_use(const struct plan *p, const struct footprint *f)
 {
-    int kinds = 0, gangs = 1;
-    for (int i = 0; i < p->n_trials; i++) {
-        const struct plan_trial *t = &p->trials[i];
-        const struct plan_configuration *k = &p->configurations[t->configuration];
-        bool known = !k->kind->node_bytes;
-        for (int j = 0; j < i && !known && kinds <= f->workers; j++) {
-            const struct plan_configuration *other = &p->configurations[p->trials[j].configuration];
-            const struct value *a = params_get(&k->params, "channels"), *b = params_get(&other->params, "channels");
-            known = other->kind->node_bytes && p->trials[j].task == t->task && p->trials[j].split_repeat == t->split_repeat &&
-                    (a && b ? value_equal(a, b) : a == b);
-        }
-        kinds += !known;
-    }
+    int sets = plan_sets(p), gangs = 1;
     for (int i = 0; i < f->n; i++)
         if (f->trials[i].set && f->workers / f->trials[i].ranks > gangs)
             gangs = f->workers / f->trials[i].ranks;
-    return kinds < gangs ? kinds : gangs;
+    return sets < gangs ? sets : gangs;
 }
 
 static void add_trial(const struct config *c, const struct plan *p, const struct task *t, int trial, struct footprint *out)

@@ -291,3 +291,30 @@ void plan_free(struct plan *p)
     free(p->invalid);
     free(p);
 }
+
+void plan_set_name(const struct plan_configuration *k, const struct plan_trial *t, struct buffer *out)
+{
+    const struct value *channels = params_get(&k->params, "channels");
+    buffer_printf(out, "%d %d ", t->task, t->split_repeat);
+    if (channels)
+        value_to_json(channels, out);
+    buffer_puts(out, " ");
+    k->kind->node_key(&k->params, out);
+}
+
+int plan_sets(const struct plan *p)
+{
+    struct names names = {0};
+    for (int i = 0; i < p->n_trials; i++) {
+        const struct plan_configuration *k = &p->configurations[p->trials[i].configuration];
+        struct buffer name = {0};
+        if (k->kind->node_bytes) {
+            plan_set_name(k, &p->trials[i], &name);
+            names_add(&names, name.data, NULL);
+        }
+        buffer_fini(&name);
+    }
+    int n = names.n;
+    names_fini(&names);
+    return n;
+}

@@ -47,4 +47,9 @@ struct plan {
 enum status plan_new(struct plan **out, const struct plan_request *request, struct error *e);
 void plan_free(struct plan *p);
 
+/* Names the set that a trial's ranks share on a node (models/model.h: node_bytes), of a kind that has one: trials with equal names look at the same. Appended. */
+void plan_set_name(const struct plan_configuration *k, const struct plan_trial *t, struct buffer *out);
+/* How many such sets the trials look at. */
+int plan_sets(const struct plan *p);
+
 #endif

@@ -157,7 +157,7 @@ static void test_node_codes(void)
     struct forest_data d;
     struct error e;
     bool stopped;
-    CU_ASSERT_EQUAL_FATAL(forest_data_init(&d, &spec, &e), STATUS_OK);
+    CU_ASSERT_EQUAL_FATAL(forest_data_init(&d, &spec, 0, &e), STATUS_OK);
     CU_ASSERT_EQUAL(forest_data_fill(&d, &spec, &alone, &stopped, &e), STATUS_OK);
     CU_ASSERT(!stopped);
     memcpy(&mark, (char *)word + SLAB_ALIGNMENT, sizeof mark);

@@ -1,0 +1,335 @@
+/* Forests around their trees: rows drawn, class weights, codes of columns with and without bins, and the out-of-bag score counted again. */
+#include "unit.h"
+
+#include <math.h>
+
+#include "models/forest_data.h"
+#include "models/forest_oob.h"
+#include "toy_flows.h"
+#include "toy_params.h"
+
+static struct toy toy;
+
+static void begin(void)
+{
+    toy_init(&toy, "[\"signed_size\"]");
+    params = (struct params){0};
+    for (int k = 0; model_kinds[k]; k++)
+        params_complete(&params, model_kinds[k]->name, model_kinds[k]->params);
+}
+
+static void end(void)
+{
+    params_fini(&params);
+    toy_fini(&toy);
+}
+
+static struct model_spec spec_of(const char *kind)
+{
+    return (struct model_spec){.kind = model_find(kind), .params = &params, .features = &toy.x, .train = &toy.rows, .stop = &toy.rows,
+                               .n_classes = TOY_CLASSES, .metric = "accuracy", .key = 77};
+}
+
+/* --- samples --- */
+
+static void test_draws(void)
+{
+    static const int32_t y[10] = {0};
+    struct forest_sample s = {.n = 10, .n_classes = 1, .y = y, .key = 3, .bootstrap = true, .draws = 4};
+    int32_t times[10], again[10];
+    int sum = 0;
+    forest_sample_draw(&s, 6, times);
+    forest_sample_draw(&s, 6, again);
+    for (int i = 0; i < 10; i++)
+        sum += times[i];
+    CU_ASSERT_EQUAL(sum, 4);
+    CU_ASSERT_EQUAL(memcmp(times, again, sizeof times), 0);
+    forest_sample_draw(&s, 7, again);
+    CU_ASSERT_NOT_EQUAL(memcmp(times, again, sizeof times), 0);
+    s.bootstrap = false;
+    forest_sample_draw(&s, 6, times);
+    for (int i = 0; i < 10; i++)
+        CU_ASSERT_EQUAL(times[i], 1);
+}
+
+/* Beside sklearn.utils.class_weight.compute_class_weight("balanced", ..): of y, and of y with every row as often as it was drawn. */
+static void test_class_weights(void)
+{
+    static const int32_t y[6] = {0, 0, 0, 1, 3, 3}, times[6] = {2, 0, 1, 0, 1, 2};
+    struct forest_sample s = {.n = 6, .n_classes = 4, .y = y, .weight = FOREST_BALANCED};
+    double w[4];
+    forest_sample_weigh(&s, times, w);
+    CU_ASSERT(fabs(w[0] - 6 / (3 * 3.0)) < 1e-15 && fabs(w[1] - 6 / (3 * 1.0)) < 1e-15 && fabs(w[3] - 6 / (3 * 2.0)) < 1e-15);
+    s.weight = FOREST_BALANCED_SUBSAMPLE;
+    forest_sample_weigh(&s, times, w);
+    CU_ASSERT(fabs(w[0] - 6 / (2 * 3.0)) < 1e-15 && fabs(w[3] - 6 / (2 * 3.0)) < 1e-15);
+    s.weight = FOREST_PLAIN;
+    forest_sample_weigh(&s, times, w);
+    CU_ASSERT(w[0] == 1 && w[1] == 1 && w[3] == 1);
+}
+
+/* --- parameters --- */
+
+static enum status check(const char *name, const char *json)
+{
+    struct model_shape shape = {.steps = TOY_STEPS, .n_channels = 1, .n_classes = TOY_CLASSES, .train_rows = TOY_ROWS};
+    struct error e;
+    begin();
+    set(name, json);
+    enum status s = model_find("random_forest")->check(&params, &shape, &e);
+    end();
+    return s;
+}
+
+static void test_check(void)
+{
+    CU_ASSERT_EQUAL(check("random_forest.max_samples", "100"), STATUS_OK);
+    CU_ASSERT_EQUAL(check("random_forest.max_samples", "101"), STATUS_CONFIG);
+    CU_ASSERT_EQUAL(check("random_forest.max_samples", "0"), STATUS_CONFIG);
+    CU_ASSERT_EQUAL(check("random_forest.max_samples", "1.0"), STATUS_OK);
+    CU_ASSERT_EQUAL(check("random_forest.max_samples", "1.5"), STATUS_CONFIG);
+    CU_ASSERT_EQUAL(check("random_forest.max_features", "13"), STATUS_CONFIG);
+    CU_ASSERT_EQUAL(check("random_forest.max_bins", "1"), STATUS_CONFIG);
+    CU_ASSERT_EQUAL(check("random_forest.max_bins", "2"), STATUS_OK);
+}
+
+/* --- codes --- */
+
+static struct forest_data codes_of(const struct model_spec *spec, int max_bins)
+{
+    struct gang g = gang_alone(NULL, NULL);
+    struct forest_data d;
+    struct error e;
+    bool stopped;
+    CU_ASSERT_EQUAL_FATAL(forest_data_init(&d, spec, max_bins, &e), STATUS_OK);
+    CU_ASSERT_EQUAL_FATAL(forest_data_fill(&d, spec, &g, &stopped, &e), STATUS_OK);
+    return d;
+}
+
+static void column_of(const struct features *x, const struct rows *rows, int column, float *out)
+{
+    features_gather_columns(x, rows->row, rows->n, column, 1, out, (size_t)rows->n);
+}
+
+/* Every code stands for the value at its row: that alone, or a run of values that others do not reach into. Rows of the fullest code of several values. */
+static int check_codes(const struct forest_data *d, const struct model_spec *spec, int column)
+{
+    int n = spec->train->n, most = 0;
+    const struct tree_column *c = &d->tree.columns[column];
+    int *rows = memory_new((size_t)c->n_values * sizeof *rows), wrong = 0;
+    float *x = memory_new((size_t)n * sizeof *x);
+    column_of(spec->features, spec->train, column, x);
+    for (int i = 0; i < n; i++) {
+        uint32_t code = tree_code(d->tree.records + (size_t)i * d->tree.stride, c);
+        CU_ASSERT_FATAL(code < c->n_values);
+        wrong += x[i] < c->values[code] || x[i] > c->most[code];
+        rows[code]++;
+    }
+    for (uint32_t v = 0; v < c->n_values; v++) {
+        wrong += rows[v] == 0 || c->most[v] < c->values[v] || (v > 0 && c->values[v] <= c->most[v - 1]);
+        most = c->most[v] > c->values[v] && rows[v] > most ? rows[v] : most;
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    free(rows);
+    free(x);
+    return most;
+}
+
+static void test_bins(void)
+{
+    static const int bins[] = {0, 2, 3, 8, 60, 1000};
+    begin();
+    struct model_spec spec = spec_of("random_forest");
+    for (int b = 0; b < 6; b++) {
+        struct forest_data d = codes_of(&spec, bins[b]), exact = codes_of(&spec, 0);
+        for (int c = 0; c < TOY_STEPS; c++) {
+            uint32_t distinct = exact.tree.columns[c].n_values, most = bins[b] == 0 || (uint32_t)bins[b] >= distinct ? distinct : (uint32_t)bins[b];
+            int fullest = check_codes(&d, &spec, c);
+            CU_ASSERT(d.tree.columns[c].n_values <= most);
+            CU_ASSERT(d.tree.columns[c].n_values == distinct || d.tree.columns[c].n_values >= (most < TOY_ROWS / 2 ? most : TOY_ROWS / 2) / 2);
+            CU_ASSERT(most == distinct ? fullest == 0 : fullest <= 2 * TOY_ROWS / (int)most + 2);
+        }
+        forest_data_fini(&d);
+        forest_data_fini(&exact);
+    }
+    end();
+}
+
+/* Rows go down a tree by thresholds as they went by codes: its leaves hold what they say. */
+static void test_trees_of_bins(void)
+{
+    begin();
+    struct model_spec spec = spec_of("random_forest");
+    struct forest_data d = codes_of(&spec, 6);
+    for (int random = 0; random < 2; random++) {
+        struct tree_params p = {.random_thresholds = random, .max_features = TOY_STEPS, .max_depth = -1, .min_samples_split = 2, .min_samples_leaf = 1};
+        int32_t times[TOY_ROWS];
+        float x[TOY_STEPS];
+        double sum[TOY_CLASSES], right = 0, expected = 0;
+        struct random r = random_of(1, (uint64_t)random);
+        struct tree t;
+        struct error e;
+        for (int i = 0; i < TOY_ROWS; i++)
+            times[i] = 1;
+        struct tree_request request = {&d.tree, &p, times, NULL, &r, NULL};
+        CU_ASSERT_EQUAL_FATAL(tree_grow(&t, &request, &e), STATUS_OK);
+        for (int i = 0; i < TOY_ROWS; i++) {
+            memset(sum, 0, sizeof sum);
+            features_gather_raw(&toy.x, &toy.rows.row[i], 1, x);
+            tree_add(&t, x, TOY_STEPS, 1, sum, TOY_CLASSES);
+            right += sum[toy.rows.y[i]];
+        }
+        for (int i = 0; i < t.n_nodes; i++) /* rows of a class are labelled right by its share of the leaf: all leaves pure, all rows right */
+            expected += t.nodes[i].feature < 0 && t.nodes[i].n > 1;
+        CU_ASSERT(t.n_nodes > 20 && expected == 0);
+        CU_ASSERT_EQUAL(right, TOY_ROWS);
+        tree_fini(&t);
+    }
+    forest_data_fini(&d);
+    end();
+}
+
+/* 70,000 inter-arrival times, all different: codes of more than 16 bits, and of bins again of fewer. */
+static void test_wide(void)
+{
+    enum { ROWS = 70000 };
+    struct flows_builder b;
+    struct flows flows;
+    struct features x;
+    struct params data = {0};
+    struct value list;
+    struct error e;
+    struct rows rows = {ROWS, memory_new(ROWS * 4), memory_new(ROWS * 4)};
+    flows_builder_init(&b, 1, 1u << CHANNEL_SIZE | 1u << CHANNEL_IAT);
+    for (int i = 0; i < ROWS; i++) {
+        CU_ASSERT_EQUAL_FATAL(flows_builder_room(&b, &e), STATUS_OK);
+        b.length[i] = 1;
+        b.row[i] = rows.row[i] = i;
+        b.size[i] = 100;
+        b.iat[i] = (float)((uint64_t)i * 48271 % 70001) * 1e-3f;
+        label_set_add(&b.labels, i % 2 ? "a" : "b", 1, &b.label[i], &e);
+        rows.y[i] = i % 2;
+        b.n++;
+    }
+    CU_ASSERT_EQUAL_FATAL(flows_builder_finish(&b, NULL, &flows, &e), STATUS_OK);
+    params_complete(&data, NULL, data_params);
+    value_from_json("[\"size\",\"iat\"]", &list, &e);
+    CU_ASSERT_EQUAL_FATAL(features_fit(&x, &flows, &data, &list, 1, &rows, &e), STATUS_OK);
+    struct model_spec spec = {.features = &x, .train = &rows, .n_classes = 2};
+    struct forest_data exact = codes_of(&spec, 0), joined = codes_of(&spec, 255);
+    CU_ASSERT_EQUAL(exact.tree.columns[0].n_values, 1);
+    CU_ASSERT(exact.tree.columns[1].wide && exact.tree.columns[1].n_values > 65536);
+    CU_ASSERT_EQUAL(check_codes(&exact, &spec, 1), 0);
+    CU_ASSERT(!joined.tree.columns[1].wide);
+    CU_ASSERT_EQUAL(joined.tree.columns[1].n_values, 255);
+    CU_ASSERT(check_codes(&joined, &spec, 1) <= ROWS / 255 + 2);
+    forest_data_fini(&exact);
+    forest_data_fini(&joined);
+    value_fini(&list);
+    features_fini(&x);
+    flows_fini(&flows);
+    params_fini(&data);
+    free(rows.row);
+    free(rows.y);
+}
+
+/* --- out of bag --- */
+
+/* The score of a forest's file, over rows as features have them. */
+static double count_again(const struct buffer *file, const struct forest_sample *s, int n_trees)
+{
+    struct reader r = reader_of(file->data, file->size);
+    double *sum = memory_new(TOY_ROWS * TOY_CLASSES * sizeof *sum);
+    int32_t times[TOY_ROWS];
+    float x[TOY_STEPS];
+    int labelled = 0, right = 0;
+    struct error e;
+    reader_take(&r, 8 + 12 + 8 * TOY_STEPS);
+    for (int t = 0; t < n_trees; t++) {
+        struct tree tree;
+        CU_ASSERT_EQUAL_FATAL(tree_read(&tree, &r, TOY_STEPS, TOY_CLASSES, &e), STATUS_OK);
+        forest_sample_draw(s, t, times);
+        for (int i = 0; i < TOY_ROWS; i++) {
+            features_gather_raw(&toy.x, &toy.rows.row[i], 1, x);
+            if (times[i] == 0)
+                tree_add(&tree, x, TOY_STEPS, 1, sum + i * TOY_CLASSES, TOY_CLASSES);
+        }
+        tree_fini(&tree);
+    }
+    for (int i = 0; i < TOY_ROWS; i++) {
+        int best = 0;
+        for (int c = 1; c < TOY_CLASSES; c++)
+            best = sum[i * TOY_CLASSES + c] > sum[i * TOY_CLASSES + best] ? c : best;
+        labelled += sum[i * TOY_CLASSES + best] > 0;
+        right += sum[i * TOY_CLASSES + best] > 0 && best == toy.rows.y[i];
+    }
+    free(sum);
+    return (double)right / labelled;
+}
+
+static void test_oob(void)
+{
+    static const struct { const char *trees, *bins; int n; } forests[] = {{"1", "0", 1}, {"5", "0", 5}, {"40", "0", 40}, {"40", "4", 40}};
+    begin();
+    for (int f = 0; f < 4; f++) {
+        struct gang g = gang_alone(NULL, NULL);
+        struct model_progress p = {0};
+        struct buffer file = {0};
+        struct model *m;
+        struct error e;
+        struct model_spec spec = spec_of("random_forest");
+        set("random_forest.n_estimators", forests[f].trees);
+        set("random_forest.max_bins", forests[f].bins);
+        set("random_forest.oob_score", "true");
+        CU_ASSERT_EQUAL_FATAL(spec.kind->fit_new(&m, &spec, &e), STATUS_OK);
+        while (!p.done) {
+            CU_ASSERT(!p.has_oob);
+            CU_ASSERT_EQUAL_FATAL(spec.kind->fit_step(m, &spec, &g, &p, &e), STATUS_OK);
+        }
+        spec.kind->write(m, &file);
+        struct forest_sample s = {.n = TOY_ROWS, .n_classes = TOY_CLASSES, .y = toy.rows.y, .key = 77, .bootstrap = true, .draws = TOY_ROWS};
+        CU_ASSERT(p.has_oob);
+        CU_ASSERT_EQUAL(p.oob_accuracy, count_again(&file, &s, forests[f].n));
+        buffer_fini(&file);
+        spec.kind->free(m);
+    }
+    end();
+}
+
+/* More trees and rows than are kept drawn at a time: trees alternate between two leaves, so a row's label hangs on all of its draws. */
+static void test_oob_of_many(void)
+{
+    enum { N = 7000, TREES = 20000 };
+    struct tree_node leaf = {.feature = -1, .n = 1};
+    int32_t class[2] = {0, 1}, *times = memory_new(N * sizeof *times), *y = memory_new(N * sizeof *y), *balance = memory_new(N * sizeof *balance);
+    float one = 1, value = 0;
+    uint16_t *records = memory_new(N * sizeof *records);
+    struct tree_column column = {.n_values = 1, .values = &value, .most = &value};
+    struct tree_data d = {N, 1, 2, records, 1, &column, y};
+    struct tree *trees = memory_new(TREES * sizeof *trees);
+    struct forest_sample s = {.n = N, .n_classes = 2, .y = y, .key = 4, .bootstrap = true, .draws = N / 8};
+    struct forest_oob o = {&s, &d, trees, TREES};
+    struct gang g = gang_alone(NULL, NULL);
+    struct error e;
+    double found;
+    int right = 0;
+    for (int t = 0; t < TREES; t++) {
+        trees[t] = (struct tree){.nodes = &leaf, .classes = &class[t % 2], .shares = &one, .n_nodes = 1, .n_entries = 1};
+        forest_sample_draw(&s, t, times);
+        for (int i = 0; i < N; i++)
+            balance[i] += times[i] == 0 ? t % 2 ? 1 : -1 : 0;
+    }
+    for (int i = 0; i < N; i++)
+        right += y[i] == (balance[i] > 0);
+    CU_ASSERT_EQUAL(forest_oob_accuracy(&o, &g, &found, &e), STATUS_OK);
+    CU_ASSERT_EQUAL(found, (double)right / N);
+    CU_ASSERT(right > N / 3 && right < 2 * N / 3);
+    free(times);
+    free(y);
+    free(balance);
+    free(records);
+    free(trees);
+}
+
+UNIT_MAIN({"rows drawn", test_draws}, {"class weights", test_class_weights}, {"what cannot be", test_check}, {"bins", test_bins},
+          {"trees of bins", test_trees_of_bins}, {"70,000 values", test_wide}, {"out of bag", test_oob}, {"out of bag, many trees", test_oob_of_many})
