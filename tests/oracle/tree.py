@@ -2,10 +2,12 @@
 
     python tests/oracle/tree.py FLOWSWEEP FLOWS.csv
 
-Fits a forest of one tree without bootstrap on all columns, reads its file (docs/forest-file.md), and at every node asks scikit-learn's DecisionTreeClassifier
-(1.9.1) for the best split of the same rows: the improvement must be equal within 1e-9 relative; where only one split gives it, column and threshold must be
-equal; where several do, ours must be the one of the lowest column, then the lowest threshold. Ends with code 1 where one is not.
+Fits a forest of one tree without bootstrap on all columns, with Gini and entropy, plain and with balanced classes; reads its file (docs/forest-file.md), and
+at every node asks scikit-learn's DecisionTreeClassifier (1.9.1) for the best split of the same rows: the improvement must be equal within 1e-9 relative (balanced:
+1e-5, since weights are rounded to one part in 2^31 of their sum); where only one split gives it, column and threshold must be equal; where several do, ours must be the one of the lowest
+column, then the lowest threshold (plain Gini; elsewhere, one of them). Ends with code 1 where one is not.
 """
+import itertools
 import json
 import os
 import sqlite3
@@ -17,12 +19,13 @@ import warnings
 
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.class_weight import compute_sample_weight
 
 CONFIG = """
 study = { name = "tree"; seed = 3; };
 data = { path = "%s"; split = { stop = 0.1; validation = 0.1; test = 0.1; }; };
 space = { model = "random_forest"; channels = ( ["signed_size", "iat"] );
-  random_forest = { n_estimators = 1; bootstrap = false; max_features = "none"; }; };
+  random_forest = { n_estimators = 1; bootstrap = false; max_features = "none"; criterion = "%s"; class_weight = "%s"; }; };
 """
 
 
@@ -40,23 +43,41 @@ def read_tree(path):
     return out
 
 
-def all_gains(x, y):
-    """Every split's sum of squares over weight, both sides: (gain, column, threshold)."""
+def measure(w, criterion):
+    """What a split makes most of: minus weight * impurity, but for a constant. w (.., classes)."""
+    total = w.sum(-1)
+    if criterion == "gini":
+        return (w ** 2).sum(-1) / total
+    return np.where(w > 0, w * np.log2(np.where(w > 0, w, 1)), 0).sum(-1) - total * np.log2(total)
+
+
+def all_gains(x, y, weight, criterion):
+    """Every split's measure, both sides: (gain, column, threshold)."""
     for c in range(x.shape[1]):
         order = np.argsort(x[:, c], kind="stable")
-        v, hot = x[order, c], np.eye(y.max() + 1)[y[order]]
+        v, hot = x[order, c], np.eye(y.max() + 1)[y[order]] * weight[order, None]
         left = np.cumsum(hot, 0)
-        right = left[-1] - left
-        n = np.arange(1, len(v) + 1)
-        for i in np.nonzero(v[:-1] < v[1:])[0]:
-            yield (left[i] ** 2).sum() / n[i] + (right[i] ** 2).sum() / (len(v) - n[i]), c, (float(v[i]) + float(v[i + 1])) / 2
+        right = np.maximum(left[-1] - left, 0)
+        right[right < 1e-9 * left[-1]] = 0
+        places = np.nonzero(v[:-1] < v[1:])[0]
+        for i, gain in zip(places, measure(left[places], criterion) + measure(right[places], criterion)):
+            yield gain, c, (float(v[i]) + float(v[i + 1])) / 2
 
 
-def main():
-    warnings.simplefilter("ignore")
-    program, path = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+def uneven(path, out):
+    """Some classes with a quarter of their rows, some with a half, some with all: balanced weights differ."""
+    classes, kept = {}, []
+    for i, line in enumerate(open(path).read().splitlines()):
+        place = classes.setdefault(line.split(",")[0], len(classes))
+        if i == 0 or i % 4 <= place % 4:
+            kept.append(line)
+    open(out, "w").write("\n".join(kept) + "\n")
+
+
+def fit(program, path, criterion, class_weight):
+    """The tree, the labels, and the rows of the file that it did not see."""
     with tempfile.TemporaryDirectory() as folder:
-        open(f"{folder}/tree.cfg", "w").write(CONFIG % path)
+        open(f"{folder}/tree.cfg", "w").write(CONFIG % (path, criterion, class_weight))
         run = lambda *a: subprocess.run([program, *a], cwd=folder, check=True, capture_output=True, text=True).stdout
         run("run", "tree.cfg", "-q", "-n", "0")
         con = sqlite3.connect(f"{folder}/tree.db")
@@ -67,6 +88,10 @@ def main():
         held_out = set()
         for rows, in con.execute("SELECT rows FROM prediction WHERE trial = ?", (trial,)):
             held_out |= set(np.frombuffer(rows, np.int32).tolist())
+    return tree, labels, held_out
+
+
+def read_flows(path, labels, held_out):
     x, y = [], []
     with open(path) as f:
         lines = f.read().splitlines()
@@ -84,8 +109,13 @@ def main():
         row[: real.sum(), 1] = np.where(t > 0, np.log1p(t.astype(np.float64) * 1e6), 0).astype(np.float32)
         x.append(row.ravel())
         y.append(labels.index(cells[0]))
-    x, y = np.array(x), np.array(y)
+    return np.array(x), np.array(y)
+
+
+def compare(tree, x, y, weight, criterion, slack):
+    """Nodes compared, those with one best split, those that differ."""
     stack, checked, unique, wrong = [(0, np.arange(len(y)))], 0, 0, 0
+    first = criterion == "gini" and slack < 1e-6
     while stack:
         node, rows = stack.pop()
         feature, threshold, right = tree[node]
@@ -93,26 +123,45 @@ def main():
             continue
         goes = x[rows, feature] <= np.float32(threshold)
         stack += [(node + 1, rows[goes]), (right, rows[~goes])]
-        xs, ys = x[rows], y[rows]
-        stump = DecisionTreeClassifier(max_depth=1, random_state=0).fit(xs, ys).tree_
-        parent = (np.bincount(ys) ** 2).sum() / len(ys)
-        gain = lambda q: (np.bincount(ys[q]) ** 2).sum() / q.sum() + (np.bincount(ys[~q]) ** 2).sum() / (~q).sum()
-        ours, theirs = gain(goes) - parent, gain(xs[:, stump.feature[0]] <= stump.threshold[0]) - parent
+        xs, ys, ws = x[rows], y[rows], weight[rows]
+        stump = DecisionTreeClassifier(max_depth=1, random_state=0, criterion=criterion).fit(xs, ys, ws).tree_
+        counts = lambda q: np.bincount(ys[q], ws[q], ys.max() + 1)
+        gain = lambda q: measure(counts(q), criterion) + measure(counts(~q), criterion) - measure(counts(q) + counts(~q), criterion)
+        ours, theirs = gain(goes), gain(xs[:, stump.feature[0]] <= stump.threshold[0])
+        same = lambda c, t: c == feature and abs(t - threshold) <= 1e-6 * max(1, abs(threshold))
         checked += 1
-        good = abs(ours - theirs) <= 1e-9 * max(abs(theirs), 1e-300)
+        good = abs(ours - theirs) <= slack * max(abs(theirs), 1e-300)
         if len(rows) <= 400:
-            gains = list(all_gains(xs, ys))
+            gains = list(all_gains(xs, ys, ws, criterion))
             top = max(g for g, _, _ in gains)
-            ties = [(c, t) for g, c, t in gains if abs(g - top) <= 1e-12 * top]
-            good &= ties[0][0] == feature and abs(ties[0][1] - threshold) <= 1e-6 * max(1, abs(threshold))
+            ties = [(c, t) for g, c, t in gains if abs(g - top) <= max(1e-12, slack / 1000) * abs(top)]
+            good &= same(*ties[0]) if first else any(same(*tie) for tie in ties)
             if len(ties) == 1:
                 unique += 1
-                good &= stump.feature[0] == feature and abs(stump.threshold[0] - threshold) <= 1e-6 * max(1, abs(threshold))
+                good &= same(stump.feature[0], stump.threshold[0])
         wrong += not good
         if not good:
             print(f"node {node}: {len(rows)} rows, ours column {feature} at {threshold}, gain {ours!r}; theirs {stump.feature[0]} at {stump.threshold[0]}, {theirs!r}")
-    print(f"{checked} nodes compared, {unique} with one best split, {wrong} wrong")
-    sys.exit(wrong > 0 or checked < 10)
+    return checked, unique, wrong
+
+
+def main():
+    warnings.simplefilter("ignore")
+    program, total = os.path.abspath(sys.argv[1]), np.zeros(3, int)
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/flows.csv"
+        uneven(sys.argv[2], path)
+        for criterion, class_weight in itertools.product(("gini", "entropy"), ("none", "balanced")):
+            tree, labels, held_out = fit(program, path, criterion, class_weight)
+            x, y = read_flows(path, labels, held_out)
+            weight = compute_sample_weight("balanced", y) if class_weight == "balanced" else np.ones(len(y))
+            found = compare(tree, x, y, weight, criterion, 1e-5 if class_weight == "balanced" else 1e-9)
+            print(f"{criterion}, {class_weight}: {found[0]} nodes, {found[1]} with one best split, {found[2]} wrong")
+            total += found
+            if found[0] < 10:
+                sys.exit("a tree of fewer than 10 nodes shows little")
+    print(f"{total[0]} nodes compared, {total[1]} with one best split, {total[2]} wrong")
+    sys.exit(int(total[2] > 0))
 
 
 main()
