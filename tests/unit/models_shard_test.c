@@ -47,6 +47,7 @@ struct member { /* a rank: what it holds, what it comes to */
     struct features x;
     struct buffer file;
     float proba[TOY_ROWS * TOY_CLASSES];
+    double oob_accuracy;
     int wrong; /* counted on its own thread */
 };
 
@@ -92,6 +93,7 @@ static void fit(struct gang *g, void *context)
     m->wrong += m->kind->fit_new(&model, &spec, &e) != STATUS_OK;
     while (!m->wrong && !p.done)
         m->wrong += m->kind->fit_step(model, &spec, g, &p, &e) != STATUS_OK;
+    m->oob_accuracy = p.oob_accuracy;
     m->kind->write(model, &m->file);
     m->wrong += m->kind->predict(model, spec.features, spec.stop->row, TOY_ROWS, g, m->proba, &e) != STATUS_OK;
     m->kind->free(model);
@@ -122,6 +124,7 @@ static void same_bits(const struct model_kind *kind, int size, void *node, uint6
         CU_ASSERT_EQUAL(many[r].wrong, 0);
         CU_ASSERT(many[r].file.size == one.file.size && memcmp(many[r].file.data, one.file.data, one.file.size) == 0);
         CU_ASSERT_EQUAL(memcmp(many[r].proba, one.proba, sizeof one.proba), 0);
+        CU_ASSERT_EQUAL(many[r].oob_accuracy, one.oob_accuracy);
         member_fini(&many[r]);
     }
     member_fini(&one);
@@ -136,6 +139,35 @@ static void test_models(void)
     set("train.batch_size", "33"); /* a batch has two leaves: ranks without one hold rows and give them */
     for (int size = 2; size <= 5; size++)
         same_bits(model_find("dnn"), size, NULL, 0);
+    end();
+}
+
+/* What trees can be told, all at once. */
+static void set_options(const char *kind)
+{
+    static const char *const options[][2] = {{"criterion", "\"entropy\""}, {"max_bins", "9"}, {"max_leaf_nodes", "14"}, {"min_impurity_decrease", "0.001"},
+                                             {"bootstrap", "true"}, {"max_samples", "0.8"}, {"oob_score", "true"}, {"class_weight", "\"balanced_subsample\""}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        char *name = memory_format("%s.%s", kind, options[i][0]);
+        set(name, options[i][1]);
+        free(name);
+    }
+}
+
+static void test_forest_options(void)
+{
+    static const char *const kinds[] = {"random_forest", "extra_trees"};
+    begin("[\"signed_size\",\"size\"]");
+    void *node = aligned_alloc(SLAB_ALIGNMENT, (forest_data_bytes(TOY_ROWS, 2 * TOY_STEPS) + SLAB_ALIGNMENT - 1) / SLAB_ALIGNMENT * SLAB_ALIGNMENT);
+    memset(node, 0, sizeof(uint64_t));
+    for (int k = 0; k < 2; k++) {
+        set_options(kinds[k]);
+        for (int size = 1; size <= 5; size++) {
+            same_bits(model_find(kinds[k]), size, NULL, 0);
+            same_bits(model_find(kinds[k]), size, node, (uint64_t)(5 * k + size));
+        }
+    }
+    free(node);
     end();
 }
 
@@ -244,5 +276,5 @@ static void test_exchange(void)
     end();
 }
 
-UNIT_MAIN({"dealt rows give the same bits", test_models}, {"one set of codes a node", test_node_codes},
+UNIT_MAIN({"dealt rows give the same bits", test_models}, {"forests with every option", test_forest_options}, {"one set of codes a node", test_node_codes},
           {"a stop while another makes the set", test_stop_while_waiting}, {"rows of an epoch arrive", test_exchange})
