@@ -112,10 +112,14 @@ enum status forest_check(const struct params *p, const char *group, const struct
 
 struct model_bytes forest_bytes(const struct params *p, const char *group, const struct model_shape *shape)
 {
-    uint64_t rows = (uint64_t)shape->train_rows;
-    /* sorting a column and growing a tree; then trees, whose size depends on the data: a noisy one takes 10 bytes a row, one of classes that are
+    uint64_t rows = (uint64_t)shape->train_rows, trees = (uint64_t)whole(p, group, "n_estimators", 0), drawn = rows * trees / 8;
+    const struct value *oob = get(p, group, "oob_score");
+    /* coding some columns (156 bytes a row), or growing a tree (up to 148); then trees, whose size depends on the data: a noisy one takes 10 bytes a row, one of classes that are
      * easily told apart far less, and at the end there are a file and a message of them */
-    return (struct model_bytes){.fit = rows * (24 + 80) + (uint64_t)whole(p, group, "n_estimators", 0) * rows * 14};
+    uint64_t fit = rows * 156 + trees * rows * 14;
+    if (oob && oob->truth)
+        fit += drawn < FOREST_OOB_DRAWN ? drawn : FOREST_OOB_DRAWN;
+    return (struct model_bytes){.fit = fit};
 }
 
 uint64_t forest_node_bytes(const struct model_shape *shape)

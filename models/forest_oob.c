@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 
-enum { TOGETHER = 64, DRAWN_BYTES = 16 << 20 };
+enum { TOGETHER = 64 };
 
 struct tally {
     int64_t labelled, right; /* rows */
@@ -60,7 +60,7 @@ static void count(const struct forest_oob *o, int first, int n, const double *su
 
 static void tally_rows(const struct forest_oob *o, int first, int last, struct gang *g, struct tally *tally)
 {
-    size_t words = (size_t)(DRAWN_BYTES / 8 / o->n_trees), all = ((size_t)(last - first) + 63) / 64;
+    size_t words = (size_t)(FOREST_OOB_DRAWN / 8 / o->n_trees), all = ((size_t)(last - first) + 63) / 64;
     words = words < 1 ? 1 : words < all ? words : all;
     uint64_t *bits = memory_new((size_t)o->n_trees * words * sizeof *bits);
     float *x = memory_new((size_t)TOGETHER * (size_t)o->data->n_columns * sizeof *x);

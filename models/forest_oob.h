@@ -7,6 +7,8 @@
 #include "models/gang.h"
 #include "models/tree.h"
 
+enum { FOREST_OOB_DRAWN = 16 << 20 }; /* bytes that say which rows trees drew are kept at a time */
+
 struct forest_oob {
     const struct forest_sample *sample;
     const struct tree_data *data; /* features come out of its codes, wherever the rows are */

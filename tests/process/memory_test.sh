@@ -40,7 +40,7 @@ done
 [ -n "${LSAN_OPTIONS:-}" ] && finish # the sanitizers take more than the program
 command -v sqlite3 >/dev/null || skip "sqlite3 is not there to look into the database"
 sed -e 's/rows = 900; sites = 5; steps = 12/rows = 1000; sites = 5; steps = 60/' -e 's/batch_size = 100; epochs = 3; patience = 2/batch_size = 600; epochs = 4; patience = 0/' \
-    -e 's/, "random_forest"//' -e 's/( \[16\] )/( [6000, 800] )/' -e '/cnn_lstm = {/d' -e 's/cnn_lstm = 3/cnn_lstm = 2/' -e 's/\[3, 5\]/5/' small.cfg |
+    -e 's/, "random_forest", "extra_trees"//' -e 's/( \[16\] )/( [6000, 800] )/' -e '/cnn_lstm = {/d' -e 's/cnn_lstm = 3/cnn_lstm = 2/' -e 's/\[3, 5\]/5/' small.cfg |
     awk '/dnn = \{ emb/ { print "  cnn_lstm = { embedding = 0; filters = ( [256, 256] ); kernel_size = 1; pool_size = 1; batch_norm = true; cell = [\"lstm\", \"gru\"]; units = 64; };"; sub(/embedding = 4/, "embedding = 0") } { print }' >big.cfg
 ask() { sqlite3 small.db "SELECT $1 FROM attempt a JOIN trial t ON t.id = a.trial JOIN configuration c ON c.id = t.configuration $2"; }
 big="WHERE c.model IN ('dnn', 'cnn_lstm') AND a.peak_bytes"
