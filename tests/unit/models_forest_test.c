@@ -296,6 +296,40 @@ static void test_oob(void)
     end();
 }
 
+/* A forest that goes on from a checkpoint comes to the same file and score: some of its trees were grown elsewhere. */
+static void test_oob_goes_on(void)
+{
+    struct gang g = gang_alone(NULL, NULL);
+    struct model_progress p[2] = {{0}};
+    struct buffer file[2] = {{0}}, state = {0};
+    struct model *m[2];
+    struct error e;
+    begin();
+    struct model_spec spec = spec_of("random_forest");
+    set("random_forest.n_estimators", "40");
+    set("random_forest.oob_score", "true");
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL_FATAL(spec.kind->fit_new(&m[i], &spec, &e), STATUS_OK);
+        if (i == 1)
+            CU_ASSERT_EQUAL_FATAL(spec.kind->state_read(m[1], state.data, state.size, &e), STATUS_OK);
+        while (!p[i].done) {
+            CU_ASSERT_EQUAL_FATAL(spec.kind->fit_step(m[i], &spec, &g, &p[i], &e), STATUS_OK);
+            if (i == 0 && p[0].epoch == 2)
+                spec.kind->state_write(m[0], &state);
+        }
+        spec.kind->write(m[i], &file[i]);
+    }
+    CU_ASSERT(state.size > 0 && state.size < file[0].size && p[1].has_oob);
+    CU_ASSERT_EQUAL(p[0].oob_accuracy, p[1].oob_accuracy);
+    CU_ASSERT(file[0].size == file[1].size && memcmp(file[0].data, file[1].data, file[0].size) == 0);
+    for (int i = 0; i < 2; i++) {
+        buffer_fini(&file[i]);
+        spec.kind->free(m[i]);
+    }
+    buffer_fini(&state);
+    end();
+}
+
 /* More trees and rows than are kept drawn at a time: trees alternate between two leaves, so a row's label hangs on all of its draws. */
 static void test_oob_of_many(void)
 {
@@ -332,4 +366,5 @@ static void test_oob_of_many(void)
 }
 
 UNIT_MAIN({"rows drawn", test_draws}, {"class weights", test_class_weights}, {"what cannot be", test_check}, {"bins", test_bins},
-          {"trees of bins", test_trees_of_bins}, {"70,000 values", test_wide}, {"out of bag", test_oob}, {"out of bag, many trees", test_oob_of_many})
+          {"trees of bins", test_trees_of_bins}, {"70,000 values", test_wide}, {"out of bag", test_oob}, {"out of bag, gone on", test_oob_goes_on},
+          {"out of bag, many trees", test_oob_of_many})
