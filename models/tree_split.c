@@ -120,7 +120,7 @@ static void gather(const struct tree_data *d, const struct tree_column *const *c
     }
 }
 
-KERNEL static void range_of(const uint32_t *codes, int n, uint32_t *least, uint32_t *most)
+KERNEL void tree_codes_range(const uint32_t *codes, int n, uint32_t *least, uint32_t *most)
 {
     uint32_t low = UINT32_MAX, high = 0;
     for (int i = 0; i < n; i++) {
@@ -148,7 +148,7 @@ KERNEL static void make_keys_64(const uint32_t *restrict codes, const uint32_t *
 static bool sort_column(struct tree_splitter *s, const uint32_t *codes, int n, int times_bits, struct sorted *out)
 {
     uint32_t least, most;
-    range_of(codes, n, &least, &most);
+    tree_codes_range(codes, n, &least, &most);
     *out = (struct sorted){.least = least, .range = most - least};
     if (most == least)
         return false;
@@ -233,7 +233,7 @@ KERNEL static void gini_gains(const struct tree_splitter *s, int n)
         gain[i] = (double)left_squares[i] / (double)left_weight[i] + (double)(squares - 2 * across[i] + left_squares[i]) / (double)(weight - left_weight[i]);
 }
 
-static void gains(const struct tree_splitter *s, int n)
+void tree_splitter_gains(const struct tree_splitter *s, int n)
 {
     if (s->params->criterion == TREE_ENTROPY)
         tree_entropy_gains(&s->logs, s->left_squares, s->left_weight, s->node.weight, n, s->gain);
@@ -279,7 +279,7 @@ static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, 
     if (!sort_column(s, codes, n, times_bits, &o))
         return false;
     int found = sweep(s, &o, n);
-    gains(s, found);
+    tree_splitter_gains(s, found);
     double most = best->gain;
     for (int i = 0; i < found; i++)
         if (s->gain[i] > most || (s->gain[i] == most && at < 0 && column < best->feature)) {
@@ -291,76 +291,6 @@ static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, 
         uint32_t left = code_at(&o, s->place[at]), right = joined ? left + 1 : code_at(&o, s->place[at] + 1);
         *best = (struct tree_split){column, left, midpoint(of->most[left], of->values[right]), most, most - s->own};
     }
-    return true;
-}
-
-/* --- a random threshold --- */
-
-/* The greatest code whose values may lie at t or below; there is one, and `high` is none. */
-static uint32_t code_below(const struct tree_column *c, float t, uint32_t low, uint32_t high)
-{
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (c->values[middle] <= t)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Rows with a code up to `last`; their weights into s->left, how often drawn where entropy wants that. */
-static int count_left(struct tree_splitter *s, const uint32_t *codes, int n, uint32_t last)
-{
-    bool times_alone = s->params->criterion == TREE_ENTROPY;
-    int rows = 0;
-    memset(s->left, 0, (size_t)s->node.n_classes * sizeof *s->left);
-    for (int i = 0; i < n; i++) {
-        uint32_t class = s->labels[i] >> 16, is_left = codes[i] <= last;
-        s->left[class] += is_left * (s->labels[i] & 0xffff);
-        rows += (int)is_left;
-    }
-    for (int c = 0; c < s->node.n_classes && !times_alone; c++)
-        s->left[c] *= s->unit_of[c];
-    return rows;
-}
-
-/* What sweep notes of a place, of s->left. */
-static void note(struct tree_splitter *s)
-{
-    int64_t sum = 0, across = 0, weight = 0;
-    bool entropy = s->params->criterion == TREE_ENTROPY;
-    for (int c = 0; c < s->node.n_classes; c++) {
-        int64_t left = s->left[c];
-        sum += entropy ? s->logs_of[c][left] + s->logs_of[c][s->count[c] - left] : left * left;
-        across += left * s->node.weights[c];
-        weight += entropy ? left * s->unit_of[c] : left;
-    }
-    s->left_squares[0] = sum;
-    s->across[0] = across;
-    s->left_weight[0] = weight;
-}
-
-/* A threshold drawn between the smallest and the largest value, as in scikit-learn's RandomSplitter; false where the column is constant. */
-static bool try_random(struct tree_splitter *s, int column, const uint32_t *codes, int n, struct tree_split *best)
-{
-    const struct tree_column *of = &s->data->columns[column];
-    uint32_t least, most;
-    range_of(codes, n, &least, &most);
-    if (least == most)
-        return false;
-    double low = (double)of->values[least], high = (double)of->values[most];
-    float t = (float)(low + random_double(s->random) * (high - low));
-    if (t < of->values[least] || t >= of->values[most])
-        t = of->values[least];
-    uint32_t left = code_below(of, t, least, most);
-    int rows = count_left(s, codes, n, left), leaf = s->params->min_samples_leaf;
-    if (rows < leaf || n - rows < leaf)
-        return true;
-    note(s);
-    gains(s, 1);
-    if (s->gain[0] > best->gain || (s->gain[0] == best->gain && column < best->feature))
-        *best = (struct tree_split){column, left, t < of->most[left] ? of->most[left] : t, s->gain[0], s->gain[0] - s->own};
     return true;
 }
 
@@ -397,7 +327,7 @@ struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample 
         gather(s->data, together, drawn, samples, n, s->codes);
         for (int c = 0; c < drawn; c++) {
             const uint32_t *codes = s->codes + (size_t)c * (size_t)n;
-            bool differs = s->params->random_thresholds ? try_random(s, column[c], codes, n, &best)
+            bool differs = s->params->random_thresholds ? tree_splitter_try_random(s, column[c], codes, n, &best)
                                                         : try_all(s, column[c], codes, n, bits_of(all_times), &best);
             if (!differs) {
                 constant[column[c] / 64] |= UINT64_C(1) << column[c] % 64;

@@ -69,4 +69,11 @@ bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int
 /* Of the node looked at last. constant: bits (n_columns) of columns known to be constant here; those found are added. */
 struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant);
 
+/* Of that node: a column, by its codes (n), at a random threshold (tree_random.c). *best is replaced by what gains more; false where the column is constant. */
+bool tree_splitter_try_random(struct tree_splitter *s, int column, const uint32_t *codes, int n, struct tree_split *best);
+/* s->gain of the first n places noted in s->left_squares, s->across and s->left_weight. */
+void tree_splitter_gains(const struct tree_splitter *s, int n);
+/* The smallest and the largest of codes (n). */
+void tree_codes_range(const uint32_t *codes, int n, uint32_t *least, uint32_t *most);
+
 #endif
