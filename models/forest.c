@@ -10,14 +10,15 @@
 #include "models/forest_data.h"
 #include "models/forest_oob.h"
 #include "models/forest_sample.h"
+#include "models/tree_walk.h"
 
 enum { BLOCK = 16 };
-enum { TOGETHER = 256 }; /* rows that go down a tree while its nodes are in the cache */
+enum { TOGETHER = 1024 }; /* rows that go down a tree while its nodes are in the cache */
 
 struct forest {
     struct model model;
     int n_columns, n_classes, n_trees, wanted;
-    struct tree *trees;      /* (n_trees) owned */
+    struct tree_walk *trees; /* (n_trees) owned */
     double *importances;     /* (n_columns) sum over trees */
     struct forest_data data; /* while fitting, as these: */
     struct forest_sample sample;
@@ -114,9 +115,9 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
 {
     uint64_t rows = (uint64_t)shape->train_rows, trees = (uint64_t)whole(p, group, "n_estimators", 0), drawn = rows * trees / 8;
     const struct value *oob = get(p, group, "oob_score");
-    /* coding some columns (156 bytes a row), or growing a tree (up to 148); then trees, whose size depends on the data: a noisy one takes 10 bytes a row, one of classes that are
-     * easily told apart far less, and at the end there are a file and a message of them */
-    uint64_t fit = rows * 156 + trees * rows * 14;
+    /* coding some columns (156 bytes a row), or growing a tree (up to 148); then trees, whose size depends on the data: a noisy one takes 6 bytes a row, one
+     * of classes that are easily told apart far less, and at the end there are a file and a message of them */
+    uint64_t fit = rows * 156 + trees * rows * 10;
     if (oob && oob->truth)
         fit += drawn < FOREST_OOB_DRAWN ? drawn : FOREST_OOB_DRAWN;
     return (struct model_bytes){.fit = fit};
@@ -160,7 +161,7 @@ void forest_free(struct model *model)
     if (!f)
         return;
     for (int i = 0; i < f->n_trees; i++)
-        tree_fini(&f->trees[i]);
+        tree_walk_fini(&f->trees[i]);
     free(f->trees);
     free(f->importances);
     forest_data_fini(&f->data);
@@ -204,17 +205,19 @@ static enum status grow_one(const struct forest *f, int i, double *importances, 
 /* A tree and its importances, which sum to 1 over columns as scikit-learn normalizes them. */
 static enum status grow_and_write(const struct forest *f, int i, struct buffer *out, struct error *e)
 {
-    struct tree t;
+    struct tree t = {0};
+    struct tree_walk walk = {0};
     double *importances = memory_new((size_t)f->n_columns * sizeof *importances), sum = 0;
     enum status s = grow_one(f, i, importances, &t, e);
     for (int c = 0; c < f->n_columns; c++)
         sum += importances[c];
-    if (s == STATUS_OK) {
-        tree_write(&t, out);
+    if (s == STATUS_OK && (s = tree_walk_of(&walk, &t, f->n_columns, e)) == STATUS_OK) {
+        tree_walk_write(&walk, f->n_columns, f->n_classes, out);
         for (int c = 0; c < f->n_columns; c++)
             buffer_put_f64(out, sum > 0 ? importances[c] / sum : 0);
-        tree_fini(&t);
     }
+    tree_fini(&t);
+    tree_walk_fini(&walk);
     free(importances);
     return s;
 }
@@ -223,7 +226,7 @@ static enum status grow_and_write(const struct forest *f, int i, struct buffer *
 static enum status take_trees(struct forest *f, struct reader *r, int n, struct error *e)
 {
     for (int i = 0; i < n; i++) {
-        TRY(tree_read(&f->trees[f->n_trees], r, f->n_columns, f->n_classes, e));
+        TRY(tree_walk_read(&f->trees[f->n_trees], r, f->n_columns, f->n_classes, e));
         f->n_trees++;
         for (int c = 0; c < f->n_columns; c++)
             f->importances[c] += reader_f64(r);
@@ -300,25 +303,39 @@ enum status forest_fit_step(struct model *model, const struct model_spec *spec, 
 
 /* --- predicting --- */
 
+/* out (n, n_columns + 1): keys, and what keeps a row in a leaf (models/tree_walk.h). row (n_columns): room. */
+static void gather_keys(const struct features *x, const int32_t *rows, int n, int n_columns, float *row, uint32_t *out)
+{
+    for (int i = 0; i < n; i++, out += n_columns + 1) {
+        features_gather_raw(x, rows + i, 1, row);
+        for (int c = 0; c < n_columns; c++)
+            out[c] = tree_walk_key(row[c]);
+        out[n_columns] = 0;
+    }
+}
+
 enum status forest_predict(const struct model *model, const struct features *x, const int32_t *rows, int n, struct gang *g, float *proba,
                            struct error *e)
 {
     const struct forest *f = (const struct forest *)model;
     int first, last, k = f->n_classes;
-    float *block = memory_new((size_t)TOGETHER * (size_t)f->n_columns * sizeof *block);
-    double *sum = memory_new((size_t)TOGETHER * (size_t)k * sizeof *sum);
     gang_rows(n, g->rank, g->size, &first, &last);
+    size_t together = last - first < TOGETHER ? (size_t)(last - first) : TOGETHER;
+    uint32_t *block = memory_new(together * ((size_t)f->n_columns + 1) * sizeof *block);
+    float *row = memory_new((size_t)f->n_columns * sizeof *row);
+    double *sum = memory_new(together * (size_t)k * sizeof *sum);
     for (int at = first; at < last; at += TOGETHER) {
         int m = last - at < TOGETHER ? last - at : TOGETHER;
-        features_gather_raw(x, rows + at, m, block);
+        gather_keys(x, rows + at, m, f->n_columns, row, block);
         memset(sum, 0, (size_t)m * (size_t)k * sizeof *sum);
         for (int t = 0; t < f->n_trees; t++)
-            tree_add(&f->trees[t], block, f->n_columns, m, sum, k);
+            tree_walk_add(&f->trees[t], block, f->n_columns, m, sum, k);
         for (size_t i = 0; i < (size_t)m * (size_t)k; i++)
             proba[(size_t)at * (size_t)k + i] = (float)(sum[i] / f->n_trees);
         gang_look(g);
     }
     free(block);
+    free(row);
     free(sum);
     return gang_share_rows(g, proba, n, k, e);
 }
@@ -332,7 +349,7 @@ void forest_importances(const struct model *model, double *out)
 
 /* --- bytes: docs/forest-file.md --- */
 
-static const char magic[8] = {'F', 'S', 'F', 'O', 'R', 'S', 'T', '1'};
+static const char magic[8] = {'F', 'S', 'F', 'O', 'R', 'S', 'T', '2'}, first_magic[8] = {'F', 'S', 'F', 'O', 'R', 'S', 'T', '1'};
 
 void forest_write(const struct model *model, struct buffer *out)
 {
@@ -344,7 +361,17 @@ void forest_write(const struct model *model, struct buffer *out)
     for (int c = 0; c < f->n_columns; c++)
         buffer_put_f64(out, f->importances[c]);
     for (int t = 0; t < f->n_trees; t++)
-        tree_write(&f->trees[t], out);
+        tree_walk_write(&f->trees[t], f->n_columns, f->n_classes, out);
+}
+
+/* A tree of a file of the first form. */
+static enum status take_first(struct tree_walk *out, struct reader *r, int columns, int classes, struct error *e)
+{
+    struct tree t;
+    TRY(tree_read(&t, r, columns, classes, e));
+    enum status s = tree_walk_of(out, &t, columns, e);
+    tree_fini(&t);
+    return s;
 }
 
 static enum status take_forest(struct forest *f, const void *bytes, size_t n, struct error *e)
@@ -352,7 +379,7 @@ static enum status take_forest(struct forest *f, const void *bytes, size_t n, st
     struct reader r = reader_of(bytes, n);
     const char *head = reader_take(&r, sizeof magic);
     int columns = reader_i32(&r), classes = reader_i32(&r), trees = reader_i32(&r);
-    if (r.failed || memcmp(head, magic, sizeof magic) != 0)
+    if (r.failed || (memcmp(head, magic, sizeof magic) != 0 && memcmp(head, first_magic, sizeof magic) != 0))
         return error_set(e, STATUS_DATA, "no forest file, or a truncated one");
     if (columns != f->n_columns || classes != f->n_classes || trees < 0 || trees > f->wanted)
         return error_set(e, STATUS_DATA, "a forest of %d trees over %d columns and %d classes; %d, %d and %d were expected", trees, columns, classes,
@@ -360,7 +387,8 @@ static enum status take_forest(struct forest *f, const void *bytes, size_t n, st
     for (int c = 0; c < columns; c++)
         f->importances[c] = reader_f64(&r);
     while (f->n_trees < trees) {
-        TRY(tree_read(&f->trees[f->n_trees], &r, columns, classes, e));
+        struct tree_walk *tree = &f->trees[f->n_trees];
+        TRY(memcmp(head, magic, sizeof magic) == 0 ? tree_walk_read(tree, &r, columns, classes, e) : take_first(tree, &r, columns, classes, e));
         f->n_trees++;
     }
     return r.failed || r.at != r.end ? error_set(e, STATUS_DATA, "a truncated forest file, or one with more bytes than a forest has") : STATUS_OK;

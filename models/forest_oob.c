@@ -25,24 +25,26 @@ static void find_left_out(const struct forest_oob *o, int first, int n, uint64_t
     free(times);
 }
 
-static void features_of(const struct tree_data *d, int row, float *x)
+/* As tree_walk_add takes a row. */
+static void keys_of(const struct tree_data *d, int row, uint32_t *x)
 {
     const uint16_t *record = d->records + (size_t)row * d->stride;
     for (int c = 0; c < d->n_columns; c++)
-        x[c] = d->columns[c].values[tree_code(record, &d->columns[c])];
+        x[c] = tree_walk_key(d->columns[c].values[tree_code(record, &d->columns[c])]);
+    x[d->n_columns] = 0;
 }
 
-/* Shares of rows [first, first + n), n <= TOGETHER, summed over the trees that bits (n_trees, words) name. x (TOGETHER, columns) is room. */
-static void add_trees(const struct forest_oob *o, int first, int n, const uint64_t *bits, size_t words, float *x, double *sum)
+/* Shares of rows [first, first + n), n <= TOGETHER, summed over the trees that bits (n_trees, words) name. x (TOGETHER, columns + 1) is room. */
+static void add_trees(const struct forest_oob *o, int first, int n, const uint64_t *bits, size_t words, uint32_t *x, double *sum)
 {
-    size_t k = (size_t)o->data->n_classes, columns = (size_t)o->data->n_columns;
+    size_t k = (size_t)o->data->n_classes, stride = (size_t)o->data->n_columns + 1;
     memset(sum, 0, (size_t)n * k * sizeof *sum);
     for (int i = 0; i < n; i++)
-        features_of(o->data, first + i, x + (size_t)i * columns);
+        keys_of(o->data, first + i, x + (size_t)i * stride);
     for (int t = 0; t < o->n_trees; t++, bits += words)
         for (int i = 0; i < n; i++)
             if (*bits >> i & 1)
-                tree_add(&o->trees[t], x + (size_t)i * columns, o->data->n_columns, 1, sum + (size_t)i * k, o->data->n_classes);
+                tree_walk_add(&o->trees[t], x + (size_t)i * stride, o->data->n_columns, 1, sum + (size_t)i * k, o->data->n_classes);
 }
 
 /* Ties go to the lowest class; a row that every tree drew has no label. */
@@ -63,7 +65,7 @@ static void tally_rows(const struct forest_oob *o, int first, int last, struct g
     size_t words = (size_t)(FOREST_OOB_DRAWN / 8 / o->n_trees), all = ((size_t)(last - first) + 63) / 64;
     words = words < 1 ? 1 : words < all ? words : all;
     uint64_t *bits = memory_new((size_t)o->n_trees * words * sizeof *bits);
-    float *x = memory_new((size_t)TOGETHER * (size_t)o->data->n_columns * sizeof *x);
+    uint32_t *x = memory_new((size_t)TOGETHER * ((size_t)o->data->n_columns + 1) * sizeof *x);
     double *sum = memory_new((size_t)TOGETHER * (size_t)o->data->n_classes * sizeof *sum);
     for (int at = first; at < last; at += TOGETHER) {
         size_t word = (size_t)(at - first) / 64 % words;

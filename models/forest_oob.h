@@ -5,14 +5,14 @@
 
 #include "models/forest_sample.h"
 #include "models/gang.h"
-#include "models/tree.h"
+#include "models/tree_walk.h"
 
 enum { FOREST_OOB_DRAWN = 16 << 20 }; /* bytes that say which rows trees drew are kept at a time */
 
 struct forest_oob {
     const struct forest_sample *sample;
     const struct tree_data *data; /* features come out of its codes, wherever the rows are */
-    const struct tree *trees;     /* (n_trees) */
+    const struct tree_walk *trees; /* (n_trees) */
     int n_trees;
 };
 

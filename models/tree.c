@@ -14,67 +14,6 @@ void tree_fini(struct tree *t)
     *t = (struct tree){0};
 }
 
-enum { ROWS = 8 };
-
-/* One step down for each of ROWS rows; false when all have come to a leaf. Without branches: which way a row goes cannot be guessed. */
-static bool step(const struct tree_node *nodes, const float *x, size_t n_columns, int32_t at[ROWS])
-{
-    int32_t inner = -1;
-    for (int r = 0; r < ROWS; r++) {
-        const struct tree_node *node = &nodes[at[r]];
-        int32_t leaf = node->feature >> 31, feature = node->feature & ~leaf; /* leaf: all bits or none */
-        int32_t left = -(int32_t)(x[(size_t)r * n_columns + (size_t)feature] <= node->threshold);
-        int32_t next = (left & (at[r] + 1)) | (~left & node->right);
-        at[r] = (leaf & at[r]) | (~leaf & next);
-        inner &= leaf;
-    }
-    return inner == 0;
-}
-
-static void add_leaf(const struct tree *t, const struct tree_node *leaf, double *sum)
-{
-    for (int i = leaf->right; i < leaf->right + leaf->n; i++)
-        sum[t->classes[i]] += (double)t->shares[i];
-}
-
-void tree_add(const struct tree *t, const float *x, int n_columns, int n, double *sum, int n_classes)
-{
-    size_t width = (size_t)n_columns, k = (size_t)n_classes;
-    int i = 0;
-    for (; i + ROWS <= n; i += ROWS) {
-        int32_t at[ROWS] = {0};
-        while (step(t->nodes, x + (size_t)i * width, width, at))
-            ;
-        for (int r = 0; r < ROWS; r++)
-            add_leaf(t, &t->nodes[at[r]], sum + (size_t)(i + r) * k);
-    }
-    for (; i < n; i++) {
-        const struct tree_node *node = t->nodes;
-        while (node->feature >= 0)
-            node = x[(size_t)i * width + (size_t)node->feature] <= node->threshold ? node + 1 : t->nodes + node->right;
-        add_leaf(t, node, sum + (size_t)i * k);
-    }
-}
-
-/* --- bytes --- */
-
-void tree_write(const struct tree *t, struct buffer *out)
-{
-    buffer_put_i32(out, t->n_nodes);
-    buffer_put_i32(out, t->n_entries);
-    for (int i = 0; i < t->n_nodes; i++) {
-        const struct tree_node *node = &t->nodes[i];
-        buffer_put_i32(out, node->feature);
-        if (node->feature >= 0)
-            buffer_put(out, &node->threshold, sizeof node->threshold);
-        else
-            buffer_put_i32(out, node->n);
-        buffer_put_i32(out, node->right);
-    }
-    buffer_put(out, t->classes, (size_t)t->n_entries * sizeof *t->classes);
-    buffer_put(out, t->shares, (size_t)t->n_entries * sizeof *t->shares);
-}
-
 /* Children behind their parents, so every walk ends; entries and classes that there are. */
 static bool node_fits(const struct tree *t, int i, int n_columns)
 {

@@ -8,7 +8,7 @@
  * order. Pure: no gang, no globals.
  *
  * tree_grow.c makes nodes and moves samples, tree_best.c does so for the best leaf first, tree_split.c finds a node's best split (tree_random.c
- * where thresholds are random; tree_sort.c sorts, tree_entropy.c has logarithms); tree.c reads, writes and uses trees. */
+ * where thresholds are random; tree_sort.c sorts, tree_entropy.c has logarithms); tree_walk.h has what a finished tree becomes. */
 #ifndef MODELS_TREE_H
 #define MODELS_TREE_H
 
@@ -78,11 +78,8 @@ struct tree_request {
 /* STATUS_MEMORY. */
 enum status tree_grow(struct tree *out, const struct tree_request *r, struct error *e);
 void tree_fini(struct tree *t);
-/* Adds the shares of each row's leaf to sum (n, n_classes); x (n, n_columns). Rows go down several at a time, so that one waits for memory while others compare. */
-void tree_add(const struct tree *t, const float *x, int n_columns, int n, double *sum, int n_classes);
 
-void tree_write(const struct tree *t, struct buffer *out);
-/* STATUS_DATA where the bytes are no tree over so many columns and classes. */
+/* A tree of the first form of forest files. STATUS_DATA where the bytes are none over so many columns and classes. */
 enum status tree_read(struct tree *out, struct reader *r, int n_columns, int n_classes, struct error *e);
 
 #endif

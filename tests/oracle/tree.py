@@ -11,7 +11,6 @@ import itertools
 import json
 import os
 import sqlite3
-import struct
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ import warnings
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.class_weight import compute_sample_weight
+
+import forest_file
 
 CONFIG = """
 study = { name = "tree"; seed = 3; };
@@ -30,17 +31,8 @@ space = { model = "random_forest"; channels = ( ["signed_size", "iat"] );
 
 
 def read_tree(path):
-    data = open(path, "rb").read()
-    assert data[:8] == b"FSFORST1"
-    columns, classes, trees = struct.unpack_from("<3i", data, 8)
-    at = 20 + 8 * columns
-    nodes, entries = struct.unpack_from("<2i", data, at)
-    out = []
-    for i in range(nodes):
-        feature, right = struct.unpack_from("<i4xi", data, at + 8 + 12 * i)
-        threshold = struct.unpack_from("<f", data, at + 12 + 12 * i)[0]
-        out.append((feature, threshold, right))
-    return out
+    nodes = forest_file.read(open(path, "rb").read())[3][0]
+    return [(column, threshold, right) if column >= 0 else (-1, None, None) for column, threshold, right in nodes]
 
 
 def measure(w, criterion):

@@ -52,8 +52,49 @@ changed "shares below zero" majority "do not sum to 1" "f[12:20] = struct.pack('
 changed "shares of one and a half" majority "do not sum to 1" "f[12:24] = struct.pack('<3f', .5, .5, .5)"
 changed "neighbours that are no numbers" knn "damaged" "f[-4:] = struct.pack('<f', float('nan'))"
 changed "neighbours at infinity" knn "damaged" "f[-4:] = struct.pack('<f', float('inf'))"
-changed "trees whose shares are below zero" random_forest "a damaged tree" "f[-4:] = struct.pack('<f', -1)"
-changed "trees whose shares are no numbers" random_forest "a damaged tree" "f[-4:] = struct.pack('<f', float('nan'))"
+# A forest with leaves of several classes: columns, thresholds, leaves and shares of the first tree, and the same forest in the first form of its file.
+$FLOWSWEEP run small.cfg -q -n 0 --set study.database=mixed.db --set space.model=random_forest --set space.random_forest.min_samples_leaf=20 || exit 1
+$FLOWSWEEP export mixed.db 3 --out mixed 2>/dev/null || exit 1
+cat >forest.txt <<'PY'
+import sys; sys.path.insert(0, ORACLE); import forest_file
+parts = forest_file.read(bytes(f)); columns, classes, importances, trees = parts
+start = 20 + 8 * columns; nodes, = struct.unpack_from('<i', f, start); inner = nodes // 2
+at_columns = start + 8; at_thresholds = at_columns + nodes; at_leaves = at_thresholds + 4 * inner
+first = lambda change=lambda trees: None: (change(trees), bytearray(forest_file.write_first(columns, classes, importances, trees)))[1]
+PY
+forest() { # name, words, code
+    changed "$1" mixed "$2" "$(sed "s|ORACLE|'$FLOWSWEEP_SOURCE/tests/oracle'|" forest.txt)
+$3"
+}
+forest "fewer nodes than a tree has" "a damaged tree" "struct.pack_into('<i', f, start, nodes - 2)"
+forest "an even number of nodes" "a damaged tree" "struct.pack_into('<i', f, start, nodes + 1)"
+forest "far more nodes than the file has bytes" "a damaged tree" "struct.pack_into('<i', f, start, 2147483647)"
+forest "far more shares than the file has bytes" "a damaged tree" "struct.pack_into('<i', f, start + 4, 2147483647)"
+forest "a column that there is not" "a damaged tree" "f[at_columns] = columns"
+forest "a tree that ends at its root" "a damaged tree" "f[at_columns] = 255"
+forest "a tree of inner nodes alone" "a damaged tree" "f[at_columns:at_columns + nodes] = bytes(nodes)"
+forest "a class that there is not" "a damaged tree" "f[at_leaves] = classes"
+forest "a leaf whose shares are missing" "a damaged tree" "f[at_leaves + next(i for i in range(inner) if f[at_leaves + i] != 255)] = 255"
+share_of() { # name, value in Python: of a leaf of several classes, wherever the first one is
+    forest "$1" "a damaged tree" "assert any(c < 0 and len(w) > 1 for t in trees for c, w, r in t)
+for t in trees:
+    for c, w, r in t:
+        if c < 0 and len(w) > 1:
+            f = f.replace(struct.pack('<f', w[-1][1]), struct.pack('<f', $2)); break"
+}
+share_of "trees whose shares are below zero" -1
+share_of "trees whose shares are no numbers" "float('nan')"
+share_of "trees whose shares are too large" 3
+forest "bytes behind the last tree" "more bytes than a forest has" "f += b'x'"
+forest "a file of the first form with a child that two nodes have" "a damaged tree" "f = first(lambda t: t[0][0].__setitem__(2, 1))"
+forest "a file of the first form with a child before its parent" "a damaged tree" "f = first(lambda t: t[0][0].__setitem__(2, 0))"
+forest "a file of the first form with shares below zero" "a damaged tree" "f = first(); f[-4:] = struct.pack('<f', -1)"
+rm -rf c && cp -r mixed c && python3 change.py c "$(sed "s|ORACLE|'$FLOWSWEEP_SOURCE/tests/oracle'|" forest.txt)
+f = first()" || exit 1
+$FLOWSWEEP predict mixed new.csv --proba --format csv >now.txt
+$FLOWSWEEP predict c new.csv --proba --format csv >first.txt
+check "a forest in the first form of its file predicts the same" "FSFORST1 $(sha256sum <now.txt)" "$(head -c 8 c/*.forest) $(sha256sum <first.txt)"
+rm -f forest.txt now.txt first.txt
 changed "garbage behind the header of weights" dnn "proper header" "n = f.index(b'}}') + 1; f[n:n + 1] = b'} }'; f[:8] = struct.pack('<Q', struct.unpack('<Q', f[:8])[0] + 2)"
 changed "far more weights than the file has" dnn "too few for the model's" "m['members'][0]['params']['dnn.hidden_layer_sizes'] = [30000, 20000]"
 rm -rf c

@@ -155,6 +155,15 @@ static void test_bins(void)
     end();
 }
 
+static void keys_of(int i, uint32_t *keys)
+{
+    float x[TOY_STEPS];
+    features_gather_raw(&toy.x, &toy.rows.row[i], 1, x);
+    for (int c = 0; c < TOY_STEPS; c++)
+        keys[c] = tree_walk_key(x[c]);
+    keys[TOY_STEPS] = 0;
+}
+
 /* Rows go down a tree by thresholds as they went by codes: its leaves hold what they say. */
 static void test_trees_of_bins(void)
 {
@@ -164,25 +173,28 @@ static void test_trees_of_bins(void)
     for (int random = 0; random < 2; random++) {
         struct tree_params p = {.random_thresholds = random, .max_features = TOY_STEPS, .max_depth = -1, .min_samples_split = 2, .min_samples_leaf = 1};
         int32_t times[TOY_ROWS];
-        float x[TOY_STEPS];
+        uint32_t x[TOY_STEPS + 1];
         double sum[TOY_CLASSES], right = 0, expected = 0;
         struct random r = random_of(1, (uint64_t)random);
         struct tree t;
+        struct tree_walk walk;
         struct error e;
         for (int i = 0; i < TOY_ROWS; i++)
             times[i] = 1;
         struct tree_request request = {&d.tree, &p, times, NULL, &r, NULL};
         CU_ASSERT_EQUAL_FATAL(tree_grow(&t, &request, &e), STATUS_OK);
+        CU_ASSERT_EQUAL_FATAL(tree_walk_of(&walk, &t, TOY_STEPS, &e), STATUS_OK);
         for (int i = 0; i < TOY_ROWS; i++) {
             memset(sum, 0, sizeof sum);
-            features_gather_raw(&toy.x, &toy.rows.row[i], 1, x);
-            tree_add(&t, x, TOY_STEPS, 1, sum, TOY_CLASSES);
+            keys_of(i, x);
+            tree_walk_add(&walk, x, TOY_STEPS, 1, sum, TOY_CLASSES);
             right += sum[toy.rows.y[i]];
         }
         for (int i = 0; i < t.n_nodes; i++) /* rows of a class are labelled right by its share of the leaf: all leaves pure, all rows right */
             expected += t.nodes[i].feature < 0 && t.nodes[i].n > 1;
         CU_ASSERT(t.n_nodes > 20 && expected == 0);
         CU_ASSERT_EQUAL(right, TOY_ROWS);
+        tree_walk_fini(&walk);
         tree_fini(&t);
     }
     forest_data_fini(&d);
@@ -241,20 +253,20 @@ static double count_again(const struct buffer *file, const struct forest_sample 
     struct reader r = reader_of(file->data, file->size);
     double *sum = memory_new(TOY_ROWS * TOY_CLASSES * sizeof *sum);
     int32_t times[TOY_ROWS];
-    float x[TOY_STEPS];
+    uint32_t x[TOY_STEPS + 1];
     int labelled = 0, right = 0;
     struct error e;
     reader_take(&r, 8 + 12 + 8 * TOY_STEPS);
     for (int t = 0; t < n_trees; t++) {
-        struct tree tree;
-        CU_ASSERT_EQUAL_FATAL(tree_read(&tree, &r, TOY_STEPS, TOY_CLASSES, &e), STATUS_OK);
+        struct tree_walk tree;
+        CU_ASSERT_EQUAL_FATAL(tree_walk_read(&tree, &r, TOY_STEPS, TOY_CLASSES, &e), STATUS_OK);
         forest_sample_draw(s, t, times);
         for (int i = 0; i < TOY_ROWS; i++) {
-            features_gather_raw(&toy.x, &toy.rows.row[i], 1, x);
+            keys_of(i, x);
             if (times[i] == 0)
-                tree_add(&tree, x, TOY_STEPS, 1, sum + i * TOY_CLASSES, TOY_CLASSES);
+                tree_walk_add(&tree, x, TOY_STEPS, 1, sum + i * TOY_CLASSES, TOY_CLASSES);
         }
-        tree_fini(&tree);
+        tree_walk_fini(&tree);
     }
     for (int i = 0; i < TOY_ROWS; i++) {
         int best = 0;
@@ -340,15 +352,19 @@ static void test_oob_of_many(void)
     uint16_t *records = memory_new(N * sizeof *records);
     struct tree_column column = {.n_values = 1, .values = &value, .most = &value};
     struct tree_data d = {N, 1, 2, records, 1, &column, y};
-    struct tree *trees = memory_new(TREES * sizeof *trees);
+    struct tree_walk two[2], *trees = memory_new(TREES * sizeof *trees);
     struct forest_sample s = {.n = N, .n_classes = 2, .y = y, .key = 4, .bootstrap = true, .draws = N / 8};
     struct forest_oob o = {&s, &d, trees, TREES};
     struct gang g = gang_alone(NULL, NULL);
     struct error e;
     double found;
     int right = 0;
+    for (int t = 0; t < 2; t++) {
+        struct tree tree = {.nodes = &leaf, .classes = &class[t], .shares = &one, .n_nodes = 1, .n_entries = 1};
+        CU_ASSERT_EQUAL_FATAL(tree_walk_of(&two[t], &tree, 1, &e), STATUS_OK);
+    }
     for (int t = 0; t < TREES; t++) {
-        trees[t] = (struct tree){.nodes = &leaf, .classes = &class[t % 2], .shares = &one, .n_nodes = 1, .n_entries = 1};
+        trees[t] = two[t % 2];
         forest_sample_draw(&s, t, times);
         for (int i = 0; i < N; i++)
             balance[i] += times[i] == 0 ? t % 2 ? 1 : -1 : 0;
@@ -363,6 +379,8 @@ static void test_oob_of_many(void)
     free(balance);
     free(records);
     free(trees);
+    tree_walk_fini(&two[0]);
+    tree_walk_fini(&two[1]);
 }
 
 UNIT_MAIN({"rows drawn", test_draws}, {"class weights", test_class_weights}, {"what cannot be", test_check}, {"bins", test_bins},

@@ -1,0 +1,318 @@
+/* Finished trees out of grown ones and of bytes, and their bytes: docs/forest-file.md. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "models/tree_walk_words.h"
+
+static bool is_leaf(const struct tree_walk *w, uint32_t at)
+{
+    return tree_walk_child_at(w, at) == at;
+}
+
+static void set_node(struct tree_walk *w, uint32_t at, uint32_t threshold, uint32_t child, uint32_t column)
+{
+    uint64_t node = (uint64_t)child << 32 | (uint32_t)~threshold;
+    if (w->wide) {
+        w->nodes[2 * (size_t)at] = node;
+        w->nodes[2 * (size_t)at + 1] = column;
+    } else {
+        w->nodes[at] = (uint64_t)column << (64 - w->bits) | node;
+    }
+}
+
+/* --- building: nodes come in preorder --- */
+
+struct builder {
+    struct tree_walk *walk;
+    uint32_t n_columns, n_nodes; /* n_nodes: so far */
+    uint32_t at;                 /* where the next one stands */
+    uint32_t free;               /* the next two places */
+    uint32_t waiting;            /* the last right child whose node has not come, or 0; each holds the one before as its child */
+    bool whole;
+};
+
+/* Nodes whose places and columns share a word. */
+static bool fits(int n_nodes, unsigned bits)
+{
+    return (uint64_t)n_nodes << bits <= (uint64_t)1 << 32;
+}
+
+static struct builder builder_of(struct tree_walk *walk, int n_nodes, int n_shares, int n_columns)
+{
+    *walk = (struct tree_walk){.n_nodes = n_nodes, .n_shares = n_shares};
+    while (n_columns >> walk->bits)
+        walk->bits++;
+    walk->wide = !fits(n_nodes, walk->bits);
+    walk->nodes = memory_new((size_t)n_nodes * (walk->wide ? 2 : 1) * sizeof *walk->nodes);
+    walk->shares = memory_new((size_t)n_shares * sizeof *walk->shares);
+    return (struct builder){.walk = walk, .n_columns = (uint32_t)n_columns, .free = 1};
+}
+
+/* False where there is no room for it, as in a tree whose nodes are fewer than it says. */
+static bool add_inner(struct builder *b, int32_t column, float threshold)
+{
+    if (b->whole || b->free + 2 > (uint32_t)b->walk->n_nodes)
+        return false;
+    set_node(b->walk, b->at, tree_walk_key(threshold), b->free, (uint32_t)column);
+    set_node(b->walk, b->free + 1, 0, b->waiting, 0);
+    b->at = b->free;
+    b->waiting = b->free + 1;
+    b->free += 2;
+    b->n_nodes++;
+    return true;
+}
+
+static bool add_value(struct builder *b, int32_t value)
+{
+    if (b->whole)
+        return false;
+    set_node(b->walk, b->at, (uint32_t)value, b->at, b->n_columns);
+    b->whole = b->waiting == 0;
+    b->at = b->waiting;
+    b->waiting = tree_walk_child_at(b->walk, b->waiting);
+    b->n_nodes++;
+    return true;
+}
+
+static bool is_whole(const struct builder *b)
+{
+    return b->whole && b->n_nodes == (uint32_t)b->walk->n_nodes;
+}
+
+/* --- of a grown tree --- */
+
+static bool is_one_class(const struct tree *t, const struct tree_node *leaf)
+{
+    return leaf->n == 1 && t->shares[leaf->right] == 1;
+}
+
+static int shares_needed(const struct tree *t)
+{
+    int64_t n = 0;
+    for (int i = 0; i < t->n_nodes; i++)
+        n += t->nodes[i].feature < 0 && !is_one_class(t, &t->nodes[i]) ? t->nodes[i].n : 0;
+    return (int)n; /* no more than entries: leaves have their own */
+}
+
+/* The leaf's value; its shares, where it has several classes, from *used on. */
+static int32_t take_leaf(struct tree_walk *w, int *used, const struct tree *t, const struct tree_node *leaf)
+{
+    if (is_one_class(t, leaf))
+        return t->classes[leaf->right];
+    int first = *used;
+    for (int i = 0; i < leaf->n; i++)
+        w->shares[(*used)++] = (struct tree_share){t->classes[leaf->right + i], t->shares[leaf->right + i]};
+    w->shares[*used - 1].label = ~w->shares[*used - 1].label;
+    return ~first;
+}
+
+enum status tree_walk_of(struct tree_walk *out, const struct tree *t, int n_columns, struct error *e)
+{
+    struct builder b = builder_of(out, t->n_nodes, shares_needed(t), n_columns);
+    /* By place: the node that is said to stand there; 0 where that is the one behind its parent. */
+    int32_t *right = memory_new((size_t)t->n_nodes * sizeof *right);
+    int used = 0;
+    bool good = true;
+    for (int i = 0; good && i < t->n_nodes; i++) {
+        const struct tree_node *node = &t->nodes[i];
+        good = !b.whole && (right[b.at] == 0 || right[b.at] == i);
+        if (good && node->feature >= 0) {
+            good = add_inner(&b, node->feature, node->threshold);
+            if (good)
+                right[b.waiting] = node->right;
+        } else if (good) {
+            good = node->n > 0 && add_value(&b, take_leaf(out, &used, t, node));
+        }
+    }
+    free(right);
+    if (good && is_whole(&b))
+        return STATUS_OK;
+    tree_walk_fini(out);
+    return error_set(e, STATUS_DATA, "a damaged tree");
+}
+
+/* --- bytes --- */
+
+/* Bits of the float that a key stands for. */
+static uint32_t float_bits(uint32_t key)
+{
+    return key ^ (key >> 31 ? 0x80000000U : 0xffffffffU);
+}
+
+/* Bytes of a number below n, or of one more, all of whose bits are set. */
+static int width_of(int n)
+{
+    return n < 0xff ? 1 : n < 0xffff ? 2 : 4;
+}
+
+static int32_t nothing_of(int width)
+{
+    return width == 1 ? 0xff : width == 2 ? 0xffff : -1;
+}
+
+static void put_number(unsigned char **at, int32_t x, int width)
+{
+    for (int i = 0; i < width; i++)
+        *(*at)++ = (unsigned char)((uint32_t)x >> (8 * i));
+}
+
+static int32_t take_number(const unsigned char **at, int width)
+{
+    uint32_t x = 0;
+    for (int i = 0; i < width; i++)
+        x |= (uint32_t)*(*at)++ << (8 * i);
+    return (int32_t)x;
+}
+
+static float take_float(const unsigned char **at)
+{
+    int32_t bits = take_number(at, 4);
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* Places of the nodes in preorder (n_nodes), which the caller frees. */
+static uint32_t *preorder(const struct tree_walk *w)
+{
+    uint32_t *order = memory_new((size_t)w->n_nodes * sizeof *order), *waiting = memory_new((size_t)w->n_nodes * sizeof *waiting);
+    int n_waiting = 1;
+    for (int i = 0; n_waiting; i++) {
+        uint32_t at = order[i] = waiting[--n_waiting];
+        if (!is_leaf(w, at)) {
+            waiting[n_waiting++] = tree_walk_child_at(w, at) + 1;
+            waiting[n_waiting++] = tree_walk_child_at(w, at);
+        }
+    }
+    free(waiting);
+    return order;
+}
+
+static void write_shares(const struct tree_walk *w, int width, struct buffer *out)
+{
+    size_t n = (size_t)w->n_shares, leaves = 0;
+    for (size_t i = 0; i < n; i++)
+        leaves += w->shares[i].label < 0;
+    unsigned char *counts = buffer_grow(out, (leaves + n) * (size_t)width + n * 4), *labels = counts + leaves * (size_t)width;
+    unsigned char *shares = labels + n * (size_t)width;
+    for (size_t i = 0, first = 0; i < n; i++) {
+        int32_t label = w->shares[i].label;
+        if (label < 0) {
+            put_number(&counts, (int32_t)(i + 1 - first), width);
+            first = i + 1;
+        }
+        put_number(&labels, label < 0 ? ~label : label, width);
+        memcpy(shares + 4 * i, &w->shares[i].share, 4);
+    }
+}
+
+void tree_walk_write(const struct tree_walk *w, int n_columns, int n_classes, struct buffer *out)
+{
+    int of_column = width_of(n_columns), of_class = width_of(n_classes);
+    size_t n = (size_t)w->n_nodes, inner = n / 2;
+    uint32_t *order = preorder(w);
+    buffer_put_i32(out, w->n_nodes);
+    buffer_put_i32(out, w->n_shares);
+    unsigned char *columns = buffer_grow(out, n * (size_t)of_column + inner * 4 + (inner + 1) * (size_t)of_class);
+    unsigned char *thresholds = columns + n * (size_t)of_column, *leaves = thresholds + inner * 4;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t threshold = tree_walk_threshold(w, order[i]);
+        bool leaf = is_leaf(w, order[i]);
+        put_number(&columns, leaf ? nothing_of(of_column) : (int32_t)tree_walk_column(w, order[i], w->wide), of_column);
+        if (leaf)
+            put_number(&leaves, (int32_t)threshold < 0 ? nothing_of(of_class) : (int32_t)threshold, of_class);
+        else
+            put_number(&thresholds, (int32_t)float_bits(threshold), 4);
+    }
+    free(order);
+    write_shares(w, of_class, out);
+}
+
+/* The parts of a tree's bytes. */
+struct parts {
+    const unsigned char *columns, *thresholds, *leaves;
+    int of_column, of_class;
+};
+
+/* Shares lie in the order of leaves; next is the first of the next leaf with several classes, of n_shares. */
+static bool read_leaf(struct builder *b, struct parts *p, int *next, int n_classes)
+{
+    int32_t value = take_number(&p->leaves, p->of_class);
+    struct tree_walk *w = b->walk;
+    if (value != nothing_of(p->of_class))
+        return value >= 0 && value < n_classes && add_value(b, value);
+    int first = *next;
+    while (*next < w->n_shares && w->shares[*next].label >= 0)
+        (*next)++;
+    return (*next)++ < w->n_shares && add_value(b, ~first);
+}
+
+static bool read_nodes(struct builder *b, struct parts *p, int n_classes)
+{
+    int next = 0, inner = 0, most = b->walk->n_nodes / 2;
+    for (int i = 0; i < b->walk->n_nodes; i++) {
+        int32_t column = take_number(&p->columns, p->of_column);
+        if (column == nothing_of(p->of_column)) {
+            if (i - inner > most || !read_leaf(b, p, &next, n_classes))
+                return false;
+        } else if (column < 0 || column >= (int32_t)b->n_columns || inner++ == most || !add_inner(b, column, take_float(&p->thresholds))) {
+            return false;
+        }
+    }
+    return next == b->walk->n_shares && is_whole(b);
+}
+
+/* Counts of the leaves with several classes, then what they hold. Each leaf's shares are its whole. */
+static bool read_shares(struct tree_walk *w, struct reader *r, int width, int n_classes)
+{
+    size_t n = (size_t)w->n_shares;
+    for (int covered = 0; covered < w->n_shares;) {
+        const unsigned char *at = reader_take(r, (size_t)width);
+        int32_t count = at ? take_number(&at, width) : 0;
+        if (count < 1 || count > w->n_shares - covered)
+            return false;
+        covered += count;
+        w->shares[covered - 1].label = -1;
+    }
+    const unsigned char *labels = reader_take(r, n * (size_t)width), *shares = reader_take(r, n * 4);
+    double sum = 0;
+    for (size_t i = 0; labels && shares && i < n; i++) {
+        bool last = w->shares[i].label < 0;
+        int32_t label = take_number(&labels, width);
+        float share = take_float(&shares);
+        if (label < 0 || label >= n_classes || !(share >= 0)) /* no NaN */
+            return false;
+        sum += (double)share;
+        w->shares[i] = (struct tree_share){last ? ~label : label, share};
+        if (last && !(fabs(sum - 1) < 1e-3))
+            return false;
+        sum = last ? 0 : sum;
+    }
+    return labels && shares;
+}
+
+enum status tree_walk_read(struct tree_walk *out, struct reader *r, int n_columns, int n_classes, struct error *e)
+{
+    size_t left = (size_t)(r->end - r->at);
+    int n_nodes = reader_i32(r), n_shares = reader_i32(r);
+    struct parts p = {.of_column = width_of(n_columns), .of_class = width_of(n_classes)};
+    *out = (struct tree_walk){0};
+    bool good = !r->failed && n_nodes > 0 && n_nodes % 2 == 1 && n_shares >= 0 && (size_t)n_nodes <= left && (size_t)n_shares <= left / 5;
+    if (good) {
+        size_t inner = (size_t)n_nodes / 2;
+        p.columns = reader_take(r, (size_t)n_nodes * (size_t)p.of_column);
+        p.thresholds = reader_take(r, inner * 4);
+        p.leaves = reader_take(r, (inner + 1) * (size_t)p.of_class);
+        good = p.columns && p.thresholds && p.leaves;
+    }
+    if (good) {
+        struct builder b = builder_of(out, n_nodes, n_shares, n_columns);
+        good = read_shares(out, r, p.of_class, n_classes) && read_nodes(&b, &p, n_classes);
+    }
+    if (good)
+        return STATUS_OK;
+    tree_walk_fini(out);
+    return error_set(e, STATUS_DATA, "a damaged tree");
+}
