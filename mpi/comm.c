@@ -58,12 +58,13 @@ static enum status serve(struct transport *t, struct error *e)
     return comm_serve(t->context, e);
 }
 
-/* 0.1 ms at first, 5 ms when nothing has come for a while. */
+/* An eighth of the time since something last came or went, 0.1 ms at least and 20 ms at most: what took long is noticed a little late, and who trains is
+ * left alone. */
 static void pause_idle(struct transport *t)
 {
-    struct comm *c = t->context;
-    struct timespec p = {0, c->idle < 50 ? 100000 : c->idle < 200 ? 500000 : 5000000};
-    c->idle += c->idle < 1000;
+    const struct comm *c = t->context;
+    double since_s = comm_clock() - c->moved_s, pause_s = since_s < 0.8e-3 ? 0.1e-3 : since_s > 0.16 ? 0.02 : since_s / 8;
+    struct timespec p = {0, (long)(pause_s * 1e9)};
     nanosleep(&p, NULL);
 }
 

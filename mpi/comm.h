@@ -69,7 +69,7 @@ struct comm { /* transport.context */
     int n_arrived, arrived_capacity;
     double served_s, watched_s;
     double told_s;    /* the silence that the last pings told of */
-    int idle;         /* polls in a row that found nothing */
+    double moved_s;   /* when a message, or a piece of one, last came or went */
     struct error why;   /* of transport.broken */
     bool serving;     /* comm_serve is at work: waits inside it must not call it again */
     MPI_Win window, sets; /* of the node's copy and of its places for sets, or MPI_WIN_NULL */

@@ -52,6 +52,7 @@ static void send_on(struct comm *c, int to)
         MPI_Test(&p->sending, &done, MPI_STATUS_IGNORE);
         if (!done)
             return;
+        c->moved_s = comm_clock();
         if (!o->headed) {
             MPI_Isend(o->head, 3, MPI_UINT64_T, to, TAG_HEAD, c->world, &p->sending);
             o->headed = true;
@@ -111,6 +112,7 @@ static enum status receive_on(struct comm *c, struct comm_peer *p, struct error 
         MPI_Test(&p->receiving, &done, MPI_STATUS_IGNORE);
         if (!done)
             return STATUS_OK;
+        c->moved_s = comm_clock();
         if (p->coming_at == p->coming.body.size)
             return complete(c, p, e);
         size_t n = piece_of(p->coming.body.size, p->coming_at);
@@ -174,7 +176,6 @@ enum status comm_poll(struct transport *t, struct message *out, bool *got, struc
         return STATUS_OK;
     *out = c->arrived[0];
     memmove(c->arrived, c->arrived + 1, (size_t)--c->n_arrived * sizeof *c->arrived);
-    c->idle = 0;
     *got = true;
     return STATUS_OK;
 }
