@@ -2,8 +2,8 @@
  *
  *     y[t] = b + sum over taps k of x[t * strides + k * dilation_rate - padding] W[k]
  *
- * A few steps at a time, so that what the taps add up to stays in the cache; a tap is one product for all steps that it reaches. Packed: each tap's W, then each
- * tap's transpose. */
+ * A few steps at a time, so that what the taps add up to stays in the cache; a tap is one product for all steps that it reaches, and where there is one channel
+ * all taps together are one. Packed: each tap's W, then each tap's transpose. */
 #include "models/engine/columns.h"
 #include "models/engine.h"
 #include "models/engine/relu.h"
@@ -91,6 +91,21 @@ static int rows_at(const struct layer *l, const struct leaf *leaf, int t, int en
     return leaf->active ? leaf_rows_out(leaf, l, t) : (end - t) * leaf->n;
 }
 
+/* Are all taps of steps [t, end) one product? One channel's values that the taps of a step see lie equally far apart. */
+static bool is_one_product(const struct layer *l, const struct leaf *leaf, int t, int end)
+{
+    int first = t - padding(l), last = end - 1 - padding(l) + (l->kernel_size - 1) * dilation(l);
+    return l->in_width == 1 && strides(l) == 1 && !leaf->active && first >= 0 && last < l->in_steps;
+}
+
+static void one_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, int t, int end)
+{
+    size_t n = (size_t)l->width, rows = (size_t)leaf->n;
+    ENGINE(gemm)(&(struct gemm){.m = (end - t) * leaf->n, .n = l->width, .k = l->kernel_size, .a = in + (size_t)(t - padding(l)) * rows, .a_row = 1,
+                                .a_col = (size_t)dilation(l) * rows, .b = w, .b_row = n, .c = out + (size_t)t * rows * n, .c_row = n,
+                                .bias = w + (size_t)l->kernel_size * n, .relu = l->activation == 'r'});
+}
+
 static void steps_forward(const struct layer *l, const float *bias, const float *packed, const struct leaf *leaf, const float *in, float *out, int t, int end)
 {
     size_t cin = (size_t)l->in_width, n = (size_t)l->width, rows = (size_t)leaf->n;
@@ -117,7 +132,10 @@ static void forward(const struct layer *l, const float *w, const float *packed, 
     const float *bias = w + (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width;
     (void)cache;
     for (int t = 0; t < l->steps; t = later(l, t))
-        steps_forward(l, bias, packed, leaf, in, out, t, later(l, t));
+        if (is_one_product(l, leaf, t, later(l, t)))
+            one_forward(l, w, leaf, in, out, t, later(l, t));
+        else
+            steps_forward(l, bias, packed, leaf, in, out, t, later(l, t));
 }
 
 /* One tap of some steps: the gradient of its weights, and what reaches the input. */
@@ -142,6 +160,12 @@ static void steps_backward(const struct layer *l, const float *back, const struc
         if (l->activation == 'r')
             relu_backward(out + first, dout + first, dout + first, rows * n);
         columns_add(grad + (size_t)l->kernel_size * (size_t)l->in_width * n, dout + first, n, rows, n);
+    }
+    if (!din && is_one_product(l, leaf, t, end)) {
+        ENGINE(gemm)(&(struct gemm){.m = l->kernel_size, .n = l->width, .k = (end - t) * leaf->n, .a = in + (size_t)(t - padding(l)) * (size_t)leaf->n,
+                                    .a_row = (size_t)dilation(l) * (size_t)leaf->n, .a_col = 1, .b = dout + (size_t)t * (size_t)leaf->n * n, .b_row = n, .c = grad,
+                                    .c_row = n, .add = true});
+        return;
     }
     for (int k = 0; k < l->kernel_size; k++) {
         struct reach r;
