@@ -17,7 +17,7 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab)
     s->unit = slab_take(slab, k * sizeof *s->unit);
     s->node.classes = slab_take(slab, k * sizeof *s->node.classes);
     s->node.weights = slab_take(slab, k * sizeof *s->node.weights);
-    s->local = slab_take(slab, k * sizeof *s->local);
+    s->node.first = slab_take(slab, (k + 1) * sizeof *s->node.first);
     s->labels = slab_take(slab, n * sizeof *s->labels);
     s->codes = slab_take(slab, n * (size_t)at_once(s) * sizeof *s->codes);
     s->keys = slab_take(slab, n * sizeof(uint64_t));
@@ -34,6 +34,7 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab)
     s->left_weight = slab_take(slab, n * sizeof *s->left_weight);
     s->gain = slab_take(slab, n * sizeof *s->gain);
     s->place = slab_take(slab, n * sizeof *s->place);
+    tree_count_cut(&s->count_room, slab, n);
     s->columns = slab_take(slab, (size_t)s->data->n_columns * sizeof *s->columns);
 }
 
@@ -44,8 +45,6 @@ void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
         tree_logs_fill(&s->logs, d, times, s->unit);
     for (int c = 0; c < d->n_columns; c++)
         s->columns[c] = c;
-    for (int c = 0; c < d->n_classes; c++)
-        s->local[c] = -1;
 }
 
 static int bits_of(uint32_t x) /* that x needs */
@@ -56,21 +55,19 @@ static int bits_of(uint32_t x) /* that x needs */
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n)
 {
     struct tree_node_facts *f = &s->node;
-    for (int c = 0; c < f->n_classes; c++) /* of the node before */
-        s->local[f->classes[c]] = -1;
     f->n_classes = 0;
-    for (int i = 0; i < n; i++) {
-        uint32_t class = sample_class(samples[i]), times = sample_times(samples[i]);
-        int32_t local = s->local[class];
-        if (local < 0) {
-            local = s->local[class] = f->n_classes++;
-            f->classes[local] = class;
-            f->weights[local] = 0;
-            s->unit_of[local] = s->unit[class];
+    for (int i = 0; i < n; f->n_classes++) {
+        uint32_t class = sample_class(samples[i]), local = (uint32_t)f->n_classes, drawn = 0;
+        f->first[local] = i;
+        for (; i < n && sample_class(samples[i]) == class; i++) {
+            drawn += sample_times(samples[i]);
+            s->labels[i] = local << 16 | sample_times(samples[i]);
         }
-        f->weights[local] += s->unit_of[local] * times;
-        s->labels[i] = (uint32_t)local << 16 | times;
+        f->classes[local] = class;
+        s->unit_of[local] = s->unit[class];
+        f->weights[local] = s->unit[class] * drawn;
     }
+    f->first[f->n_classes] = n;
     f->weight = f->squares = 0;
     for (int c = 0; c < f->n_classes; c++) {
         f->weight += f->weights[c];
@@ -270,27 +267,38 @@ static float midpoint(float a, float b)
     return t < a || t >= b ? a : t;
 }
 
-/* The best place of a column; false where it is constant. */
-static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, int n, int times_bits, struct tree_split *best)
+/* The best of the places noted of a column, -1 where all gain less than *best. */
+static int best_of(const struct tree_splitter *s, int column, int places, const struct tree_split *best)
 {
-    const struct tree_column *of = &s->data->columns[column];
-    struct sorted o;
-    int at = -1;
-    if (!sort_column(s, codes, n, times_bits, &o))
-        return false;
-    int found = sweep(s, &o, n);
-    tree_splitter_gains(s, found);
     double most = best->gain;
-    for (int i = 0; i < found; i++)
+    int at = -1;
+    for (int i = 0; i < places; i++)
         if (s->gain[i] > most || (s->gain[i] == most && at < 0 && column < best->feature)) {
             most = s->gain[i];
             at = i;
         }
-    if (at >= 0) {
-        bool joined = of->most != of->values; /* then thresholds lie between bins, so that a code says which way all its values go */
-        uint32_t left = code_at(&o, s->place[at]), right = joined ? left + 1 : code_at(&o, s->place[at] + 1);
-        *best = (struct tree_split){column, left, midpoint(of->most[left], of->values[right]), most, most - s->own};
-    }
+    return at;
+}
+
+/* The best place of a column; false where it is constant. */
+static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, int n, int times_bits, struct tree_split *best)
+{
+    const struct tree_column *of = &s->data->columns[column];
+    struct sorted o = {0};
+    int places = tree_splitter_count(s, codes, n, of->n_values);
+    bool counted = places >= 0;
+    if (places == 0 || (!counted && !sort_column(s, codes, n, times_bits, &o)))
+        return false;
+    if (!counted)
+        places = sweep(s, &o, n);
+    tree_splitter_gains(s, places);
+    int at = best_of(s, column, places, best);
+    if (at < 0)
+        return true;
+    bool joined = of->most != of->values; /* then thresholds lie between bins, so that a code says which way all its values go */
+    uint32_t left = counted ? (uint32_t)s->place[at] : code_at(&o, s->place[at]);
+    uint32_t right = joined ? left + 1 : counted ? (uint32_t)s->place[at + 1] : code_at(&o, s->place[at] + 1);
+    *best = (struct tree_split){column, left, midpoint(of->most[left], of->values[right]), s->gain[at], s->gain[at] - s->own};
     return true;
 }
 
