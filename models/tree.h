@@ -8,7 +8,7 @@
  * order. Pure: no gang, no globals.
  *
  * tree_grow.c makes nodes and moves samples, tree_best.c does so for the best leaf first, tree_split.c finds a node's best split (tree_random.c
- * where thresholds are random; tree_sort.c sorts, tree_entropy.c has logarithms); tree_walk.h has what a finished tree becomes. */
+ * where thresholds are random; tree_count.c counts, tree_sort.c sorts, tree_small.c does so side by side, tree_entropy.c has logarithms); tree_walk.h has what a finished tree becomes. */
 #ifndef MODELS_TREE_H
 #define MODELS_TREE_H
 
@@ -66,6 +66,8 @@ struct tree_params {
     double min_impurity_decrease;              /* weight * impurity that a split takes away, over the tree's weight */
 };
 
+struct engine;
+
 struct tree_request {
     const struct tree_data *data;
     const struct tree_params *params;
@@ -73,6 +75,7 @@ struct tree_request {
     const double *class_weight; /* (n_classes), or NULL: all 1; taken to about one part in 2^31 of the whole */
     struct random *random;
     double *importances; /* (n_columns) MDI is added */
+    const struct engine *engine; /* NULL: the fastest here; all give the same tree */
 };
 
 /* STATUS_MEMORY. */

@@ -11,7 +11,6 @@
 #include "models/kernels.h"
 #include "models/tree_split.h"
 
-enum { STREAMS = 4 }; /* counters of a rank where there are many samples: equal ones that follow each other need not wait */
 
 void tree_count_cut(struct tree_count *c, struct slab *slab, size_t samples)
 {
@@ -44,28 +43,27 @@ static int rank_codes(struct tree_count *c, const uint32_t *codes, int n, uint32
 }
 
 /* How often samples (n) of each rank were drawn, summed up into c->left. */
+#define COUNT(name, streams)                                                                             \
+    static void name(const struct tree_count *c, const uint32_t *codes, const uint32_t *labels, int n, int found) \
+    {                                                                                                    \
+        const uint32_t *restrict ranks = c->ranks;                                                       \
+        uint32_t *restrict counts = c->counts, *restrict left = c->left, sum = 0;                        \
+        for (int i = 0; i < n; i++)                                                                      \
+            counts[(streams) * ranks[codes[i]] + i % (streams)] += labels[i] & 0xffff;                   \
+        for (int r = 0; r < found; r++)                                                                  \
+            for (int j = 0; j < (streams); j++) {                                                        \
+                sum += counts[(streams) * r + j];                                                        \
+                counts[(streams) * r + j] = 0;                                                           \
+                left[r] = sum;                                                                           \
+            }                                                                                            \
+    }
+COUNT(count_alone, 1)
+COUNT(count_by_2, 2)
+COUNT(count_by_4, 4)
+
 static void count_class(const struct tree_count *c, const uint32_t *codes, const uint32_t *labels, int n, int found)
 {
-    const uint32_t *restrict ranks = c->ranks;
-    uint32_t *restrict counts = c->counts, *restrict left = c->left, sum = 0;
-    if (n < 2 * STREAMS * found) {
-        for (int i = 0; i < n; i++)
-            counts[ranks[codes[i]]] += labels[i] & 0xffff;
-        for (int r = 0; r < found; r++) {
-            sum += counts[r];
-            left[r] = sum;
-        }
-        memset(counts, 0, (size_t)found * sizeof *counts);
-        return;
-    }
-    for (int i = 0; i < n; i++)
-        counts[STREAMS * ranks[codes[i]] + i % STREAMS] += labels[i] & 0xffff;
-    for (int r = 0; r < found; r++) {
-        for (int j = 0; j < STREAMS; j++)
-            sum += counts[STREAMS * r + j];
-        left[r] = sum;
-    }
-    memset(counts, 0, STREAMS * (size_t)found * sizeof *counts);
+    (n < 2 * found ? count_alone : n < 8 * found ? count_by_2 : count_by_4)(c, codes, labels, n, found);
 }
 
 /* One class more: squares, across and weight (found) of all so far. */

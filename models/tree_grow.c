@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/engine.h"
+
 struct task { /* a node to be grown */
     struct tree_span span;
     int parent; /* node whose right child it is, or -1 */
@@ -181,7 +183,7 @@ enum status tree_grow(struct tree *out, const struct tree_request *r, struct err
     struct tree_grower g = {.r = r, .tree = out, .words = (d->n_columns + 63) / 64};
     struct slab slab = {0};
     *out = (struct tree){0};
-    g.splitter = (struct tree_splitter){.data = d, .params = r->params, .random = r->random};
+    g.splitter = (struct tree_splitter){.data = d, .params = r->params, .random = r->random, .engine = r->engine ? r->engine : engine_best()};
     TRY(allocate(&g, &slab, e));
     take_weights(&g);
     tree_splitter_begin(&g.splitter, r->times);

@@ -35,21 +35,28 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab)
     s->gain = slab_take(slab, n * sizeof *s->gain);
     s->place = slab_take(slab, n * sizeof *s->place);
     tree_count_cut(&s->count_room, slab, n);
+    s->lanes = slab_take(slab, sizeof *s->lanes);
     s->columns = slab_take(slab, (size_t)s->data->n_columns * sizeof *s->columns);
-}
-
-void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
-{
-    const struct tree_data *d = s->data;
-    if (s->params->criterion == TREE_ENTROPY)
-        tree_logs_fill(&s->logs, d, times, s->unit);
-    for (int c = 0; c < d->n_columns; c++)
-        s->columns[c] = c;
 }
 
 static int bits_of(uint32_t x) /* that x needs */
 {
     return x ? 32 - __builtin_clz(x) : 0;
+}
+
+void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
+{
+    const struct tree_data *d = s->data;
+    bool wide = false;
+    if (s->params->criterion == TREE_ENTROPY)
+        tree_logs_fill(&s->logs, d, times, s->unit);
+    for (int c = 0; c < d->n_columns; c++) {
+        int bits = bits_of(d->columns[c].n_values - 1);
+        s->columns[c] = c;
+        s->code_bits = bits > s->code_bits ? bits : s->code_bits;
+        wide |= d->columns[c].wide;
+    }
+    s->small = s->plain && !wide && s->params->criterion == TREE_GINI && !s->params->random_thresholds && s->params->min_samples_leaf <= 1;
 }
 
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n)
@@ -220,14 +227,13 @@ static int sweep(struct tree_splitter *s, const struct sorted *o, int n)
     return s->plain ? sweep_32(s, o, n, true, false) : sweep_32(s, o, n, false, false);
 }
 
-/* What places gain: the squares of both sides over their weights. */
 KERNEL static void gini_gains(const struct tree_splitter *s, int n)
 {
     const int64_t *restrict left_squares = s->left_squares, *restrict across = s->across, *restrict left_weight = s->left_weight;
     double *restrict gain = s->gain;
-    int64_t squares = s->node.squares, weight = s->node.weight;
+    const struct tree_node_facts f = s->node;
     for (int i = 0; i < n; i++)
-        gain[i] = (double)left_squares[i] / (double)left_weight[i] + (double)(squares - 2 * across[i] + left_squares[i]) / (double)(weight - left_weight[i]);
+        gain[i] = tree_gini_gain(&f, left_squares[i], across[i], left_weight[i]);
 }
 
 void tree_splitter_gains(const struct tree_splitter *s, int n)
@@ -267,6 +273,13 @@ static float midpoint(float a, float b)
     return t < a || t >= b ? a : t;
 }
 
+struct tree_split tree_splitter_between(const struct tree_splitter *s, int column, uint32_t left, uint32_t right, double gain)
+{
+    const struct tree_column *of = &s->data->columns[column];
+    bool joined = of->most != of->values; /* then thresholds lie between bins, so that a code says which way all its values go */
+    return (struct tree_split){column, left, midpoint(of->most[left], of->values[joined ? left + 1 : right]), gain, gain - s->own};
+}
+
 /* The best of the places noted of a column, -1 where all gain less than *best. */
 static int best_of(const struct tree_splitter *s, int column, int places, const struct tree_split *best)
 {
@@ -283,9 +296,8 @@ static int best_of(const struct tree_splitter *s, int column, int places, const 
 /* The best place of a column; false where it is constant. */
 static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, int n, int times_bits, struct tree_split *best)
 {
-    const struct tree_column *of = &s->data->columns[column];
     struct sorted o = {0};
-    int places = tree_splitter_count(s, codes, n, of->n_values);
+    int places = tree_splitter_count(s, codes, n, s->data->columns[column].n_values);
     bool counted = places >= 0;
     if (places == 0 || (!counted && !sort_column(s, codes, n, times_bits, &o)))
         return false;
@@ -295,10 +307,9 @@ static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, 
     int at = best_of(s, column, places, best);
     if (at < 0)
         return true;
-    bool joined = of->most != of->values; /* then thresholds lie between bins, so that a code says which way all its values go */
     uint32_t left = counted ? (uint32_t)s->place[at] : code_at(&o, s->place[at]);
-    uint32_t right = joined ? left + 1 : counted ? (uint32_t)s->place[at + 1] : code_at(&o, s->place[at] + 1);
-    *best = (struct tree_split){column, left, midpoint(of->most[left], of->values[right]), s->gain[at], s->gain[at] - s->own};
+    uint32_t right = counted ? (uint32_t)s->place[at + 1] : code_at(&o, s->place[at] + 1);
+    *best = tree_splitter_between(s, column, left, right, s->gain[at]);
     return true;
 }
 
@@ -320,28 +331,40 @@ static int draw(struct tree_splitter *s, const uint64_t *constant, int wanted, i
     return n;
 }
 
+/* Looks at some columns; which of them are not constant, bit by bit. */
+static uint32_t try_columns(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n, int times_bits, struct tree_split *best)
+{
+    const struct tree_column *together[TREE_AT_ONCE];
+    uint32_t differ = 0;
+    for (int c = 0; c < n_columns; c++)
+        together[c] = &s->data->columns[column[c]];
+    gather(s->data, together, n_columns, samples, n, s->codes);
+    for (int c = 0; c < n_columns; c++) {
+        const uint32_t *codes = s->codes + (size_t)c * (size_t)n;
+        bool differs = s->params->random_thresholds ? tree_splitter_try_random(s, column[c], codes, n, best)
+                                                    : try_all(s, column[c], codes, n, times_bits, best);
+        differ |= (uint32_t)differs << c;
+    }
+    return differ;
+}
+
 struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant)
 {
     struct tree_split best = {.feature = -1, .gain = -INFINITY};
-    const struct tree_column *together[TREE_AT_ONCE];
     int looked = 0, n_constant = 0, drawn, column[TREE_AT_ONCE];
     uint32_t all_times = 0;
     prepare(s);
     for (int i = 0; i < n; i++)
         all_times |= s->labels[i] & 0xffff;
+    bool small = tree_small_take(s, n, all_times);
     while ((drawn = draw(s, constant, looked < s->params->max_features ? at_once(s) : 1, &looked, &n_constant, column)) > 0) {
+        uint32_t differ = small ? tree_small_try(s, column, drawn, samples, &best)
+                                : try_columns(s, column, drawn, samples, n, bits_of(all_times), &best);
         for (int c = 0; c < drawn; c++)
-            together[c] = &s->data->columns[column[c]];
-        gather(s->data, together, drawn, samples, n, s->codes);
-        for (int c = 0; c < drawn; c++) {
-            const uint32_t *codes = s->codes + (size_t)c * (size_t)n;
-            bool differs = s->params->random_thresholds ? tree_splitter_try_random(s, column[c], codes, n, &best)
-                                                        : try_all(s, column[c], codes, n, bits_of(all_times), &best);
-            if (!differs) {
+            if (!(differ >> c & 1)) {
                 constant[column[c] / 64] |= UINT64_C(1) << column[c] % 64;
                 n_constant++;
             }
-        }
     }
     return best;
 }

@@ -10,8 +10,9 @@
 #include "base/memory.h"
 #include "models/tree.h"
 #include "models/tree_entropy.h"
+#include "models/tree_lanes.h"
 
-enum { TREE_AT_ONCE = 16 };
+enum { TREE_AT_ONCE = TREE_LANES };
 
 /* A sample of the tree: row, class, times drawn. */
 typedef uint64_t tree_sample;
@@ -66,8 +67,18 @@ struct tree_splitter {
     double *gain;        /* (n) */
     int32_t *place;      /* (n) the sample before each */
     struct tree_count count_room;
+    const struct engine *engine;
+    struct tree_lanes *lanes; /* of tree_small.c */
+    bool small;          /* may it be used at all? */
+    int code_bits;       /* that the largest code of all columns needs */
     int *columns;        /* (n_columns) in the order drawn */
 };
+
+/* The squares of both sides over their weights. left_squares, left_weight: of the left side; across: sum over classes of left times whole weight. */
+static inline double tree_gini_gain(const struct tree_node_facts *f, int64_t left_squares, int64_t across, int64_t left_weight)
+{
+    return (double)left_squares / (double)left_weight + (double)(f->squares - 2 * across + left_squares) / (double)(f->weight - left_weight);
+}
 
 /* Takes its room from a slab (base/memory.h: measured first, then cut). */
 void tree_splitter_cut(struct tree_splitter *s, struct slab *slab);
@@ -86,6 +97,12 @@ void tree_splitter_gains(const struct tree_splitter *s, int n);
  * (places + 1): the codes that they stand between. -1 where sorting is better. */
 int tree_splitter_count(struct tree_splitter *s, const uint32_t *codes, int n, uint32_t n_values);
 void tree_count_cut(struct tree_count *c, struct slab *slab, size_t samples);
+/* Is the node looked at last, of n samples, one for tree_small_try (tree_small.c)? all_times: their times, ored. */
+bool tree_small_take(struct tree_splitter *s, int n, uint32_t all_times);
+/* Of such a node: some columns at once, up to TREE_AT_ONCE. *best is replaced by what gains more. Returns which of them, bit by bit, are not constant. */
+uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, struct tree_split *best);
+/* A split between neighbouring codes of a node. */
+struct tree_split tree_splitter_between(const struct tree_splitter *s, int column, uint32_t left, uint32_t right, double gain);
 /* The smallest and the largest of codes (n). */
 void tree_codes_range(const uint32_t *codes, int n, uint32_t *least, uint32_t *most);
 

@@ -22,6 +22,8 @@ const struct engine ENGINE(engine) = {
     .exp = exp_each,
     .tanh = tanh_each,
     .sigmoid = sigmoid_each,
+    .tree_lanes_sort = ENGINE(tree_lanes_sort),
+    .tree_lanes_sweep = ENGINE(tree_lanes_sweep),
     .layers =
         {
             [LAYER_INPUT] = &ENGINE(layer_input),
