@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "base/memory.h"
+#include "models/kernels.h"
 #include "models/shard.h"
 
 struct forest_cell {
@@ -19,14 +20,15 @@ enum { TOGETHER = 16 }; /* columns that are read and written at a time: half a l
 
 enum { WHOLE = 1 << 15 }; /* numbers from -WHOLE to WHOLE - 1 may be told apart by a table */
 
-static bool all_whole(const float *x, int n)
+KERNEL static bool all_whole(const float *x, int n)
 {
-    bool whole = true;
+    int others = 0;
     for (int i = 0; i < n; i++) {
-        float v = x[i] < -WHOLE ? -WHOLE : x[i] > WHOLE - 1 ? WHOLE - 1 : x[i];
-        whole &= x[i] == (float)(int32_t)v;
+        float v = x[i] < -WHOLE ? -WHOLE : x[i];
+        v = v > WHOLE - 1 ? WHOLE - 1 : v;
+        others += x[i] != (float)(int32_t)v;
     }
-    return whole;
+    return others == 0;
 }
 
 /* Of whole numbers: which there are, then their places. */
@@ -151,7 +153,7 @@ struct set {
     uint32_t *distinct; /* (columns) */
     uint8_t *wide;      /* (columns) */
     uint8_t *joined;    /* (columns) values are followed by the largest of each code */
-    uint16_t *records;  /* (rows, 2 * columns): room for columns that are all wide */
+    uint16_t *records;  /* (rows, 2 * columns): room for columns that are all wide; where none is, the second half holds the codes column by column */
     float *values;      /* (columns, rows + 1): room for columns without equal values, or for twice half as many bins */
 };
 
@@ -284,6 +286,12 @@ static enum status find_wide(struct forest_data *d, const struct model_spec *spe
     return STATUS_OK;
 }
 
+/* Where codes stand column by column, if they do. */
+static uint16_t *planes_of(const struct forest_data *d, uint16_t *records)
+{
+    return d->tree.stride == (size_t)d->tree.n_columns ? records + (size_t)d->tree.n * d->tree.stride : NULL;
+}
+
 /* Codes of columns [first, first + count) into the records, row by row. */
 static void put_codes(const struct forest_data *d, uint16_t *records, int first, int count)
 {
@@ -297,6 +305,9 @@ static void put_codes(const struct forest_data *d, uint16_t *records, int first,
             if (column->wide)
                 at[1] = (uint16_t)(code >> 16);
         }
+    uint16_t *planes = planes_of(d, records);
+    for (size_t at = 0; at < (size_t)count * n && planes; at++)
+        planes[(size_t)first * n + at] = (uint16_t)d->places[at];
 }
 
 /* A column's x (rows) into the set, but for the records. */
@@ -359,6 +370,7 @@ enum status forest_data_fill(struct forest_data *d, const struct model_spec *spe
     if (d->filled) {
         d->tree.records = set_of(d).records;
         place_columns(d);
+        d->tree.planes = planes_of(d, set_of(d).records);
     }
     return STATUS_OK;
 }

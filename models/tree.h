@@ -8,7 +8,8 @@
  * order. Pure: no gang, no globals.
  *
  * tree_grow.c makes nodes and moves samples, tree_best.c does so for the best leaf first, tree_split.c finds a node's best split (tree_random.c
- * where thresholds are random; tree_count.c counts, tree_sort.c sorts, tree_small.c does so side by side, tree_entropy.c has logarithms); tree_walk.h has what a finished tree becomes. */
+ * where thresholds are random; tree_count.c counts, tree_sort.c sorts, tree_small.c does so side by side, tree_entropy.c has logarithms); tree_walk.h has
+ * what a finished tree becomes. */
 #ifndef MODELS_TREE_H
 #define MODELS_TREE_H
 
@@ -47,7 +48,15 @@ struct tree_data {
     size_t stride;
     const struct tree_column *columns; /* (n_columns) */
     const int32_t *y;                  /* (n) */
+    const uint16_t *planes;            /* (n_columns, n) the codes once more, column by column, for nodes of many rows; or NULL */
 };
+
+/* A column's codes side by side where a node of so many rows had better read these, else NULL. */
+static inline const uint16_t *tree_plane(const struct tree_data *d, int column, int rows)
+{
+    enum { DENSE = 32 };
+    return d->planes && (int64_t)rows * DENSE >= d->n ? d->planes + (size_t)column * (size_t)d->n : NULL;
+}
 
 static inline uint32_t tree_code(const uint16_t *record, const struct tree_column *c)
 {

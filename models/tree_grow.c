@@ -57,10 +57,12 @@ int tree_grow_part(struct tree_grower *g, const struct tree_span *t, const struc
 {
     const struct tree_data *d = g->r->data;
     const struct tree_column *column = &d->columns[s->feature];
+    const uint16_t *plane = tree_plane(d, s->feature, t->last - t->first);
     int to = t->first, others = 0;
     for (int i = t->first; i < t->last; i++) {
         tree_sample sample = g->samples[i];
-        bool left = tree_code(d->records + sample_row(sample) * d->stride, column) <= s->left_code;
+        uint32_t row = sample_row(sample);
+        bool left = (plane ? plane[row] : tree_code(d->records + row * d->stride, column)) <= s->left_code;
         g->samples[to] = sample;
         g->room[others] = sample;
         to += left;

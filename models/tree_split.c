@@ -101,7 +101,7 @@ static inline void fetch(const struct tree_data *d, tree_sample sample)
 }
 
 /* Codes of some columns: out (n_columns, n). */
-static void gather(const struct tree_data *d, const struct tree_column *const *columns, int n_columns, const tree_sample *samples, int n, uint32_t *restrict out)
+static void gather_records(const struct tree_data *d, const struct tree_column *const *columns, int n_columns, const tree_sample *samples, int n, uint32_t *restrict out)
 {
     enum { AHEAD = 16 };
     size_t at[TREE_AT_ONCE], apart = (size_t)n;
@@ -331,14 +331,26 @@ static int draw(struct tree_splitter *s, const uint64_t *constant, int wanted, i
     return n;
 }
 
+static void gather(const struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n)
+{
+    const struct tree_column *together[TREE_AT_ONCE];
+    bool dense = tree_plane(s->data, 0, n);
+    for (int c = 0; c < n_columns; c++) {
+        const uint16_t *plane = tree_plane(s->data, column[c], n);
+        uint32_t *to = s->codes + (size_t)c * (size_t)n;
+        together[c] = &s->data->columns[column[c]];
+        for (int i = 0; i < n && dense; i++)
+            to[i] = plane[sample_row(samples[i])];
+    }
+    if (!dense)
+        gather_records(s->data, together, n_columns, samples, n, s->codes);
+}
+
 /* Looks at some columns; which of them are not constant, bit by bit. */
 static uint32_t try_columns(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n, int times_bits, struct tree_split *best)
 {
-    const struct tree_column *together[TREE_AT_ONCE];
     uint32_t differ = 0;
-    for (int c = 0; c < n_columns; c++)
-        together[c] = &s->data->columns[column[c]];
-    gather(s->data, together, n_columns, samples, n, s->codes);
+    gather(s, column, n_columns, samples, n);
     for (int c = 0; c < n_columns; c++) {
         const uint32_t *codes = s->codes + (size_t)c * (size_t)n;
         bool differs = s->params->random_thresholds ? tree_splitter_try_random(s, column[c], codes, n, best)
