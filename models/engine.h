@@ -21,6 +21,7 @@ struct engine {
     /* Each lane: keys in ascending order; then what its places gain. */
     void (*tree_lanes_sort)(struct tree_lanes *o);
     void (*tree_lanes_sweep)(struct tree_lanes *o);
+    void (*tree_table_sum)(const struct tree_table *t);
     const struct layer_kind *layers[LAYER_COUNT];
     const struct batch_norm *batch_norm;
 };
@@ -43,6 +44,7 @@ const struct engine *engine_best(void);
 #if defined(ENGINE)
 void ENGINE(tree_lanes_sort)(struct tree_lanes *o);
 void ENGINE(tree_lanes_sweep)(struct tree_lanes *o);
+void ENGINE(tree_table_sum)(const struct tree_table *t);
 void ENGINE(gemm)(const struct gemm *g);
 /* out (gemm_packed(k, n)) = B packed; element (p,j) lies at b[p * b_row + j * b_col]. */
 void ENGINE(gemm_pack)(const float *b, size_t b_row, size_t b_col, int k, int n, float *out);

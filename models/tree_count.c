@@ -8,36 +8,50 @@
  * That is a pass over the samples and one over classes times ranks, in a row of counters that stays in the nearest cache. */
 #include <string.h>
 
+#include "models/engine.h"
 #include "models/kernels.h"
 #include "models/tree_split.h"
 
 
+enum { MARKS = 32 /* looked at together */, TABLE = 1 << 16 /* counters of all classes together */ };
+
 void tree_count_cut(struct tree_count *c, struct slab *slab, size_t samples)
 {
-    c->marks = slab_take(slab, samples + 8);
+    c->marks = slab_take(slab, samples + MARKS);
     c->ranks = slab_take(slab, samples * sizeof *c->ranks);
-    c->counts = slab_take(slab, samples * sizeof *c->counts);
+    c->counts = slab_take(slab, (samples > TABLE ? samples : TABLE) * sizeof *c->counts);
+    c->carry = slab_take(slab, TABLE / TREE_LANES * sizeof *c->carry);
     c->left = slab_take(slab, samples * sizeof *c->left);
 }
 
-/* The codes (n) that occur, into c->codes, and their ranks. Returns how many. */
+/* Lists those of eight marks that are set, from code `at` on. */
+static int take_marks(struct tree_count *c, uint8_t *marks, uint32_t at, int found, int32_t *distinct)
+{
+    uint64_t eight;
+    memcpy(&eight, marks + at, sizeof eight);
+    for (; eight; eight &= eight - 1) {
+        uint32_t code = at + (uint32_t)__builtin_ctzll(eight) / 8;
+        c->ranks[code] = (uint32_t)found;
+        distinct[found++] = (int32_t)code;
+    }
+    return found;
+}
+
+/* The codes (n) that occur, and their ranks. Returns how many. */
 static int rank_codes(struct tree_count *c, const uint32_t *codes, int n, uint32_t n_values, int32_t *distinct)
 {
     uint8_t *marks = c->marks;
     int found = 0;
     for (int i = 0; i < n; i++)
         marks[codes[i]] = 1;
-    for (uint32_t at = 0; at < n_values; at += 8) {
-        uint64_t eight;
-        memcpy(&eight, marks + at, sizeof eight);
-        if (!eight)
+    for (uint32_t at = 0; at < n_values; at += MARKS) {
+        uint64_t m[MARKS / 8];
+        memcpy(m, marks + at, sizeof m);
+        if (!(m[0] | m[1] | m[2] | m[3]))
             continue;
-        memset(marks + at, 0, sizeof eight);
-        for (; eight; eight &= eight - 1) {
-            uint32_t code = at + (uint32_t)__builtin_ctzll(eight) / 8;
-            c->ranks[code] = (uint32_t)found;
-            distinct[found++] = (int32_t)code;
-        }
+        for (uint32_t eight = 0; eight < MARKS; eight += 8)
+            found = take_marks(c, marks, at + eight, found, distinct);
+        memset(marks + at, 0, sizeof m);
     }
     return found;
 }
@@ -78,41 +92,39 @@ KERNEL static void add_class(const uint32_t *restrict left, int found, int64_t u
     }
 }
 
-/* The same, where all sums stay below 2^32. */
-KERNEL static void add_class_small(const uint32_t *restrict left, int found, uint32_t whole, uint32_t *restrict squares, uint32_t *restrict across,
-                                   uint32_t *restrict weight)
-{
-    for (int r = 0; r < found; r++) {
-        uint32_t w = left[r];
-        squares[r] += w * w;
-        across[r] += w * whole;
-        weight[r] += w;
-    }
-}
-
 static void widen(const uint32_t *restrict from, int n, int64_t *restrict to)
 {
     for (int i = 0; i < n; i++)
         to[i] = from[i];
 }
 
-static void count_small(struct tree_splitter *s, const uint32_t *codes, int found)
+/* All classes at once, where the sums of squares stay below 2^32 and there is room for so many counters; else false. */
+static bool count_together(struct tree_splitter *s, const uint32_t *codes, int n, int found)
 {
     const struct tree_node_facts *f = &s->node;
-    uint32_t *squares = s->keys, *across = squares + found, *weight = s->sorted;
-    memset(squares, 0, 2 * (size_t)found * sizeof *squares);
-    memset(weight, 0, (size_t)found * sizeof *weight);
-    for (int c = 0; c < f->n_classes; c++) {
-        int first = f->first[c], n = f->first[c + 1] - first;
-        count_class(&s->count_room, codes + first, s->labels + first, n, found);
-        add_class_small(s->count_room.left, found, (uint32_t)f->weights[c], squares, across, weight);
+    const uint32_t *restrict ranks = s->count_room.ranks, *restrict labels = s->labels;
+    uint32_t *restrict counts = s->count_room.counts;
+    int apart = (found + TREE_LANES - 1) / TREE_LANES * TREE_LANES;
+    struct tree_table t = {counts, f->n_classes, 1, apart, s->count_room.carry, f->weights, s->keys, (uint32_t *)s->keys + apart, s->sorted};
+    if (!s->plain || f->weight > UINT16_MAX || (int64_t)f->n_classes * apart * 2 > TABLE)
+        return false;
+    t.streams = n > 2 * f->n_classes * apart ? 2 : 1;
+    uint32_t next = (uint32_t)apart * (uint32_t)t.streams, other = t.streams == 2 ? (uint32_t)apart : 0;
+    int i = 0;
+    for (; i + 1 < n; i += 2) {
+        counts[(labels[i] >> 16) * next + ranks[codes[i]]] += labels[i] & 0xffff;
+        counts[(labels[i + 1] >> 16) * next + other + ranks[codes[i + 1]]] += labels[i + 1] & 0xffff;
     }
-    widen(squares, found, s->left_squares);
-    widen(across, found, s->across);
-    widen(weight, found, s->left_weight);
+    if (i < n)
+        counts[(labels[i] >> 16) * next + ranks[codes[i]]] += labels[i] & 0xffff;
+    s->engine->tree_table_sum(&t);
+    widen(t.squares, found, s->left_squares);
+    widen(t.across, found, s->across);
+    widen(t.weight, found, s->left_weight);
+    return true;
 }
 
-static void count_large(struct tree_splitter *s, const uint32_t *codes, int found)
+static void count_by_class(struct tree_splitter *s, const uint32_t *codes, int found)
 {
     const struct tree_node_facts *f = &s->node;
     memset(s->left_squares, 0, (size_t)found * sizeof *s->left_squares);
@@ -135,9 +147,7 @@ int tree_splitter_count(struct tree_splitter *s, const uint32_t *codes, int n, u
         return 0;
     if ((int64_t)found * s->node.n_classes > WORTH * (int64_t)n)
         return -1;
-    if (s->plain && s->node.weight <= UINT16_MAX)
-        count_small(s, codes, found);
-    else
-        count_large(s, codes, found);
+    if (!count_together(s, codes, n, found))
+        count_by_class(s, codes, found);
     return found - 1;
 }

@@ -46,23 +46,10 @@ static void gather(struct tree_splitter *s, const int *column, int n_columns, co
 }
 
 /* What the place behind sample `at` of a lane gains, exactly as of larger nodes. */
-static double exact_gain(const struct tree_splitter *s, int lane, int at)
+static double exact_gain(const struct tree_lanes *o, int lane, int at)
 {
-    const struct tree_lanes *o = s->lanes;
-    int64_t weight = 0, squares = 0, across = 0;
-    uint32_t left[1 << TREE_LANES_CLASS_BITS], times_mask = (1u << (o->label_bits - TREE_LANES_TIMES_AT)) - 1;
-    for (int c = 0; c < o->n_classes; c++)
-        left[c] = 0;
-    for (int i = 0; i <= at; i++) {
-        uint32_t key = o->keys[i][lane];
-        left[key & ((1 << TREE_LANES_CLASS_BITS) - 1)] += key >> TREE_LANES_TIMES_AT & times_mask;
-    }
-    for (int c = 0; c < s->node.n_classes; c++) {
-        weight += left[c];
-        squares += (int64_t)left[c] * left[c];
-        across += left[c] * s->node.weights[c];
-    }
-    return tree_gini_gain(&s->node, squares, across, weight);
+    uint32_t left = o->sides[at][lane] & 0xffff, right = o->sides[at][lane] >> 16, weight = o->weights[at][lane];
+    return (double)left / (double)weight + (double)right / (double)(o->weight - weight);
 }
 
 /* The best place of a lane, where it is better than *best; floor: what a float comes to at least there. */
@@ -72,7 +59,7 @@ static void best_of_lane(const struct tree_splitter *s, int lane, int column, fl
     for (int i = 0; i + 1 < o->n; i++) {
         if (o->gain[i][lane] < floor)
             continue;
-        double gain = exact_gain(s, lane, i);
+        double gain = exact_gain(o, lane, i);
         if (gain > best->gain || (gain == best->gain && column < best->feature))
             *best = tree_splitter_between(s, column, o->keys[i][lane] >> o->label_bits, o->keys[i + 1][lane] >> o->label_bits, gain);
     }

@@ -20,8 +20,8 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab)
     s->node.first = slab_take(slab, (k + 1) * sizeof *s->node.first);
     s->labels = slab_take(slab, n * sizeof *s->labels);
     s->codes = slab_take(slab, n * (size_t)at_once(s) * sizeof *s->codes);
-    s->keys = slab_take(slab, n * sizeof(uint64_t));
-    s->sorted = slab_take(slab, n * sizeof(uint64_t));
+    s->keys = slab_take(slab, (n + TREE_LANES) * sizeof(uint64_t));
+    s->sorted = slab_take(slab, (n + TREE_LANES) * sizeof(uint64_t));
     s->left = slab_take(slab, k * sizeof *s->left);
     s->unit_of = slab_take(slab, k * sizeof *s->unit_of);
     if (s->params->criterion == TREE_ENTROPY) {

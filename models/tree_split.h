@@ -42,6 +42,7 @@ struct tree_count {
     uint8_t *marks;   /* of codes that occur */
     uint32_t *ranks;  /* of these, in ascending order */
     uint32_t *counts; /* by rank */
+    uint32_t *carry;  /* of classes */
     uint32_t *left;   /* summed up */
 };
 

@@ -24,6 +24,7 @@ const struct engine ENGINE(engine) = {
     .sigmoid = sigmoid_each,
     .tree_lanes_sort = ENGINE(tree_lanes_sort),
     .tree_lanes_sweep = ENGINE(tree_lanes_sweep),
+    .tree_table_sum = ENGINE(tree_table_sum),
     .layers =
         {
             [LAYER_INPUT] = &ENGINE(layer_input),

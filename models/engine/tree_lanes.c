@@ -1,4 +1,4 @@
-/* Sorting and sweeping a small node's columns (models/tree_lanes.h). */
+/* Sorting and sweeping a small node's columns, summing up the counts of a larger one's (models/tree_lanes.h). */
 #include "models/tree_lanes.h"
 
 #include <string.h>
@@ -17,7 +17,22 @@ INLINE whole greater(whole a, whole b) { return (whole)_mm512_max_epu32((__m512i
 INLINE whole where_equal(whole a, whole b, whole x) { return (whole)_mm512_maskz_mov_epi32(_mm512_cmpeq_epi32_mask((__m512i)a, (__m512i)b), (__m512i)x); }
 INLINE real where_not_0(whole a, real x) { return (real)_mm512_maskz_mov_ps(_mm512_test_epi32_mask((__m512i)a, (__m512i)a), (__m512)x); }
 INLINE real larger(real a, real b) { return (real)_mm512_max_ps((__m512)a, (__m512)b); }
+/* Sums of lanes 0 to each. */
+INLINE whole running_sum(whole x)
+{
+    __m512i none = _mm512_setzero_si512(), v = (__m512i)x;
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 15));
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 14));
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 12));
+    return (whole)_mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 8));
+}
 #else
+INLINE whole running_sum(whole x)
+{
+    for (int l = 1; l < TREE_LANES; l++)
+        x[l] += x[l - 1];
+    return x;
+}
 INLINE whole choose(truth m, whole a, whole b) { return (a & (whole)m) | (b & ~(whole)m); }
 INLINE whole lesser(whole a, whole b) { return choose(a < b, a, b); }
 INLINE whole greater(whole a, whole b) { return choose(a < b, b, a); }
@@ -77,6 +92,8 @@ INLINE void sweep(struct tree_lanes *o, uint32_t words)
         real a = real_of(left_weight), b = real_of(o->weight - left_weight);
         real gain = where_not_0((key ^ keys[i + 1]) >> label_bits, (real_of(left_squares) * b + real_of(right_squares) * a) / (a * b));
         ((real *)o->gain)[i] = gain;
+        ((whole *)o->sides)[i] = left_squares | right_squares << 16;
+        ((whole *)o->weights)[i] = left_weight;
         most = larger(most, gain);
     }
     *(real *)o->most = most;
@@ -92,4 +109,28 @@ void ENGINE(tree_lanes_sweep)(struct tree_lanes *o)
         sweep(o, 4);
     else
         sweep(o, 8);
+}
+
+void ENGINE(tree_table_sum)(const struct tree_table *t)
+{
+    int blocks = t->apart / TREE_LANES;
+    memset(t->carry, 0, (size_t)t->n_classes * sizeof *t->carry);
+    for (int b = 0; b < blocks; b++) {
+        whole *counts = (whole *)t->counts + b, squares = {0}, across = {0}, weight = {0};
+        for (int c = 0; c < t->n_classes; c++) {
+            whole left = {0};
+            for (int s = 0; s < t->streams; s++, counts += blocks) {
+                left += *counts;
+                *counts = (whole){0};
+            }
+            left = running_sum(left) + t->carry[c];
+            t->carry[c] = left[TREE_LANES - 1];
+            squares += left * left;
+            across += left * (uint32_t)t->whole[c];
+            weight += left;
+        }
+        ((whole *)t->squares)[b] = squares;
+        ((whole *)t->across)[b] = across;
+        ((whole *)t->weight)[b] = weight;
+    }
 }
