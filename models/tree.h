@@ -41,7 +41,8 @@ struct tree_column {
     const float *most;   /* (n_values) the largest that a code stands for: values again where each stands for one */
 };
 
-/* Training rows, read-only, each a record of codes side by side: a node looks at several columns of a row at once, and deep in a tree no two rows are neighbours. */
+/* Training rows, read-only, each a record of codes side by side: a node looks at several columns of a row at once, and deep in a tree no two rows are
+ * neighbours. Samples of a node stand by class, so records had better do so too; no tree hangs on it. */
 struct tree_data {
     int n, n_columns, n_classes;
     const uint16_t *records; /* (n, stride) */
@@ -49,12 +50,18 @@ struct tree_data {
     const struct tree_column *columns; /* (n_columns) */
     const int32_t *y;                  /* (n) */
     const uint16_t *planes;            /* (n_columns, n) the codes once more, column by column, for nodes of many rows; or NULL */
+    const int32_t *order;              /* (n) the row of each record, or NULL: they stand as rows do */
 };
+
+static inline int tree_row(const struct tree_data *d, int record)
+{
+    return d->order ? d->order[record] : record;
+}
 
 /* A column's codes side by side where a node of so many rows had better read these, else NULL. */
 static inline const uint16_t *tree_plane(const struct tree_data *d, int column, int rows)
 {
-    enum { DENSE = 32 };
+    enum { DENSE = 16 };
     return d->planes && (int64_t)rows * DENSE >= d->n ? d->planes + (size_t)column * (size_t)d->n : NULL;
 }
 

@@ -61,8 +61,8 @@ int tree_grow_part(struct tree_grower *g, const struct tree_span *t, const struc
     int to = t->first, others = 0;
     for (int i = t->first; i < t->last; i++) {
         tree_sample sample = g->samples[i];
-        uint32_t row = sample_row(sample);
-        bool left = (plane ? plane[row] : tree_code(d->records + row * d->stride, column)) <= s->left_code;
+        uint32_t record = sample_record(sample);
+        bool left = (plane ? plane[record] : tree_code(d->records + record * d->stride, column)) <= s->left_code;
         g->samples[to] = sample;
         g->room[others] = sample;
         to += left;
@@ -162,7 +162,7 @@ static void take_weights(struct tree_grower *g)
     }
 }
 
-/* Rows drawn, by class, of each class in their order. Returns how many. */
+/* Records of rows drawn, by class, of each class in their order. Returns how many. */
 static int take_samples(struct tree_grower *g)
 {
     const struct tree_data *d = g->r->data;
@@ -172,9 +172,11 @@ static int take_samples(struct tree_grower *g)
         next[d->y[i] + 1] += times[i] > 0;
     for (int c = 0; c < d->n_classes; c++)
         n = next[c + 1] += next[c];
-    for (int i = 0; i < d->n; i++)
-        if (times[i] > 0)
-            g->samples[next[d->y[i]]++] = (tree_sample)i << 32 | (tree_sample)d->y[i] << 16 | (tree_sample)times[i];
+    for (int i = 0; i < d->n; i++) {
+        int row = tree_row(d, i);
+        if (times[row] > 0)
+            g->samples[next[d->y[row]]++] = (tree_sample)i << 32 | (tree_sample)d->y[row] << 16 | (tree_sample)times[row];
+    }
     free(next);
     return n;
 }

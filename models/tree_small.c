@@ -38,7 +38,7 @@ static void gather(struct tree_splitter *s, const int *column, int n_columns, co
     for (int c = 0; c < n_columns; c++)
         at[c] = d->columns[column[c]].at;
     for (int i = 0; i < o->n; i++) {
-        const uint16_t *record = d->records + sample_row(samples[i]) * d->stride;
+        const uint16_t *record = d->records + sample_record(samples[i]) * d->stride;
         uint32_t label = o->labels[i], *to = o->keys[i];
         for (int c = 0; c < n_columns; c++)
             to[c] = (uint32_t)record[at[c]] << label_bits | label;

@@ -95,7 +95,7 @@ struct sorted { /* the node's samples by a column */
 /* Asks for the record of a sample that will be looked at soon. */
 static inline void fetch(const struct tree_data *d, tree_sample sample)
 {
-    const char *record = (const char *)(d->records + sample_row(sample) * d->stride);
+    const char *record = (const char *)(d->records + sample_record(sample) * d->stride);
     for (size_t at = 0; at < d->stride * sizeof *d->records; at += 64)
         __builtin_prefetch(record + at);
 }
@@ -111,7 +111,7 @@ static void gather_records(const struct tree_data *d, const struct tree_column *
         wide |= columns[c]->wide;
     }
     for (int i = 0; i < n; i++) {
-        const uint16_t *record = d->records + sample_row(samples[i]) * d->stride;
+        const uint16_t *record = d->records + sample_record(samples[i]) * d->stride;
         uint32_t *to = out + i;
         if (i + AHEAD < n)
             fetch(d, samples[i + AHEAD]);
@@ -340,7 +340,7 @@ static void gather(const struct tree_splitter *s, const int *column, int n_colum
         uint32_t *to = s->codes + (size_t)c * (size_t)n;
         together[c] = &s->data->columns[column[c]];
         for (int i = 0; i < n && dense; i++)
-            to[i] = plane[sample_row(samples[i])];
+            to[i] = plane[sample_record(samples[i])];
     }
     if (!dense)
         gather_records(s->data, together, n_columns, samples, n, s->codes);

@@ -14,9 +14,9 @@
 
 enum { TREE_AT_ONCE = TREE_LANES };
 
-/* A sample of the tree: row, class, times drawn. */
+/* A sample of the tree: record, class, times drawn. */
 typedef uint64_t tree_sample;
-static inline uint32_t sample_row(tree_sample s) { return (uint32_t)(s >> 32); }
+static inline uint32_t sample_record(tree_sample s) { return (uint32_t)(s >> 32); }
 static inline uint32_t sample_class(tree_sample s) { return (uint32_t)s >> 16; }
 static inline uint32_t sample_times(tree_sample s) { return (uint32_t)s & 0xffff; }
 
