@@ -1,4 +1,4 @@
-/* The engine of networks: products, layers and activations, compiled once for each kind of processor - AVX-512, AVX2 with FMA, plain C.
+/* The engine: products, layers and activations of networks, sorting in trees; compiled once for each kind of processor - AVX-512, AVX2 with FMA, plain C.
  *
  * The files of models/engine/ make one. All give the same bits (models/engine/lanes.h), so the fastest that this processor runs is taken, and a gang may
  * mix them. In them ENGINE(name) is this engine's own `name`. No state. */
@@ -9,6 +9,7 @@
 
 #include "models/engine/gemm.h"
 #include "models/layer.h"
+#include "models/tree_lanes.h"
 
 struct engine {
     const char *name;
@@ -17,6 +18,10 @@ struct engine {
     void (*exp)(float *x, size_t n);
     void (*tanh)(float *x, size_t n);
     void (*sigmoid)(float *x, size_t n);
+    /* Each lane: keys in ascending order; then what its places gain. */
+    void (*tree_lanes_sort)(struct tree_lanes *o);
+    void (*tree_lanes_sweep)(struct tree_lanes *o);
+    void (*tree_table_sum)(const struct tree_table *t);
     const struct layer_kind *layers[LAYER_COUNT];
     const struct batch_norm *batch_norm;
 };
@@ -37,6 +42,9 @@ const struct engine *engine_best(void);
 #endif
 
 #if defined(ENGINE)
+void ENGINE(tree_lanes_sort)(struct tree_lanes *o);
+void ENGINE(tree_lanes_sweep)(struct tree_lanes *o);
+void ENGINE(tree_table_sum)(const struct tree_table *t);
 void ENGINE(gemm)(const struct gemm *g);
 /* out (gemm_packed(k, n)) = B packed; element (p,j) lies at b[p * b_row + j * b_col]. */
 void ENGINE(gemm_pack)(const float *b, size_t b_row, size_t b_col, int k, int n, float *out);

@@ -195,7 +195,7 @@ static enum status grow_one(const struct forest *f, int i, double *importances, 
     double *weight = memory_new((size_t)sample->n_classes * sizeof *weight);
     struct random r = forest_sample_draw(sample, i, times);
     forest_sample_weigh(sample, times, weight);
-    struct tree_request request = {&f->data.tree, &f->grown, times, sample->weight == FOREST_PLAIN ? NULL : weight, &r, importances};
+    struct tree_request request = {&f->data.tree, &f->grown, times, sample->weight == FOREST_PLAIN ? NULL : weight, &r, importances, NULL};
     enum status s = tree_grow(out, &request, e);
     free(times);
     free(weight);

@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "base/memory.h"
+#include "models/kernels.h"
 #include "models/shard.h"
 
 struct forest_cell {
@@ -19,14 +20,15 @@ enum { TOGETHER = 16 }; /* columns that are read and written at a time: half a l
 
 enum { WHOLE = 1 << 15 }; /* numbers from -WHOLE to WHOLE - 1 may be told apart by a table */
 
-static bool all_whole(const float *x, int n)
+KERNEL static bool all_whole(const float *x, int n)
 {
-    bool whole = true;
+    int others = 0;
     for (int i = 0; i < n; i++) {
-        float v = x[i] < -WHOLE ? -WHOLE : x[i] > WHOLE - 1 ? WHOLE - 1 : x[i];
-        whole &= x[i] == (float)(int32_t)v;
+        float v = x[i] < -WHOLE ? -WHOLE : x[i];
+        v = v > WHOLE - 1 ? WHOLE - 1 : v;
+        others += x[i] != (float)(int32_t)v;
     }
-    return whole;
+    return others == 0;
 }
 
 /* Of whole numbers: which there are, then their places. */
@@ -151,7 +153,8 @@ struct set {
     uint32_t *distinct; /* (columns) */
     uint8_t *wide;      /* (columns) */
     uint8_t *joined;    /* (columns) values are followed by the largest of each code */
-    uint16_t *records;  /* (rows, 2 * columns): room for columns that are all wide */
+    int32_t *order;     /* (rows) the row of each record: they stand by class */
+    uint16_t *records;  /* (rows, 2 * columns): room for columns that are all wide; where none is, the second half holds the codes column by column */
     float *values;      /* (columns, rows + 1): room for columns without equal values, or for twice half as many bins */
 };
 
@@ -162,6 +165,7 @@ static struct set cut(struct slab *s, size_t rows, size_t columns)
     set.distinct = slab_take(s, columns * sizeof *set.distinct);
     set.wide = slab_take(s, columns * sizeof *set.wide);
     set.joined = slab_take(s, columns * sizeof *set.joined);
+    set.order = slab_take(s, rows * sizeof *set.order);
     set.records = slab_take(s, 2 * columns * rows * sizeof *set.records);
     set.values = slab_take(s, columns * (rows + 1) * sizeof *set.values);
     return set;
@@ -284,19 +288,53 @@ static enum status find_wide(struct forest_data *d, const struct model_spec *spe
     return STATUS_OK;
 }
 
-/* Codes of columns [first, first + count) into the records, row by row. */
-static void put_codes(const struct forest_data *d, uint16_t *records, int first, int count)
+/* Where codes stand column by column, if they do. */
+static uint16_t *planes_of(const struct forest_data *d, uint16_t *records)
+{
+    return d->tree.stride == (size_t)d->tree.n_columns ? records + (size_t)d->tree.n * d->tree.stride : NULL;
+}
+
+/* Rows by class, of each class as they stand. */
+static void order_rows(const struct forest_data *d, int32_t *order)
+{
+    const struct tree_data *t = &d->tree;
+    int32_t *next = memory_new(((size_t)t->n_classes + 1) * sizeof *next);
+    for (int i = 0; i < t->n; i++)
+        next[t->y[i] + 1]++;
+    for (int c = 0; c < t->n_classes; c++)
+        next[c + 1] += next[c];
+    for (int i = 0; i < t->n; i++)
+        order[next[t->y[i]]++] = i;
+    free(next);
+}
+
+/* Codes (count, rows) of columns from `first` on, in the order of records, into the records. */
+static void put_records(const struct forest_data *d, uint16_t *records, int first, int count, const uint32_t *codes)
 {
     size_t n = (size_t)d->tree.n;
     for (size_t i = 0; i < n; i++)
         for (int c = 0; c < count; c++) {
             const struct tree_column *column = &d->columns[first + c];
             uint16_t *at = records + i * d->tree.stride + column->at;
-            uint32_t code = d->places[(size_t)c * n + i];
+            uint32_t code = codes[(size_t)c * n + i];
             at[0] = (uint16_t)code;
             if (column->wide)
                 at[1] = (uint16_t)(code >> 16);
         }
+}
+
+/* Codes of columns [first, first + count) into the set. Their values are read no more: codes in the order of records take their place. */
+static void put_codes(const struct forest_data *d, const struct set *s, int first, int count)
+{
+    size_t n = (size_t)d->tree.n;
+    uint32_t *codes = (uint32_t *)d->values;
+    uint16_t *planes = planes_of(d, s->records);
+    for (int c = 0; c < count; c++)
+        for (size_t i = 0; i < n; i++)
+            codes[(size_t)c * n + i] = d->places[(size_t)c * n + (size_t)s->order[i]];
+    put_records(d, s->records, first, count, codes);
+    for (size_t at = 0; at < (size_t)count * n && planes; at++)
+        planes[(size_t)first * n + at] = (uint16_t)codes[at];
 }
 
 /* A column's x (rows) into the set, but for the records. */
@@ -314,8 +352,10 @@ static enum status make(struct forest_data *d, const struct model_spec *spec, st
     struct set s = set_of(d);
     size_t n = (size_t)d->tree.n;
     TRY(find_wide(d, spec, g, mine, e));
-    if (mine)
+    if (mine) {
         place_columns(d);
+        order_rows(d, s.order);
+    }
     for (int first = 0; first < d->tree.n_columns; first += TOGETHER) {
         int count = together(d, first);
         if (mine || spec->n_shards > 1)
@@ -323,7 +363,7 @@ static enum status make(struct forest_data *d, const struct model_spec *spec, st
         for (int c = 0; mine && c < count; c++)
             code_into(d, &s, first + c, d->values + (size_t)c * n, d->places + (size_t)c * n);
         if (mine)
-            put_codes(d, s.records, first, count);
+            put_codes(d, &s, first, count);
     }
     if (mine)
         atomic_store(s.word, 2 * spec->node.version + 1);
@@ -359,6 +399,8 @@ enum status forest_data_fill(struct forest_data *d, const struct model_spec *spe
     if (d->filled) {
         d->tree.records = set_of(d).records;
         place_columns(d);
+        d->tree.order = set_of(d).order;
+        d->tree.planes = planes_of(d, set_of(d).records);
     }
     return STATUS_OK;
 }

@@ -12,7 +12,7 @@ struct tally {
     int64_t labelled, right; /* rows */
 };
 
-/* bits (n_trees, words): which of the rows [first, first + n) a tree did not draw. Drawing them again is cheaper than to keep them. */
+/* bits (n_trees, words): which of the records [first, first + n) a tree did not draw. Drawing them again is cheaper than to keep them. */
 static void find_left_out(const struct forest_oob *o, int first, int n, uint64_t *bits, size_t words)
 {
     int32_t *times = memory_new((size_t)o->sample->n * sizeof *times);
@@ -20,21 +20,21 @@ static void find_left_out(const struct forest_oob *o, int first, int n, uint64_t
     for (int t = 0; t < o->n_trees; t++, bits += words) {
         forest_sample_draw(o->sample, t, times);
         for (int i = 0; i < n; i++)
-            bits[i / 64] |= (uint64_t)(times[first + i] == 0) << i % 64;
+            bits[i / 64] |= (uint64_t)(times[tree_row(o->data, first + i)] == 0) << i % 64;
     }
     free(times);
 }
 
 /* As tree_walk_add takes a row. */
-static void keys_of(const struct tree_data *d, int row, uint32_t *x)
+static void keys_of(const struct tree_data *d, int at, uint32_t *x)
 {
-    const uint16_t *record = d->records + (size_t)row * d->stride;
+    const uint16_t *record = d->records + (size_t)at * d->stride;
     for (int c = 0; c < d->n_columns; c++)
         x[c] = tree_walk_key(d->columns[c].values[tree_code(record, &d->columns[c])]);
     x[d->n_columns] = 0;
 }
 
-/* Shares of rows [first, first + n), n <= TOGETHER, summed over the trees that bits (n_trees, words) name. x (TOGETHER, columns + 1) is room. */
+/* Shares of records [first, first + n), n <= TOGETHER, summed over the trees that bits (n_trees, words) name. x (TOGETHER, columns + 1) is room. */
 static void add_trees(const struct forest_oob *o, int first, int n, const uint64_t *bits, size_t words, uint32_t *x, double *sum)
 {
     size_t k = (size_t)o->data->n_classes, stride = (size_t)o->data->n_columns + 1;
@@ -56,7 +56,7 @@ static void count(const struct forest_oob *o, int first, int n, const double *su
         for (int c = 1; c < k; c++)
             best = sum[c] > sum[best] ? c : best;
         tally->labelled += sum[best] > 0;
-        tally->right += sum[best] > 0 && best == o->sample->y[first + i];
+        tally->right += sum[best] > 0 && best == o->sample->y[tree_row(o->data, first + i)];
     }
 }
 

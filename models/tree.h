@@ -8,7 +8,8 @@
  * order. Pure: no gang, no globals.
  *
  * tree_grow.c makes nodes and moves samples, tree_best.c does so for the best leaf first, tree_split.c finds a node's best split (tree_random.c
- * where thresholds are random; tree_sort.c sorts, tree_entropy.c has logarithms); tree_walk.h has what a finished tree becomes. */
+ * where thresholds are random; tree_count.c counts, tree_sort.c sorts, tree_small.c does so side by side, tree_entropy.c has logarithms); tree_walk.h has
+ * what a finished tree becomes. */
 #ifndef MODELS_TREE_H
 #define MODELS_TREE_H
 
@@ -40,14 +41,29 @@ struct tree_column {
     const float *most;   /* (n_values) the largest that a code stands for: values again where each stands for one */
 };
 
-/* Training rows, read-only, each a record of codes side by side: a node looks at several columns of a row at once, and deep in a tree no two rows are neighbours. */
+/* Training rows, read-only, each a record of codes side by side: a node looks at several columns of a row at once, and deep in a tree no two rows are
+ * neighbours. Samples of a node stand by class, so records had better do so too; no tree hangs on it. */
 struct tree_data {
     int n, n_columns, n_classes;
     const uint16_t *records; /* (n, stride) */
     size_t stride;
     const struct tree_column *columns; /* (n_columns) */
     const int32_t *y;                  /* (n) */
+    const uint16_t *planes;            /* (n_columns, n) the codes once more, column by column, for nodes of many rows; or NULL */
+    const int32_t *order;              /* (n) the row of each record, or NULL: they stand as rows do */
 };
+
+static inline int tree_row(const struct tree_data *d, int record)
+{
+    return d->order ? d->order[record] : record;
+}
+
+/* A column's codes side by side where a node of so many rows had better read these, else NULL. */
+static inline const uint16_t *tree_plane(const struct tree_data *d, int column, int rows)
+{
+    enum { DENSE = 16 };
+    return d->planes && (int64_t)rows * DENSE >= d->n ? d->planes + (size_t)column * (size_t)d->n : NULL;
+}
 
 static inline uint32_t tree_code(const uint16_t *record, const struct tree_column *c)
 {
@@ -66,6 +82,8 @@ struct tree_params {
     double min_impurity_decrease;              /* weight * impurity that a split takes away, over the tree's weight */
 };
 
+struct engine;
+
 struct tree_request {
     const struct tree_data *data;
     const struct tree_params *params;
@@ -73,6 +91,7 @@ struct tree_request {
     const double *class_weight; /* (n_classes), or NULL: all 1; taken to about one part in 2^31 of the whole */
     struct random *random;
     double *importances; /* (n_columns) MDI is added */
+    const struct engine *engine; /* NULL: the fastest here; all give the same tree */
 };
 
 /* STATUS_MEMORY. */

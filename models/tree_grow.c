@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/engine.h"
+
 struct task { /* a node to be grown */
     struct tree_span span;
     int parent; /* node whose right child it is, or -1 */
@@ -27,12 +29,6 @@ static int add_node(struct tree *t, struct tree_node node)
     return t->n_nodes++;
 }
 
-static int by_class(const void *a, const void *b)
-{
-    const int32_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 /* Classes ascend in a leaf. */
 int tree_grow_leaf(struct tree_grower *g)
 {
@@ -46,10 +42,8 @@ int tree_grow_leaf(struct tree_grower *g)
     }
     for (int c = 0; c < f->n_classes; c++)
         t->classes[first + c] = (int32_t)f->classes[c];
-    if (f->n_classes > 1)
-        qsort(t->classes + first, (size_t)f->n_classes, sizeof *t->classes, by_class);
     for (int c = 0; c < f->n_classes; c++)
-        t->shares[first + c] = (float)((double)f->weights[g->splitter.local[t->classes[first + c]]] / (double)f->weight);
+        t->shares[first + c] = (float)((double)f->weights[c] / (double)f->weight);
     t->n_entries += f->n_classes;
     return add_node(t, (struct tree_node){.feature = -1, .right = first, .n = f->n_classes});
 }
@@ -63,10 +57,12 @@ int tree_grow_part(struct tree_grower *g, const struct tree_span *t, const struc
 {
     const struct tree_data *d = g->r->data;
     const struct tree_column *column = &d->columns[s->feature];
+    const uint16_t *plane = tree_plane(d, s->feature, t->last - t->first);
     int to = t->first, others = 0;
     for (int i = t->first; i < t->last; i++) {
         tree_sample sample = g->samples[i];
-        bool left = tree_code(d->records + sample_row(sample) * d->stride, column) <= s->left_code;
+        uint32_t record = sample_record(sample);
+        bool left = (plane ? plane[record] : tree_code(d->records + record * d->stride, column)) <= s->left_code;
         g->samples[to] = sample;
         g->room[others] = sample;
         to += left;
@@ -166,20 +162,36 @@ static void take_weights(struct tree_grower *g)
     }
 }
 
+/* Records of rows drawn, by class, of each class in their order. Returns how many. */
+static int take_samples(struct tree_grower *g)
+{
+    const struct tree_data *d = g->r->data;
+    const int32_t *times = g->r->times;
+    int n = 0, *next = memory_new(((size_t)d->n_classes + 1) * sizeof *next);
+    for (int i = 0; i < d->n; i++)
+        next[d->y[i] + 1] += times[i] > 0;
+    for (int c = 0; c < d->n_classes; c++)
+        n = next[c + 1] += next[c];
+    for (int i = 0; i < d->n; i++) {
+        int row = tree_row(d, i);
+        if (times[row] > 0)
+            g->samples[next[d->y[row]]++] = (tree_sample)i << 32 | (tree_sample)d->y[row] << 16 | (tree_sample)times[row];
+    }
+    free(next);
+    return n;
+}
+
 enum status tree_grow(struct tree *out, const struct tree_request *r, struct error *e)
 {
     const struct tree_data *d = r->data;
     struct tree_grower g = {.r = r, .tree = out, .words = (d->n_columns + 63) / 64};
     struct slab slab = {0};
-    int n = 0;
     *out = (struct tree){0};
-    g.splitter = (struct tree_splitter){.data = d, .params = r->params, .random = r->random};
+    g.splitter = (struct tree_splitter){.data = d, .params = r->params, .random = r->random, .engine = r->engine ? r->engine : engine_best()};
     TRY(allocate(&g, &slab, e));
     take_weights(&g);
     tree_splitter_begin(&g.splitter, r->times);
-    for (int i = 0; i < d->n; i++)
-        if (r->times[i] > 0)
-            g.samples[n++] = (tree_sample)i << 32 | (tree_sample)d->y[i] << 16 | (tree_sample)r->times[i];
+    int n = take_samples(&g);
     if (r->params->max_leaf_nodes > 0)
         tree_grow_best_first(&g, n);
     else

@@ -1,6 +1,6 @@
 /* Growing, of which there are two orders: node by node from a stack (tree_grow.c), or the leaf whose split gains most first (tree_best.c). Both use this.
  *
- * A node is a run of samples, in the order of rows; to split it is to move those that go left to its front. */
+ * A node is a run of samples, by class, then in the order of records; to split it is to move those that go left to its front. */
 #ifndef MODELS_TREE_GROW_H
 #define MODELS_TREE_GROW_H
 

@@ -17,11 +17,11 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab)
     s->unit = slab_take(slab, k * sizeof *s->unit);
     s->node.classes = slab_take(slab, k * sizeof *s->node.classes);
     s->node.weights = slab_take(slab, k * sizeof *s->node.weights);
-    s->local = slab_take(slab, k * sizeof *s->local);
+    s->node.first = slab_take(slab, (k + 1) * sizeof *s->node.first);
     s->labels = slab_take(slab, n * sizeof *s->labels);
     s->codes = slab_take(slab, n * (size_t)at_once(s) * sizeof *s->codes);
-    s->keys = slab_take(slab, n * sizeof(uint64_t));
-    s->sorted = slab_take(slab, n * sizeof(uint64_t));
+    s->keys = slab_take(slab, (n + TREE_LANES) * sizeof(uint64_t));
+    s->sorted = slab_take(slab, (n + TREE_LANES) * sizeof(uint64_t));
     s->left = slab_take(slab, k * sizeof *s->left);
     s->unit_of = slab_take(slab, k * sizeof *s->unit_of);
     if (s->params->criterion == TREE_ENTROPY) {
@@ -34,18 +34,9 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab)
     s->left_weight = slab_take(slab, n * sizeof *s->left_weight);
     s->gain = slab_take(slab, n * sizeof *s->gain);
     s->place = slab_take(slab, n * sizeof *s->place);
+    tree_count_cut(&s->count_room, slab, n);
+    s->lanes = slab_take(slab, sizeof *s->lanes);
     s->columns = slab_take(slab, (size_t)s->data->n_columns * sizeof *s->columns);
-}
-
-void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
-{
-    const struct tree_data *d = s->data;
-    if (s->params->criterion == TREE_ENTROPY)
-        tree_logs_fill(&s->logs, d, times, s->unit);
-    for (int c = 0; c < d->n_columns; c++)
-        s->columns[c] = c;
-    for (int c = 0; c < d->n_classes; c++)
-        s->local[c] = -1;
 }
 
 static int bits_of(uint32_t x) /* that x needs */
@@ -53,24 +44,37 @@ static int bits_of(uint32_t x) /* that x needs */
     return x ? 32 - __builtin_clz(x) : 0;
 }
 
+void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
+{
+    const struct tree_data *d = s->data;
+    bool wide = false;
+    if (s->params->criterion == TREE_ENTROPY)
+        tree_logs_fill(&s->logs, d, times, s->unit);
+    for (int c = 0; c < d->n_columns; c++) {
+        int bits = bits_of(d->columns[c].n_values - 1);
+        s->columns[c] = c;
+        s->code_bits = bits > s->code_bits ? bits : s->code_bits;
+        wide |= d->columns[c].wide;
+    }
+    s->small = s->plain && !wide && s->params->criterion == TREE_GINI && !s->params->random_thresholds && s->params->min_samples_leaf <= 1;
+}
+
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n)
 {
     struct tree_node_facts *f = &s->node;
-    for (int c = 0; c < f->n_classes; c++) /* of the node before */
-        s->local[f->classes[c]] = -1;
     f->n_classes = 0;
-    for (int i = 0; i < n; i++) {
-        uint32_t class = sample_class(samples[i]), times = sample_times(samples[i]);
-        int32_t local = s->local[class];
-        if (local < 0) {
-            local = s->local[class] = f->n_classes++;
-            f->classes[local] = class;
-            f->weights[local] = 0;
-            s->unit_of[local] = s->unit[class];
+    for (int i = 0; i < n; f->n_classes++) {
+        uint32_t class = sample_class(samples[i]), local = (uint32_t)f->n_classes, drawn = 0;
+        f->first[local] = i;
+        for (; i < n && sample_class(samples[i]) == class; i++) {
+            drawn += sample_times(samples[i]);
+            s->labels[i] = local << 16 | sample_times(samples[i]);
         }
-        f->weights[local] += s->unit_of[local] * times;
-        s->labels[i] = (uint32_t)local << 16 | times;
+        f->classes[local] = class;
+        s->unit_of[local] = s->unit[class];
+        f->weights[local] = s->unit[class] * drawn;
     }
+    f->first[f->n_classes] = n;
     f->weight = f->squares = 0;
     for (int c = 0; c < f->n_classes; c++) {
         f->weight += f->weights[c];
@@ -91,13 +95,13 @@ struct sorted { /* the node's samples by a column */
 /* Asks for the record of a sample that will be looked at soon. */
 static inline void fetch(const struct tree_data *d, tree_sample sample)
 {
-    const char *record = (const char *)(d->records + sample_row(sample) * d->stride);
+    const char *record = (const char *)(d->records + sample_record(sample) * d->stride);
     for (size_t at = 0; at < d->stride * sizeof *d->records; at += 64)
         __builtin_prefetch(record + at);
 }
 
 /* Codes of some columns: out (n_columns, n). */
-static void gather(const struct tree_data *d, const struct tree_column *const *columns, int n_columns, const tree_sample *samples, int n, uint32_t *restrict out)
+static void gather_records(const struct tree_data *d, const struct tree_column *const *columns, int n_columns, const tree_sample *samples, int n, uint32_t *restrict out)
 {
     enum { AHEAD = 16 };
     size_t at[TREE_AT_ONCE], apart = (size_t)n;
@@ -107,7 +111,7 @@ static void gather(const struct tree_data *d, const struct tree_column *const *c
         wide |= columns[c]->wide;
     }
     for (int i = 0; i < n; i++) {
-        const uint16_t *record = d->records + sample_row(samples[i]) * d->stride;
+        const uint16_t *record = d->records + sample_record(samples[i]) * d->stride;
         uint32_t *to = out + i;
         if (i + AHEAD < n)
             fetch(d, samples[i + AHEAD]);
@@ -223,14 +227,13 @@ static int sweep(struct tree_splitter *s, const struct sorted *o, int n)
     return s->plain ? sweep_32(s, o, n, true, false) : sweep_32(s, o, n, false, false);
 }
 
-/* What places gain: the squares of both sides over their weights. */
 KERNEL static void gini_gains(const struct tree_splitter *s, int n)
 {
     const int64_t *restrict left_squares = s->left_squares, *restrict across = s->across, *restrict left_weight = s->left_weight;
     double *restrict gain = s->gain;
-    int64_t squares = s->node.squares, weight = s->node.weight;
+    const struct tree_node_facts f = s->node;
     for (int i = 0; i < n; i++)
-        gain[i] = (double)left_squares[i] / (double)left_weight[i] + (double)(squares - 2 * across[i] + left_squares[i]) / (double)(weight - left_weight[i]);
+        gain[i] = tree_gini_gain(&f, left_squares[i], across[i], left_weight[i]);
 }
 
 void tree_splitter_gains(const struct tree_splitter *s, int n)
@@ -270,27 +273,43 @@ static float midpoint(float a, float b)
     return t < a || t >= b ? a : t;
 }
 
-/* The best place of a column; false where it is constant. */
-static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, int n, int times_bits, struct tree_split *best)
+struct tree_split tree_splitter_between(const struct tree_splitter *s, int column, uint32_t left, uint32_t right, double gain)
 {
     const struct tree_column *of = &s->data->columns[column];
-    struct sorted o;
-    int at = -1;
-    if (!sort_column(s, codes, n, times_bits, &o))
-        return false;
-    int found = sweep(s, &o, n);
-    tree_splitter_gains(s, found);
+    bool joined = of->most != of->values; /* then thresholds lie between bins, so that a code says which way all its values go */
+    return (struct tree_split){column, left, midpoint(of->most[left], of->values[joined ? left + 1 : right]), gain, gain - s->own};
+}
+
+/* The best of the places noted of a column, -1 where all gain less than *best. */
+static int best_of(const struct tree_splitter *s, int column, int places, const struct tree_split *best)
+{
     double most = best->gain;
-    for (int i = 0; i < found; i++)
+    int at = -1;
+    for (int i = 0; i < places; i++)
         if (s->gain[i] > most || (s->gain[i] == most && at < 0 && column < best->feature)) {
             most = s->gain[i];
             at = i;
         }
-    if (at >= 0) {
-        bool joined = of->most != of->values; /* then thresholds lie between bins, so that a code says which way all its values go */
-        uint32_t left = code_at(&o, s->place[at]), right = joined ? left + 1 : code_at(&o, s->place[at] + 1);
-        *best = (struct tree_split){column, left, midpoint(of->most[left], of->values[right]), most, most - s->own};
-    }
+    return at;
+}
+
+/* The best place of a column; false where it is constant. */
+static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, int n, int times_bits, struct tree_split *best)
+{
+    struct sorted o = {0};
+    int places = tree_splitter_count(s, codes, n, s->data->columns[column].n_values);
+    bool counted = places >= 0;
+    if (places == 0 || (!counted && !sort_column(s, codes, n, times_bits, &o)))
+        return false;
+    if (!counted)
+        places = sweep(s, &o, n);
+    tree_splitter_gains(s, places);
+    int at = best_of(s, column, places, best);
+    if (at < 0)
+        return true;
+    uint32_t left = counted ? (uint32_t)s->place[at] : code_at(&o, s->place[at]);
+    uint32_t right = counted ? (uint32_t)s->place[at + 1] : code_at(&o, s->place[at] + 1);
+    *best = tree_splitter_between(s, column, left, right, s->gain[at]);
     return true;
 }
 
@@ -312,28 +331,52 @@ static int draw(struct tree_splitter *s, const uint64_t *constant, int wanted, i
     return n;
 }
 
+static void gather(const struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n)
+{
+    const struct tree_column *together[TREE_AT_ONCE];
+    bool dense = tree_plane(s->data, 0, n);
+    for (int c = 0; c < n_columns; c++) {
+        const uint16_t *plane = tree_plane(s->data, column[c], n);
+        uint32_t *to = s->codes + (size_t)c * (size_t)n;
+        together[c] = &s->data->columns[column[c]];
+        for (int i = 0; i < n && dense; i++)
+            to[i] = plane[sample_record(samples[i])];
+    }
+    if (!dense)
+        gather_records(s->data, together, n_columns, samples, n, s->codes);
+}
+
+/* Looks at some columns; which of them are not constant, bit by bit. */
+static uint32_t try_columns(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n, int times_bits, struct tree_split *best)
+{
+    uint32_t differ = 0;
+    gather(s, column, n_columns, samples, n);
+    for (int c = 0; c < n_columns; c++) {
+        const uint32_t *codes = s->codes + (size_t)c * (size_t)n;
+        bool differs = s->params->random_thresholds ? tree_splitter_try_random(s, column[c], codes, n, best)
+                                                    : try_all(s, column[c], codes, n, times_bits, best);
+        differ |= (uint32_t)differs << c;
+    }
+    return differ;
+}
+
 struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant)
 {
     struct tree_split best = {.feature = -1, .gain = -INFINITY};
-    const struct tree_column *together[TREE_AT_ONCE];
     int looked = 0, n_constant = 0, drawn, column[TREE_AT_ONCE];
     uint32_t all_times = 0;
     prepare(s);
     for (int i = 0; i < n; i++)
         all_times |= s->labels[i] & 0xffff;
+    bool small = tree_small_take(s, n, all_times);
     while ((drawn = draw(s, constant, looked < s->params->max_features ? at_once(s) : 1, &looked, &n_constant, column)) > 0) {
+        uint32_t differ = small ? tree_small_try(s, column, drawn, samples, &best)
+                                : try_columns(s, column, drawn, samples, n, bits_of(all_times), &best);
         for (int c = 0; c < drawn; c++)
-            together[c] = &s->data->columns[column[c]];
-        gather(s->data, together, drawn, samples, n, s->codes);
-        for (int c = 0; c < drawn; c++) {
-            const uint32_t *codes = s->codes + (size_t)c * (size_t)n;
-            bool differs = s->params->random_thresholds ? tree_splitter_try_random(s, column[c], codes, n, &best)
-                                                        : try_all(s, column[c], codes, n, bits_of(all_times), &best);
-            if (!differs) {
+            if (!(differ >> c & 1)) {
                 constant[column[c] / 64] |= UINT64_C(1) << column[c] % 64;
                 n_constant++;
             }
-        }
     }
     return best;
 }

@@ -10,12 +10,13 @@
 #include "base/memory.h"
 #include "models/tree.h"
 #include "models/tree_entropy.h"
+#include "models/tree_lanes.h"
 
-enum { TREE_AT_ONCE = 16 };
+enum { TREE_AT_ONCE = TREE_LANES };
 
-/* A sample of the tree: row, class, times drawn. */
+/* A sample of the tree: record, class, times drawn. */
 typedef uint64_t tree_sample;
-static inline uint32_t sample_row(tree_sample s) { return (uint32_t)(s >> 32); }
+static inline uint32_t sample_record(tree_sample s) { return (uint32_t)(s >> 32); }
 static inline uint32_t sample_class(tree_sample s) { return (uint32_t)s >> 16; }
 static inline uint32_t sample_times(tree_sample s) { return (uint32_t)s & 0xffff; }
 
@@ -29,10 +30,20 @@ struct tree_split {
 
 struct tree_node_facts { /* of the classes in a node */
     int n_classes;
-    uint32_t *classes;   /* (n_classes) in the order met */
+    uint32_t *classes;   /* (n_classes) ascending */
+    int *first;          /* (n_classes + 1) their first samples; n */
     int64_t *weights;    /* (n_classes) their weights */
     int64_t weight;
     int64_t squares;     /* of weights */
+};
+
+/* Room of tree_count.c, for all samples; marks and counts are 0 between calls. */
+struct tree_count {
+    uint8_t *marks;   /* of codes that occur */
+    uint32_t *ranks;  /* of these, in ascending order */
+    uint32_t *counts; /* by rank */
+    uint32_t *carry;  /* of classes */
+    uint32_t *left;   /* summed up */
 };
 
 struct tree_splitter {
@@ -44,7 +55,6 @@ struct tree_splitter {
     struct tree_logs logs; /* of entropy */
     struct tree_node_facts node;
     /* room */
-    int32_t *local;      /* (n_classes) place of a class in the node, -1 elsewhere */
     uint32_t *labels;    /* (n) local class and times */
     uint32_t *codes;     /* (TREE_AT_ONCE, n) of columns looked at together */
     void *keys, *sorted; /* (n) of 64 bits */
@@ -57,14 +67,25 @@ struct tree_splitter {
                                                      is the sum of w log2 w over both sides' classes, and there is no across */
     double *gain;        /* (n) */
     int32_t *place;      /* (n) the sample before each */
+    struct tree_count count_room;
+    const struct engine *engine;
+    struct tree_lanes *lanes; /* of tree_small.c */
+    bool small;          /* may it be used at all? */
+    int code_bits;       /* that the largest code of all columns needs */
     int *columns;        /* (n_columns) in the order drawn */
 };
+
+/* The squares of both sides over their weights. left_squares, left_weight: of the left side; across: sum over classes of left times whole weight. */
+static inline double tree_gini_gain(const struct tree_node_facts *f, int64_t left_squares, int64_t across, int64_t left_weight)
+{
+    return (double)left_squares / (double)left_weight + (double)(f->squares - 2 * across + left_squares) / (double)(f->weight - left_weight);
+}
 
 /* Takes its room from a slab (base/memory.h: measured first, then cut). */
 void tree_splitter_cut(struct tree_splitter *s, struct slab *slab);
 /* When s->unit is set. times (data->n): how often each row was drawn. */
 void tree_splitter_begin(struct tree_splitter *s, const int32_t *times);
-/* Counts a node's samples (n >= 1); true where they are all of one class. */
+/* Counts a node's samples (n >= 1), which stand by class; true where they are all of one class. */
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n);
 /* Of the node looked at last. constant: bits (n_columns) of columns known to be constant here; those found are added. */
 struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant);
@@ -73,6 +94,16 @@ struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample 
 bool tree_splitter_try_random(struct tree_splitter *s, int column, const uint32_t *codes, int n, struct tree_split *best);
 /* s->gain of the first n places noted in s->left_squares, s->across and s->left_weight. */
 void tree_splitter_gains(const struct tree_splitter *s, int n);
+/* What is noted of the places of a column, by its codes (n), counted instead of sorted (tree_count.c): how many places, 0 where it is constant; s->place
+ * (places + 1): the codes that they stand between. -1 where sorting is better. */
+int tree_splitter_count(struct tree_splitter *s, const uint32_t *codes, int n, uint32_t n_values);
+void tree_count_cut(struct tree_count *c, struct slab *slab, size_t samples);
+/* Is the node looked at last, of n samples, one for tree_small_try (tree_small.c)? all_times: their times, ored. */
+bool tree_small_take(struct tree_splitter *s, int n, uint32_t all_times);
+/* Of such a node: some columns at once, up to TREE_AT_ONCE. *best is replaced by what gains more. Returns which of them, bit by bit, are not constant. */
+uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, struct tree_split *best);
+/* A split between neighbouring codes of a node. */
+struct tree_split tree_splitter_between(const struct tree_splitter *s, int column, uint32_t left, uint32_t right, double gain);
 /* The smallest and the largest of codes (n). */
 void tree_codes_range(const uint32_t *codes, int n, uint32_t *least, uint32_t *most);
 

@@ -22,6 +22,9 @@ const struct engine ENGINE(engine) = {
     .exp = exp_each,
     .tanh = tanh_each,
     .sigmoid = sigmoid_each,
+    .tree_lanes_sort = ENGINE(tree_lanes_sort),
+    .tree_lanes_sweep = ENGINE(tree_lanes_sweep),
+    .tree_table_sum = ENGINE(tree_table_sum),
     .layers =
         {
             [LAYER_INPUT] = &ENGINE(layer_input),

@@ -122,12 +122,17 @@ static int check_codes(const struct forest_data *d, const struct model_spec *spe
     for (int i = 0; i < n; i++) {
         uint32_t code = tree_code(d->tree.records + (size_t)i * d->tree.stride, c);
         CU_ASSERT_FATAL(code < c->n_values);
-        wrong += x[i] < c->values[code] || x[i] > c->most[code];
+        float value = x[tree_row(&d->tree, i)];
+        wrong += value < c->values[code] || value > c->most[code];
         rows[code]++;
     }
     for (uint32_t v = 0; v < c->n_values; v++) {
         wrong += rows[v] == 0 || c->most[v] < c->values[v] || (v > 0 && c->values[v] <= c->most[v - 1]);
         most = c->most[v] > c->values[v] && rows[v] > most ? rows[v] : most;
+    }
+    for (int i = 1; i < n; i++) {
+        int before = tree_row(&d->tree, i - 1), row = tree_row(&d->tree, i);
+        wrong += d->tree.y[before] > d->tree.y[row] || (d->tree.y[before] == d->tree.y[row] && before >= row);
     }
     CU_ASSERT_EQUAL(wrong, 0);
     free(rows);
@@ -181,7 +186,7 @@ static void test_trees_of_bins(void)
         struct error e;
         for (int i = 0; i < TOY_ROWS; i++)
             times[i] = 1;
-        struct tree_request request = {&d.tree, &p, times, NULL, &r, NULL};
+        struct tree_request request = {&d.tree, &p, times, NULL, &r, NULL, NULL};
         CU_ASSERT_EQUAL_FATAL(tree_grow(&t, &request, &e), STATUS_OK);
         CU_ASSERT_EQUAL_FATAL(tree_walk_of(&walk, &t, TOY_STEPS, &e), STATUS_OK);
         for (int i = 0; i < TOY_ROWS; i++) {

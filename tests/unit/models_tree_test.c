@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "models/engine.h"
 #include "models/tree.h"
 
 /* --- rows, and their codes --- */
@@ -266,7 +267,7 @@ static struct tree grow(const struct table *t, const struct tree_params *p, uint
     struct random r = random_of(seed, 0);
     struct tree tree;
     struct error e;
-    struct tree_request request = {&t->data, p, t->times, t->weight, &r, importances};
+    struct tree_request request = {&t->data, p, t->times, t->weight, &r, importances, NULL};
     CU_ASSERT_EQUAL_FATAL(tree_grow(&tree, &request, &e), STATUS_OK);
     return tree;
 }
@@ -550,6 +551,37 @@ static void test_random_trees(void)
         }
 }
 
-UNIT_MAIN({"splits", test_splits}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
+/* Every engine that runs here grows the same tree; of up to 40 classes, so that small nodes keep any number of words for them. */
+static void test_engines(void)
+{
+    for (int classes = 3; classes <= 40; classes += 9) {
+        struct table t = noisy(700, 5, classes, 90 + (uint64_t)classes);
+        draw(&t, 7);
+        code(&t);
+        struct tree_params p = all_columns(&t, TREE_GINI);
+        struct tree first;
+        struct walk w = check_tree(&t, &p, 4, &first);
+        p.max_features = 2;
+        for (int e = 0; engines[e]; e++) {
+            struct random r = random_of(4, 0), same = random_of(4, 0);
+            struct tree_request request = {&t.data, &p, t.times, NULL, &r, NULL, engines[e]}, best = {&t.data, &p, t.times, NULL, &same, NULL, NULL};
+            struct tree a, b;
+            struct error error;
+            if (!engine_runs(engines[e]))
+                continue;
+            CU_ASSERT_EQUAL_FATAL(tree_grow(&a, &request, &error), STATUS_OK);
+            CU_ASSERT_EQUAL_FATAL(tree_grow(&b, &best, &error), STATUS_OK);
+            CU_ASSERT_EQUAL_FATAL(a.n_nodes, b.n_nodes);
+            CU_ASSERT_EQUAL(memcmp(a.nodes, b.nodes, (size_t)a.n_nodes * sizeof *a.nodes), 0);
+            tree_fini(&a);
+            tree_fini(&b);
+        }
+        tree_fini(&first);
+        free(w.decrease);
+        table_fini(&t);
+    }
+}
+
+UNIT_MAIN({"engines", test_engines}, {"splits", test_splits}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
           {"70,000 values", test_many_values}, {"5,000 classes", test_many_classes}, {"min_impurity_decrease", test_decrease},
           {"max_leaf_nodes", test_best_first}, {"random thresholds", test_random_thresholds}, {"trees of random thresholds", test_random_trees})

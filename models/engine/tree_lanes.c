@@ -1,0 +1,136 @@
+/* Sorting and sweeping a small node's columns, summing up the counts of a larger one's (models/tree_lanes.h). */
+#include "models/tree_lanes.h"
+
+#include <string.h>
+
+#include "models/engine.h"
+#include "models/engine/lanes.h"
+
+typedef uint32_t whole __attribute__((vector_size(4 * TREE_LANES), may_alias));
+typedef int32_t truth __attribute__((vector_size(4 * TREE_LANES), may_alias));
+typedef float real __attribute__((vector_size(4 * TREE_LANES), may_alias));
+
+#if defined(ENGINE_AVX512)
+INLINE whole lesser(whole a, whole b) { return (whole)_mm512_min_epu32((__m512i)a, (__m512i)b); }
+INLINE whole greater(whole a, whole b) { return (whole)_mm512_max_epu32((__m512i)a, (__m512i)b); }
+/* x where a = b, else 0. */
+INLINE whole where_equal(whole a, whole b, whole x) { return (whole)_mm512_maskz_mov_epi32(_mm512_cmpeq_epi32_mask((__m512i)a, (__m512i)b), (__m512i)x); }
+INLINE real where_not_0(whole a, real x) { return (real)_mm512_maskz_mov_ps(_mm512_test_epi32_mask((__m512i)a, (__m512i)a), (__m512)x); }
+INLINE real larger(real a, real b) { return (real)_mm512_max_ps((__m512)a, (__m512)b); }
+/* Sums of lanes 0 to each. */
+INLINE whole running_sum(whole x)
+{
+    __m512i none = _mm512_setzero_si512(), v = (__m512i)x;
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 15));
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 14));
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 12));
+    return (whole)_mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 8));
+}
+#else
+INLINE whole running_sum(whole x)
+{
+    for (int l = 1; l < TREE_LANES; l++)
+        x[l] += x[l - 1];
+    return x;
+}
+INLINE whole choose(truth m, whole a, whole b) { return (a & (whole)m) | (b & ~(whole)m); }
+INLINE whole lesser(whole a, whole b) { return choose(a < b, a, b); }
+INLINE whole greater(whole a, whole b) { return choose(a < b, b, a); }
+INLINE whole where_equal(whole a, whole b, whole x) { return x & (whole)(a == b); }
+INLINE real where_not_0(whole a, real x) { return (real)((whole)x & (whole)(a != 0)); }
+INLINE real larger(real a, real b) { return (real)choose(a > b, (whole)a, (whole)b); }
+#endif
+INLINE real real_of(whole x) { return __builtin_convertvector((truth)x, real); }
+
+INLINE void exchange(whole *a, whole *b)
+{
+    whole x = *a, y = *b;
+    *a = lesser(x, y);
+    *b = greater(x, y);
+}
+
+/* Each lane, by a network: Batcher's merge exchange (Knuth, The Art of Computer Programming, vol. 3, 5.2.2 M). */
+void ENGINE(tree_lanes_sort)(struct tree_lanes *o)
+{
+    whole *keys = (whole *)o->keys;
+    int n = o->n, top = 1;
+    while (2 * top < n)
+        top *= 2;
+    for (int p = top; p > 0; p /= 2)
+        for (int q = top, r = 0, d = p;; d = q - p, q /= 2, r = p) {
+            for (int run = r; run < n - d; run += 2 * p)
+                for (int i = run; i < n - d && i < run + p; i++)
+                    exchange(&keys[i], &keys[i + d]);
+            if (q == p)
+                break;
+        }
+}
+
+/* words: so many hold what stands left of each class, four classes each. */
+INLINE void sweep(struct tree_lanes *o, uint32_t words)
+{
+    const whole *keys = (const whole *)o->keys;
+    whole left[8], left_squares = {0}, right_squares = left_squares + o->squares, left_weight = {0};
+    int label_bits = o->label_bits;
+    uint32_t times_mask = (1u << (label_bits - TREE_LANES_TIMES_AT)) - 1;
+    real most = {0};
+    for (uint32_t j = 0; j < words; j++)
+        left[j] = (whole){0};
+    for (int i = 0; i + 1 < o->n; i++) {
+        whole key = keys[i], word = key >> 2 & 7, shift = (key & 3) << 3, before = {0}, w = key >> TREE_LANES_TIMES_AT & times_mask, put = w << shift;
+        whole all = key >> TREE_LANES_CLASS_BITS & ((1u << TREE_LANES_WHOLE_BITS) - 1);
+        for (uint32_t j = 0; j < words; j++) {
+            whole this = left_weight - left_weight + j;
+            before |= words == 1 ? left[j] : where_equal(word, this, left[j]);
+            left[j] += words == 1 ? put : where_equal(word, this, put);
+        }
+        before = before >> shift & 255;
+        left_squares += w * (before + before + w);
+        all -= before;
+        right_squares -= w * (all + all - w);
+        left_weight += w;
+        real a = real_of(left_weight), b = real_of(o->weight - left_weight);
+        real gain = where_not_0((key ^ keys[i + 1]) >> label_bits, (real_of(left_squares) * b + real_of(right_squares) * a) / (a * b));
+        ((real *)o->gain)[i] = gain;
+        ((whole *)o->sides)[i] = left_squares | right_squares << 16;
+        ((whole *)o->weights)[i] = left_weight;
+        most = larger(most, gain);
+    }
+    *(real *)o->most = most;
+}
+
+void ENGINE(tree_lanes_sweep)(struct tree_lanes *o)
+{
+    if (o->n_classes <= 4)
+        sweep(o, 1);
+    else if (o->n_classes <= 8)
+        sweep(o, 2);
+    else if (o->n_classes <= 16)
+        sweep(o, 4);
+    else
+        sweep(o, 8);
+}
+
+void ENGINE(tree_table_sum)(const struct tree_table *t)
+{
+    int blocks = t->apart / TREE_LANES;
+    memset(t->carry, 0, (size_t)t->n_classes * sizeof *t->carry);
+    for (int b = 0; b < blocks; b++) {
+        whole *counts = (whole *)t->counts + b, squares = {0}, across = {0}, weight = {0};
+        for (int c = 0; c < t->n_classes; c++) {
+            whole left = {0};
+            for (int s = 0; s < t->streams; s++, counts += blocks) {
+                left += *counts;
+                *counts = (whole){0};
+            }
+            left = running_sum(left) + t->carry[c];
+            t->carry[c] = left[TREE_LANES - 1];
+            squares += left * left;
+            across += left * (uint32_t)t->whole[c];
+            weight += left;
+        }
+        ((whole *)t->squares)[b] = squares;
+        ((whole *)t->across)[b] = across;
+        ((whole *)t->weight)[b] = weight;
+    }
+}

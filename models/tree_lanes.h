@@ -1,0 +1,40 @@
+/* What engines do for trees. The columns of a small node side by side, one a lane, so that sorting and sweeping them are vector operations without a branch.
+ *
+ * Keys stand sample by sample, a lane each of TREE_LANES columns. A key holds, from its highest bits, code, times, the weight of its class in the node,
+ * class: so a sweep needs no table. What a place gains is a float here, off by less than 2^-22 of it: products of numbers below 2^8 and 2^16 are exact, one
+ * sum and one quotient are rounded. tree_small.c computes those that come as near to the best again. */
+#ifndef MODELS_TREE_LANES_H
+#define MODELS_TREE_LANES_H
+
+#include <stdint.h>
+
+enum {
+    TREE_LANES = 16,
+    TREE_LANES_SAMPLES = 128,  /* at most */
+    TREE_LANES_CLASS_BITS = 5,
+    TREE_LANES_WHOLE_BITS = 8, /* of a class's weight, and of all weights together */
+    TREE_LANES_TIMES_AT = TREE_LANES_CLASS_BITS + TREE_LANES_WHOLE_BITS
+};
+
+struct tree_lanes {
+    uint32_t keys[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64)));
+    float gain[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64))); /* about, of the place behind each sample; 0: there is none */
+    uint32_t sides[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64)));  /* of such a place: sums of squares of weights, left and, shifted by 16, right */
+    uint32_t weights[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64))); /* left of it */
+    float most[TREE_LANES] __attribute__((aligned(64)));                     /* of each lane */
+    uint32_t labels[TREE_LANES_SAMPLES];                                     /* what a sample's keys have in common */
+    int label_bits;                                                          /* of them */
+    uint32_t weight, squares;                                                /* of the node: all weights, all squares of classes' weights */
+    int n, n_classes;
+};
+
+/* One column's counts by class and rank (models/tree_count.c), summed up. */
+struct tree_table {
+    uint32_t *counts;        /* (n_classes, streams, apart) how often samples of a rank were drawn, dealt to streams; 0 afterwards. Starts at 64 bytes */
+    int n_classes, streams, apart; /* apart: a multiple of TREE_LANES */
+    uint32_t *carry;         /* (n_classes) room */
+    const int64_t *whole;    /* (n_classes) their weights; all together below 65536 */
+    uint32_t *squares, *across, *weight; /* (apart) of what has up to such a rank: sum over classes of its square, of it times the class's weight, of it */
+};
+
+#endif
