@@ -179,14 +179,14 @@ static enum status state_read(struct model *model, const void *data, size_t size
 }
 
 /* Of neighbours at the same distance: their rows in order, at most `most`. votes (n_classes) += 1 for each. Returns how many. */
-static int vote_in_order(const struct knn *m, const struct neighbour *tied, int n, int most, float *votes)
+static int vote_in_order(const struct knn *m, const uint64_t *tied, int n, int most, float *votes)
 {
     int at[NEIGHBOURS_MAX] = {0}, given = 0;
     const int32_t *rows;
     for (; given < most; given++) {
         int next = -1, row = 0;
         for (int i = 0; i < n; i++)
-            if (at[i] < nearest_members(m->near, tied[i].place, &rows) && (next < 0 || rows[at[i]] < row)) {
+            if (at[i] < nearest_members(m->near, tied[i], &rows) && (next < 0 || rows[at[i]] < row)) {
                 next = i;
                 row = rows[at[i]];
             }
@@ -198,35 +198,35 @@ static int vote_in_order(const struct knn *m, const struct neighbour *tied, int 
     return given;
 }
 
-static float vote_of_each(const struct knn *m, const struct neighbour *best, int n, float *votes)
+static float vote_of_each(const struct knn *m, const uint64_t *best, int n, float *votes)
 {
     int given = 0;
     for (int i = 0, end; i < n && given < m->k; i = end) {
-        for (end = i + 1; end < n && best[end].distance == best[i].distance;)
+        for (end = i + 1; end < n && nearest_distance(best[end]) == nearest_distance(best[i]);)
             end++;
         given += vote_in_order(m, best + i, end - i, m->k - given, votes);
     }
     return (float)given;
 }
 
-static float vote_of_merged(const struct knn *m, const struct neighbour *best, int n, float *votes)
+static float vote_of_merged(const struct knn *m, const uint64_t *best, int n, float *votes)
 {
     const int32_t *rows;
     for (int i = 0; i < n; i++) {
-        int members = nearest_members(m->near, best[i].place, &rows);
+        int members = nearest_members(m->near, best[i], &rows);
         for (int k = 0; k < members; k++)
             votes[m->y[rows[k]]] += 1.0f / (float)members;
     }
     return (float)n;
 }
 
-/* proba (n, n_classes) of n <= NEAREST_QUERIES rows x (n, width); room (NEAREST_QUERIES, k). */
-static void vote(const struct knn *m, const float *x, int n, struct neighbour *room, float *proba)
+/* proba (n, n_classes) of n <= NEAREST_QUERIES rows x (n, width); room (NEAREST_QUERIES, 2 k). */
+static void vote(const struct knn *m, const float *x, int n, uint64_t *room, float *proba)
 {
     int found = nearest_search(m->near, x, n, m->k, room);
     memset(proba, 0, (size_t)n * (size_t)m->n_classes * sizeof *proba);
     for (int i = 0; i < n; i++, proba += m->n_classes) {
-        const struct neighbour *best = room + (size_t)i * (size_t)m->k;
+        const uint64_t *best = room + (size_t)i * (size_t)found;
         float total = m->merged ? vote_of_merged(m, best, found, proba) : vote_of_each(m, best, found, proba);
         for (int c = 0; c < m->n_classes; c++)
             proba[c] /= total;
@@ -238,7 +238,7 @@ static enum status predict(const struct model *model, const struct features *x, 
 {
     const struct knn *m = (const struct knn *)model;
     float *some = memory_new(NEAREST_QUERIES * (size_t)m->width * sizeof *some);
-    struct neighbour *room = memory_new(NEAREST_QUERIES * (size_t)m->k * sizeof *room);
+    uint64_t *room = memory_new(NEAREST_QUERIES * 2 * (size_t)m->k * sizeof *room);
     int first, last;
     gang_rows(n, g->rank, g->size, &first, &last);
     for (int i = first; i < last; i += NEAREST_QUERIES) {

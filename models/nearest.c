@@ -7,15 +7,34 @@
 #include "base/memory.h"
 #include "models/engine.h"
 
-enum { ROWS = DISTANCES_ROWS, BOXES = DISTANCES_BOXES };
+enum { ROWS = DISTANCES_ROWS, BOXES = DISTANCES_BOXES, SAMPLE = 1024 };
+
+struct cut { /* between two blocks: what is less in this column went to those before it */
+    int32_t column;
+    float value;
+};
 
 struct nearest {
     int n, width, distinct;
-    float *x;        /* blocks (ceil(distinct / 64), width, 64), sorted; zeros behind the last row; owned, as all */
-    float *box;      /* groups (ceil(blocks / 16), width, 2, 16) */
-    int32_t *member; /* (n) rows, those that are the same beside each other */
-    int32_t *first;  /* (distinct + 1) where a place's members begin */
-    int32_t *place;  /* (n) where a row is kept */
+    float *x;               /* blocks (ceil(distinct / 64), width, 64), zeros behind the last row; owned, as all */
+    float *box;             /* groups (ceil(blocks / 16), width, 2, 16) */
+    struct cut *cut;        /* (blocks) before a block; 0 has none */
+    int32_t *place;         /* (n) where a row is kept */
+    int32_t *member;        /* (n) rows, those that are the same beside each other, in order */
+    int32_t *first, *last;  /* (distinct) where a place's members begin and end */
+    struct filling *filling;
+};
+
+struct sortable { /* rows that are the same */
+    float value;   /* in the column that they are sorted by */
+    int32_t first; /* of them among the members */
+};
+
+struct filling { /* what filling takes besides */
+    struct sortable *distinct; /* (n) */
+    double *sums;              /* (2, width) */
+    const float *rows;
+    int width;
 };
 
 static int blocks_of(int rows)
@@ -38,21 +57,13 @@ static int groups_of(int rows)
     return (blocks_of(rows) + BOXES - 1) / BOXES;
 }
 
-enum status nearest_new(struct nearest **out, int n, int width, struct error *e)
+static void filling_free(struct filling *f)
 {
-    struct nearest *s = memory_new(sizeof *s);
-    *s = (struct nearest){.n = n, .width = width};
-    s->x = calloc((size_t)blocks_of(n) * block_floats(s) + 1, sizeof *s->x);
-    s->box = calloc((size_t)groups_of(n) * group_floats(s) + 1, sizeof *s->box);
-    s->member = calloc((size_t)n + 1, sizeof *s->member);
-    s->first = calloc((size_t)n + 1, sizeof *s->first);
-    s->place = calloc((size_t)n + 1, sizeof *s->place);
-    *out = s;
-    if (s->x && s->box && s->member && s->first && s->place)
-        return STATUS_OK;
-    nearest_free(s);
-    *out = NULL;
-    return error_set(e, STATUS_MEMORY, "no memory for %d rows of %d numbers and what finds the nearest", n, width);
+    if (!f)
+        return;
+    free(f->distinct);
+    free(f->sums);
+    free(f);
 }
 
 void nearest_free(struct nearest *s)
@@ -61,42 +72,130 @@ void nearest_free(struct nearest *s)
         return;
     free(s->x);
     free(s->box);
+    free(s->cut);
+    free(s->place);
     free(s->member);
     free(s->first);
-    free(s->place);
+    free(s->last);
+    filling_free(s->filling);
     free(s);
+}
+
+/* Pages of what turns out to be too much are never touched. */
+enum status nearest_new(struct nearest **out, int n, int width, struct error *e)
+{
+    struct nearest *s = memory_new(sizeof *s);
+    size_t rows = (size_t)n + 1;
+    *s = (struct nearest){.n = n, .width = width, .filling = memory_new(sizeof *s->filling)};
+    s->x = calloc((size_t)blocks_of(n) * block_floats(s) + 1, sizeof *s->x);
+    s->box = calloc((size_t)groups_of(n) * group_floats(s) + 1, sizeof *s->box);
+    s->cut = calloc((size_t)blocks_of(n) + 1, sizeof *s->cut);
+    s->place = calloc(rows, sizeof *s->place);
+    s->member = calloc(rows, sizeof *s->member);
+    s->first = calloc(rows, sizeof *s->first);
+    s->last = calloc(rows, sizeof *s->last);
+    s->filling->distinct = calloc(rows, sizeof *s->filling->distinct);
+    s->filling->sums = calloc(2 * (size_t)width + 1, sizeof *s->filling->sums);
+    *out = s;
+    if (s->x && s->box && s->cut && s->place && s->member && s->first && s->last && s->filling->distinct && s->filling->sums)
+        return STATUS_OK;
+    nearest_free(s);
+    *out = NULL;
+    return error_set(e, STATUS_MEMORY, "no memory for %d rows of %d numbers and what finds the nearest", n, width);
 }
 
 uint64_t nearest_bytes(int64_t n, int64_t width)
 {
-    uint64_t row = (uint64_t)width * sizeof(float);
-    return (uint64_t)(n + ROWS) * (row + 3 * sizeof(int32_t)) + (uint64_t)(n / ROWS + BOXES) * 2 * row;
+    uint64_t row = (uint64_t)width * sizeof(float), rows = (uint64_t)n, blocks = rows / ROWS + 1;
+    return (rows + ROWS) * row + (blocks + BOXES) * 2 * row + blocks * sizeof(struct cut) + rows * (4 * sizeof(int32_t) + sizeof(struct sortable));
 }
 
 /* --- filling --- */
 
-struct sorting {
-    const float *rows;
-    int width;
-};
-
-static int by_columns(const void *a, const void *b, void *context)
+/* Of what is filled: the row that a member is. */
+static const float *row_of(const struct nearest *s, int member)
 {
-    const struct sorting *s = context;
+    return s->filling->rows + (size_t)s->member[member] * (size_t)s->width;
+}
+
+static int by_columns(const void *a, const void *b, void *filling)
+{
+    const struct filling *f = filling;
     int32_t i = *(const int32_t *)a, k = *(const int32_t *)b;
-    const float *x = s->rows + (size_t)i * (size_t)s->width, *y = s->rows + (size_t)k * (size_t)s->width;
-    for (int j = 0; j < s->width; j++)
+    const float *x = f->rows + (size_t)i * (size_t)f->width, *y = f->rows + (size_t)k * (size_t)f->width;
+    for (int j = 0; j < f->width; j++)
         if (x[j] != y[j])
             return x[j] < y[j] ? -1 : 1;
     return (i > k) - (i < k);
 }
 
-static bool same(const float *x, const float *y, int width)
+/* Whether a member is the same row as the one before it. */
+static bool same_again(const struct nearest *s, int member)
 {
+    const float *x = row_of(s, member - 1), *y = row_of(s, member);
     int j = 0;
-    while (j < width && x[j] == y[j])
+    while (j < s->width && x[j] == y[j])
         j++;
-    return j == width;
+    return j == s->width;
+}
+
+/* Members, sorted; their first ones. Returns how many differ. */
+static int find_distinct(struct nearest *s)
+{
+    int n = 0;
+    for (int i = 0; i < s->n; i++)
+        s->member[i] = i;
+    qsort_r(s->member, (size_t)s->n, sizeof *s->member, by_columns, s->filling);
+    for (int i = 0; i < s->n; i++)
+        if (i == 0 || !same_again(s, i))
+            s->filling->distinct[n++].first = i;
+    return n;
+}
+
+/* The column in which rows vary most; of many rows, some say it. */
+static int widest(const struct nearest *s, const struct sortable *some, int n)
+{
+    double *sum = s->filling->sums, *squares = sum + s->width, most = -1;
+    int column = 0, step = n / SAMPLE + 1, count = (n + step - 1) / step;
+    memset(sum, 0, 2 * (size_t)s->width * sizeof *sum);
+    for (int i = 0; i < n; i += step) {
+        const float *row = row_of(s, some[i].first);
+        for (int j = 0; j < s->width; j++) {
+            double v = (double)row[j];
+            sum[j] += v;
+            squares[j] += v * v;
+        }
+    }
+    for (int j = 0; j < s->width; j++) {
+        double variance = squares[j] - sum[j] * sum[j] / count;
+        if (variance > most) {
+            most = variance;
+            column = j;
+        }
+    }
+    return column;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const struct sortable *x = a, *y = b;
+    return x->value != y->value ? (x->value < y->value ? -1 : 1) : (x->first > y->first) - (x->first < y->first);
+}
+
+/* Blocks [from, to) of n rows in all: those of the lower half of values in the widest column, then the others, and so on within each half. */
+static void deal(struct nearest *s, int from, int to, int n)
+{
+    struct sortable *distinct = s->filling->distinct;
+    while (to - from > 1) {
+        int middle = from + (to - from) / 2, first = from * ROWS, end = to * ROWS < n ? to * ROWS : n;
+        int column = widest(s, distinct + first, end - first);
+        for (int i = first; i < end; i++)
+            distinct[i].value = row_of(s, distinct[i].first)[column];
+        qsort(distinct + first, (size_t)(end - first), sizeof *distinct, by_value);
+        s->cut[middle] = (struct cut){column, distinct[middle * ROWS].value};
+        deal(s, from, middle, n);
+        from = middle;
+    }
 }
 
 static float *kept(const struct nearest *s, int place)
@@ -116,23 +215,29 @@ static void keep(struct nearest *s, const float *row)
     }
 }
 
+/* The next place is for the members from `first` on that are the same. */
+static void take_members(struct nearest *s, int first)
+{
+    int place = s->distinct, i = first;
+    keep(s, row_of(s, first));
+    do
+        s->place[s->member[i++]] = place;
+    while (i < s->n && same_again(s, i));
+    s->first[place] = first;
+    s->last[place] = i;
+}
+
 void nearest_fill(struct nearest *s, const float *rows)
 {
-    const float *last = NULL;
-    for (int i = 0; i < s->n; i++)
-        s->member[i] = i;
-    qsort_r(s->member, (size_t)s->n, sizeof *s->member, by_columns, &(struct sorting){rows, s->width});
-    for (int i = 0; i < s->n; i++) {
-        const float *row = rows + (size_t)s->member[i] * (size_t)s->width;
-        if (!last || !same(last, row, s->width)) {
-            s->first[s->distinct] = i;
-            keep(s, row);
-        }
-        last = row;
-        s->place[s->member[i]] = s->distinct - 1;
-    }
-    s->first[s->distinct] = s->n;
-    float *fewer = realloc(s->x, ((size_t)blocks_of(s->distinct) * block_floats(s) + 1) * sizeof *s->x);
+    s->filling->rows = rows;
+    s->filling->width = s->width;
+    int n = find_distinct(s);
+    deal(s, 0, blocks_of(n), n);
+    for (int i = 0; i < n; i++)
+        take_members(s, s->filling->distinct[i].first);
+    filling_free(s->filling);
+    s->filling = NULL;
+    float *fewer = realloc(s->x, ((size_t)blocks_of(n) * block_floats(s) + 1) * sizeof *s->x);
     s->x = fewer ? fewer : s->x;
 }
 
@@ -141,10 +246,11 @@ int nearest_distinct(const struct nearest *s)
     return s->distinct;
 }
 
-int nearest_members(const struct nearest *s, int place, const int32_t **rows)
+int nearest_members(const struct nearest *s, uint64_t key, const int32_t **rows)
 {
+    int place = s->place[(uint32_t)key];
     *rows = s->member + s->first[place];
-    return s->first[place + 1] - s->first[place];
+    return s->last[place] - s->first[place];
 }
 
 void nearest_row(const struct nearest *s, int row, float *out)
@@ -156,62 +262,102 @@ void nearest_row(const struct nearest *s, int row, float *out)
 
 /* --- searching --- */
 
+/* Sums of squares are never below zero, so their bits are in their order. */
+static uint64_t key_of(float distance, int32_t row)
+{
+    uint32_t bits;
+    memcpy(&bits, &distance, sizeof bits);
+    return (uint64_t)bits << 32 | (uint32_t)row;
+}
+
+float nearest_distance(uint64_t key)
+{
+    uint32_t bits = (uint32_t)(key >> 32);
+    float distance;
+    memcpy(&distance, &bits, sizeof distance);
+    return distance;
+}
+
 struct search { /* one of the rows of a call */
     const float *x;
-    struct neighbour *best; /* (k) sorted */
-    int found, k, home;     /* home: the block where it began */
-    float limit;            /* what is farther is none of the k */
+    uint64_t *best; /* (2 k) the k first in any order, and what came since */
+    int found, k, home; /* home: the block where it began */
+    uint64_t last;      /* what does not come before it is none of the k */
 };
 
 /* The block where x would stand. */
 static int home_of(const struct nearest *s, const float *x)
 {
-    int low = 0, high = s->distinct;
-    while (low < high) {
-        int middle = low + (high - low) / 2, j = 0;
-        const float *row = kept(s, middle);
-        while (j < s->width && row[j * ROWS] == x[j])
-            j++;
-        if (j < s->width && row[j * ROWS] < x[j])
-            low = middle + 1;
+    int from = 0, to = blocks_of(s->distinct);
+    while (to - from > 1) {
+        int middle = from + (to - from) / 2;
+        if (x[s->cut[middle].column] < s->cut[middle].value)
+            to = middle;
         else
-            high = middle;
+            from = middle;
     }
-    return (low < s->distinct ? low : s->distinct - 1) / ROWS;
+    return from;
 }
 
-static bool nearer(const struct neighbour *a, const struct neighbour *b)
+/* The k least keys of n go to the front. */
+static void select_least(uint64_t *key, int n, int k)
 {
-    return a->distance < b->distance || (a->distance == b->distance && a->row < b->row);
+    int from = 0, to = n;
+    while (to - from > 1) {
+        uint64_t a = key[from], b = key[from + (to - from) / 2], c = key[to - 1];
+        uint64_t pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
+        int below = from;
+        for (int i = from; i < to; i++) { /* without a branch */
+            uint64_t t = key[i];
+            key[i] = key[below];
+            key[below] = t;
+            below += t < pivot;
+        }
+        if (below == k)
+            return;
+        if (below > k) {
+            to = below;
+            continue;
+        }
+        int at = below; /* keys differ: the pivot is the least of what is left */
+        while (key[at] != pivot)
+            at++;
+        key[at] = key[below];
+        key[below] = pivot;
+        from = below + 1;
+        if (from >= k)
+            return;
+    }
 }
 
-static void enter(struct search *q, struct neighbour n)
+/* Drops all but the k first. */
+static void settle(struct search *q)
 {
-    int low = 0, high = q->found;
-    if (q->found == q->k && !nearer(&n, &q->best[q->k - 1]))
-        return;
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-        if (nearer(&n, &q->best[middle]))
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    q->found += q->found < q->k;
-    memmove(q->best + low + 1, q->best + low, (size_t)(q->found - low - 1) * sizeof *q->best);
-    q->best[low] = n;
-    if (q->found == q->k)
-        q->limit = q->best[q->k - 1].distance;
+    select_least(q->best, q->found, q->k);
+    q->found = q->k;
+    q->last = q->best[0];
+    for (int i = 1; i < q->k; i++)
+        q->last = q->best[i] > q->last ? q->best[i] : q->last;
+}
+
+static float limit_of(const struct search *q)
+{
+    return q->last == UINT64_MAX ? INFINITY : nearest_distance(q->last);
 }
 
 static void look_into(const struct nearest *s, const struct distances *d, int block, struct search *q)
 {
     float distance[ROWS];
     int first = block * ROWS, n = s->distinct - first < ROWS ? s->distinct - first : ROWS;
-    uint64_t near = d->rows(s->x + (size_t)block * block_floats(s), s->width, q->x, q->limit, distance);
+    uint64_t near = d->rows(s->x + (size_t)block * block_floats(s), s->width, q->x, limit_of(q), distance);
     for (near &= ~0ULL >> (ROWS - n); near; near &= near - 1) {
         int i = __builtin_ctzll(near);
-        enter(q, (struct neighbour){distance[i], s->member[s->first[first + i]], first + i});
+        uint64_t key = key_of(distance[i], s->member[s->first[first + i]]);
+        if (key >= q->last)
+            continue;
+        q->best[q->found++] = key;
+        if (q->found == 2 * q->k || (q->last == UINT64_MAX && q->found == q->k))
+            settle(q);
     }
 }
 
@@ -219,7 +365,7 @@ static void look_into(const struct nearest *s, const struct distances *d, int bl
 static void look_through(const struct nearest *s, const struct distances *d, int group, struct search *q)
 {
     int first = group * BOXES, n = blocks_of(s->distinct) - first;
-    unsigned near = d->boxes(s->box + (size_t)group * group_floats(s), s->width, q->x, q->limit);
+    unsigned near = d->boxes(s->box + (size_t)group * group_floats(s), s->width, q->x, limit_of(q));
     for (near &= n < BOXES ? (1U << n) - 1 : ~0U; near; near &= near - 1) {
         int block = first + __builtin_ctz(near);
         if (block != q->home)
@@ -227,17 +373,31 @@ static void look_through(const struct nearest *s, const struct distances *d, int
     }
 }
 
-int nearest_search(const struct nearest *s, const float *x, int n, int k, struct neighbour *out)
+static int ascending(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+int nearest_search(const struct nearest *s, const float *x, int n, int k, uint64_t *out)
 {
     const struct distances *d = engine_best()->distances;
     struct search q[NEAREST_QUERIES];
+    k = k < s->distinct ? k : s->distinct;
     for (int i = 0; i < n; i++) {
-        q[i] = (struct search){.x = x + (size_t)i * (size_t)s->width, .best = out + (size_t)i * (size_t)k, .k = k, .limit = INFINITY};
+        q[i] = (struct search){.x = x + (size_t)i * (size_t)s->width, .best = out + 2 * (size_t)i * (size_t)k, .k = k, .last = UINT64_MAX};
         q[i].home = home_of(s, q[i].x);
         look_into(s, d, q[i].home, &q[i]);
+        look_through(s, d, q[i].home / BOXES, &q[i]);
     }
     for (int g = 0; g < groups_of(s->distinct); g++)
         for (int i = 0; i < n; i++)
-            look_through(s, d, g, &q[i]);
-    return k < s->distinct ? k : s->distinct;
+            if (g != q[i].home / BOXES)
+                look_through(s, d, g, &q[i]);
+    for (int i = 0; i < n; i++) {
+        settle(&q[i]);
+        qsort(q[i].best, (size_t)k, sizeof *q[i].best, ascending);
+        memmove(out + (size_t)i * (size_t)k, q[i].best, (size_t)k * sizeof *out);
+    }
+    return k;
 }
