@@ -1,8 +1,8 @@
 /* k nearest neighbours by Euclidean distance over the scaled features (models/nearest.h).
  *
- * duplicates = "each": every training row is a neighbour and has one vote; of equal distances the earlier row. "merged": rows that are the same are one
- * neighbour, which has one vote, shared among them; so n_neighbors counts different flows, and neither the order of the rows nor how often one
- * was seen decides who votes. The model's file carries the training rows. */
+ * Every training row is a neighbour and has a vote; of equal distances the earlier row comes first. But traffic repeats: of rows that are the same often only
+ * some are among the k, and with k = 1 the class of the earliest would be all that is known of such a flow. With duplicates = "shared" they all share
+ * the votes that are left for them: the mean over every order in which they could stand. The model's file carries the training rows. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ enum { NEIGHBOURS_MAX = 256, BLOCK = 64 };
 struct knn {
     struct model model;
     int n, width, n_classes, k;
-    bool merged;
+    bool shared;
     float *rows;          /* (n, width) until they are all there; owned, as all */
     struct nearest *near;
     int32_t *y;           /* (n) */
@@ -26,8 +26,8 @@ extern const struct model_kind model_knn;
 
 static const struct param knn_params[] = {
     {"n_neighbors", PARAM_INT, 1, NEIGHBOURS_MAX, NULL, "1", "neighbours that vote"},
-    {"duplicates", PARAM_WORD | PARAM_LATER, 0, 0, "each|merged", "\"each\"",
-     "merged: training rows that are the same are one neighbour, whose vote they share; each: every row is one, the earlier first"},
+    {"duplicates", PARAM_WORD | PARAM_LATER, 0, 0, "ordered|shared", "\"ordered\"",
+     "equal training rows of which not all are among the neighbours: the earlier ones vote, or all share these votes"},
     {0},
 };
 
@@ -48,7 +48,7 @@ static enum status new_knn(struct knn **out, const int32_t head[4], const struct
     struct knn *m = memory_new(sizeof *m);
     size_t n = (size_t)head[0], width = (size_t)head[1];
     *m = (struct knn){.model.kind = &model_knn, .n = head[0], .width = head[1], .n_classes = head[2], .k = head[3]};
-    m->merged = params_get(p, "knn.duplicates") && params_is(p, "knn.duplicates", "merged"); /* bundles that are older do not have it */
+    m->shared = params_get(p, "knn.duplicates") && params_is(p, "knn.duplicates", "shared"); /* bundles that are older do not have it */
     m->rows = calloc(n * width + 1, sizeof *m->rows);
     m->y = calloc(n + 1, sizeof *m->y);
     *out = NULL;
@@ -142,10 +142,7 @@ static enum status take(struct knn *m, struct reader *r, struct error *e)
         good = m->y[i] >= 0 && m->y[i] < m->n_classes;
     for (size_t i = 0; good && i < floats; i++)
         good = isfinite(m->rows[i]);
-    if (!good)
-        return error_set(e, STATUS_DATA, "a damaged model of nearest neighbours");
-    finish(m);
-    return STATUS_OK;
+    return good ? STATUS_OK : error_set(e, STATUS_DATA, "a damaged model of nearest neighbours");
 }
 
 static enum status read_knn(struct model **out, const struct params *p, const struct model_shape *shape, const void *data, size_t size,
@@ -163,13 +160,16 @@ static enum status read_knn(struct model **out, const struct params *p, const st
         return error_set(e, STATUS_DATA, "no model of nearest neighbours of this shape");
     TRY(new_knn(&m, head, p, e));
     enum status s = take(m, &r, e);
-    if (s == STATUS_OK)
-        *out = &m->model;
-    else
+    if (s != STATUS_OK) {
         free_knn(&m->model);
-    return s;
+        return s;
+    }
+    finish(m);
+    *out = &m->model;
+    return STATUS_OK;
 }
 
+/* There is one step, and it takes all rows anew. */
 static enum status state_read(struct model *model, const void *data, size_t size, struct error *e)
 {
     struct knn *m = (struct knn *)model;
@@ -179,7 +179,7 @@ static enum status state_read(struct model *model, const void *data, size_t size
 }
 
 /* Of neighbours at the same distance: their rows in order, at most `most`. votes (n_classes) += 1 for each. Returns how many. */
-static int vote_in_order(const struct knn *m, const uint64_t *tied, int n, int most, float *votes)
+static int vote_of_tied(const struct knn *m, const uint64_t *tied, int n, int most, float *votes)
 {
     int at[NEIGHBOURS_MAX] = {0}, given = 0;
     const int32_t *rows;
@@ -198,26 +198,29 @@ static int vote_in_order(const struct knn *m, const uint64_t *tied, int n, int m
     return given;
 }
 
-static float vote_of_each(const struct knn *m, const uint64_t *best, int n, float *votes)
+static float vote_ordered(const struct knn *m, const uint64_t *best, int n, float *votes)
 {
     int given = 0;
     for (int i = 0, end; i < n && given < m->k; i = end) {
         for (end = i + 1; end < n && nearest_distance(best[end]) == nearest_distance(best[i]);)
             end++;
-        given += vote_in_order(m, best + i, end - i, m->k - given, votes);
+        given += vote_of_tied(m, best + i, end - i, m->k - given, votes);
     }
     return (float)given;
 }
 
-static float vote_of_merged(const struct knn *m, const uint64_t *best, int n, float *votes)
+static float vote_shared(const struct knn *m, const uint64_t *best, int n, float *votes)
 {
-    const int32_t *rows;
-    for (int i = 0; i < n; i++) {
-        int members = nearest_members(m->near, best[i], &rows);
-        for (int k = 0; k < members; k++)
-            votes[m->y[rows[k]]] += 1.0f / (float)members;
+    int given = 0;
+    for (int i = 0; i < n && given < m->k; i++) {
+        const int32_t *rows;
+        int members = nearest_members(m->near, best[i], &rows), left = m->k - given;
+        float vote = members <= left ? 1.0f : (float)left / (float)members;
+        for (int r = 0; r < members; r++)
+            votes[m->y[rows[r]]] += vote;
+        given += members <= left ? members : left;
     }
-    return (float)n;
+    return (float)given;
 }
 
 /* proba (n, n_classes) of n <= NEAREST_QUERIES rows x (n, width); room (NEAREST_QUERIES, 2 k). */
@@ -227,7 +230,7 @@ static void vote(const struct knn *m, const float *x, int n, uint64_t *room, flo
     memset(proba, 0, (size_t)n * (size_t)m->n_classes * sizeof *proba);
     for (int i = 0; i < n; i++, proba += m->n_classes) {
         const uint64_t *best = room + (size_t)i * (size_t)found;
-        float total = m->merged ? vote_of_merged(m, best, found, proba) : vote_of_each(m, best, found, proba);
+        float total = m->shared ? vote_shared(m, best, found, proba) : vote_ordered(m, best, found, proba);
         for (int c = 0; c < m->n_classes; c++)
             proba[c] /= total;
     }
