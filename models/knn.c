@@ -123,7 +123,10 @@ static void write_rows(const struct model *model, struct buffer *out)
     buffer_put(out, head, sizeof head);
     buffer_put(out, m->y, (size_t)m->n * sizeof *m->y);
     for (int i = 0; i < m->n; i++) {
-        nearest_row(m->near, i, row);
+        if (m->rows)
+            memcpy(row, m->rows + (size_t)i * (size_t)m->width, (size_t)m->width * sizeof *row);
+        else
+            nearest_row(m->near, i, row);
         buffer_put(out, row, (size_t)m->width * sizeof *row);
     }
     free(row);

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "models/engine.h"
 
-enum { ROWS = DISTANCES_ROWS, BOXES = DISTANCES_BOXES, SAMPLE = 1024 };
+enum { ROWS = DISTANCES_ROWS, BOXES = DISTANCES_BOXES, SAMPLE = 1024, SHORT = 12 };
 
 struct cut { /* between two blocks: what is less in this column went to those before it */
     int32_t column;
@@ -81,14 +81,19 @@ void nearest_free(struct nearest *s)
     free(s);
 }
 
-/* Pages of what turns out to be too much are never touched. */
+/* Floats, a multiple of 16, from the start of a cache line on. Pages of what turns out to be too much are never touched. */
+static float *lines_new(size_t floats)
+{
+    return aligned_alloc(SLAB_ALIGNMENT, floats * sizeof(float));
+}
+
 enum status nearest_new(struct nearest **out, int n, int width, struct error *e)
 {
     struct nearest *s = memory_new(sizeof *s);
     size_t rows = (size_t)n + 1;
     *s = (struct nearest){.n = n, .width = width, .filling = memory_new(sizeof *s->filling)};
-    s->x = calloc((size_t)blocks_of(n) * block_floats(s) + 1, sizeof *s->x);
-    s->box = calloc((size_t)groups_of(n) * group_floats(s) + 1, sizeof *s->box);
+    s->x = lines_new((size_t)blocks_of(n) * block_floats(s));
+    s->box = lines_new((size_t)groups_of(n) * group_floats(s));
     s->cut = calloc((size_t)blocks_of(n) + 1, sizeof *s->cut);
     s->place = calloc(rows, sizeof *s->place);
     s->member = calloc(rows, sizeof *s->member);
@@ -207,6 +212,10 @@ static void keep(struct nearest *s, const float *row)
 {
     int place = s->distinct++, block = place / ROWS;
     float *x = kept(s, place), *box = s->box + (size_t)(block / BOXES) * group_floats(s) + block % BOXES;
+    if (place % ROWS == 0)
+        memset(x, 0, block_floats(s) * sizeof *x);
+    if (place % (ROWS * BOXES) == 0)
+        memset(box, 0, group_floats(s) * sizeof *box);
     for (int j = 0; j < s->width; j++, box += 2 * BOXES) {
         float v = row[j] + 0.0F; /* -0 becomes 0 */
         x[j * ROWS] = v;
@@ -237,8 +246,6 @@ void nearest_fill(struct nearest *s, const float *rows)
         take_members(s, s->filling->distinct[i].first);
     filling_free(s->filling);
     s->filling = NULL;
-    float *fewer = realloc(s->x, ((size_t)blocks_of(n) * block_floats(s) + 1) * sizeof *s->x);
-    s->x = fewer ? fewer : s->x;
 }
 
 int nearest_distinct(const struct nearest *s)
@@ -281,7 +288,8 @@ float nearest_distance(uint64_t key)
 struct search { /* one of the rows of a call */
     const float *x;
     uint64_t *best; /* (2 k) the k first in any order, and what came since */
-    int found, k, home; /* home: the block where it began */
+    int found, k, group; /* group: where it began */
+    bool seldom;        /* whether the last block had none of the k: the next one probably has none */
     uint64_t last;      /* what does not come before it is none of the k */
 };
 
@@ -299,34 +307,53 @@ static int home_of(const struct nearest *s, const float *x)
     return from;
 }
 
-/* The k least keys of n go to the front. */
+/* Keys that are less than one of them go before it, the others behind. Returns where it is then. No two are the same. */
+static int part(uint64_t *key, int n)
+{
+    uint64_t *a = key, *b = key + n / 2, *c = key + n - 1, *middle = *a < *b ? (*b < *c ? b : *a < *c ? c : a) : (*a < *c ? a : *b < *c ? c : b);
+    uint64_t pivot = *middle;
+    int below = 0;
+    *middle = *c;
+    for (int i = 0; i < n - 1; i++) { /* without a branch: nobody could foretell it */
+        uint64_t t = key[i];
+        key[i] = key[below];
+        key[below] = t;
+        below += t < pivot;
+    }
+    *c = key[below];
+    key[below] = pivot;
+    return below;
+}
+
+/* The k least of n keys go to the front. */
 static void select_least(uint64_t *key, int n, int k)
 {
-    int from = 0, to = n;
-    while (to - from > 1) {
-        uint64_t a = key[from], b = key[from + (to - from) / 2], c = key[to - 1];
-        uint64_t pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
-        int below = from;
-        for (int i = from; i < to; i++) { /* without a branch */
-            uint64_t t = key[i];
-            key[i] = key[below];
-            key[below] = t;
-            below += t < pivot;
+    while (k > 0 && k < n) {
+        int at = part(key, n);
+        if (at >= k) {
+            n = at;
+        } else {
+            key += at + 1;
+            n -= at + 1;
+            k -= at + 1;
         }
-        if (below == k)
-            return;
-        if (below > k) {
-            to = below;
-            continue;
-        }
-        int at = below; /* keys differ: the pivot is the least of what is left */
-        while (key[at] != pivot)
-            at++;
-        key[at] = key[below];
-        key[below] = pivot;
-        from = below + 1;
-        if (from >= k)
-            return;
+    }
+}
+
+static void sort_keys(uint64_t *key, int n)
+{
+    while (n > SHORT) {
+        int at = part(key, n);
+        sort_keys(key, at);
+        key += at + 1;
+        n -= at + 1;
+    }
+    for (int i = 1; i < n; i++) {
+        uint64_t t = key[i];
+        int at = i;
+        for (; at > 0 && key[at - 1] > t; at--)
+            key[at] = key[at - 1];
+        key[at] = t;
     }
 }
 
@@ -349,7 +376,11 @@ static void look_into(const struct nearest *s, const struct distances *d, int bl
 {
     float distance[ROWS];
     int first = block * ROWS, n = s->distinct - first < ROWS ? s->distinct - first : ROWS;
-    uint64_t near = d->rows(s->x + (size_t)block * block_floats(s), s->width, q->x, limit_of(q), distance);
+    const float *x = s->x + (size_t)block * block_floats(s);
+    if (q->seldom && d->none(x, s->width, q->x, limit_of(q)))
+        return;
+    uint64_t near = d->rows(x, s->width, q->x, limit_of(q), distance);
+    q->seldom = near == 0;
     for (near &= ~0ULL >> (ROWS - n); near; near &= near - 1) {
         int i = __builtin_ctzll(near);
         uint64_t key = key_of(distance[i], s->member[s->first[first + i]]);
@@ -361,22 +392,38 @@ static void look_into(const struct nearest *s, const struct distances *d, int bl
     }
 }
 
-/* All blocks of a group that may hold one of the k. */
-static void look_through(const struct nearest *s, const struct distances *d, int group, struct search *q)
+/* Bits of the blocks of a group that may hold one of the k. */
+static unsigned blocks_near(const struct nearest *s, const struct distances *d, int group, const struct search *q)
 {
-    int first = group * BOXES, n = blocks_of(s->distinct) - first;
+    int n = blocks_of(s->distinct) - group * BOXES;
     unsigned near = d->boxes(s->box + (size_t)group * group_floats(s), s->width, q->x, limit_of(q));
-    for (near &= n < BOXES ? (1U << n) - 1 : ~0U; near; near &= near - 1) {
-        int block = first + __builtin_ctz(near);
-        if (block != q->home)
-            look_into(s, d, block, q);
-    }
+    return near & (n < BOXES ? (1U << n) - 1 : ~0U);
 }
 
-static int ascending(const void *a, const void *b)
+/* The block where x would stand, then the others of its group. */
+static void begin(const struct nearest *s, const struct distances *d, struct search *q)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
+    int home = home_of(s, q->x);
+    q->group = home / BOXES;
+    look_into(s, d, home, q);
+    for (unsigned near = blocks_near(s, d, q->group, q) & ~(1U << home % BOXES); near; near &= near - 1)
+        look_into(s, d, q->group * BOXES + __builtin_ctz(near), q);
+}
+
+/* A group that is no row's own: each block for all rows, so that it stays in the first cache. */
+static void look_through(const struct nearest *s, const struct distances *d, int group, struct search *q, int n)
+{
+    unsigned near[NEAREST_QUERIES], any = 0;
+    for (int i = 0; i < n; i++) {
+        near[i] = q[i].group == group ? 0 : blocks_near(s, d, group, &q[i]);
+        any |= near[i];
+    }
+    for (; any; any &= any - 1) {
+        int block = __builtin_ctz(any);
+        for (int i = 0; i < n; i++)
+            if (near[i] >> block & 1)
+                look_into(s, d, group * BOXES + block, &q[i]);
+    }
 }
 
 int nearest_search(const struct nearest *s, const float *x, int n, int k, uint64_t *out)
@@ -386,17 +433,13 @@ int nearest_search(const struct nearest *s, const float *x, int n, int k, uint64
     k = k < s->distinct ? k : s->distinct;
     for (int i = 0; i < n; i++) {
         q[i] = (struct search){.x = x + (size_t)i * (size_t)s->width, .best = out + 2 * (size_t)i * (size_t)k, .k = k, .last = UINT64_MAX};
-        q[i].home = home_of(s, q[i].x);
-        look_into(s, d, q[i].home, &q[i]);
-        look_through(s, d, q[i].home / BOXES, &q[i]);
+        begin(s, d, &q[i]);
     }
     for (int g = 0; g < groups_of(s->distinct); g++)
-        for (int i = 0; i < n; i++)
-            if (g != q[i].home / BOXES)
-                look_through(s, d, g, &q[i]);
+        look_through(s, d, g, q, n);
     for (int i = 0; i < n; i++) {
         settle(&q[i]);
-        qsort(q[i].best, (size_t)k, sizeof *q[i].best, ascending);
+        sort_keys(q[i].best, k);
         memmove(out + (size_t)i * (size_t)k, q[i].best, (size_t)k * sizeof *out);
     }
     return k;

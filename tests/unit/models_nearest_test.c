@@ -48,7 +48,7 @@ static float *numbers(int kind, int n, int width, struct random *r)
 /* block (width, 64) and group (width, 2, 16) against x: what the definition says, of any engine. */
 static void check_engine(const struct engine *engine, int kind, int width, struct random *r)
 {
-    float *block = numbers(kind, 64, width, r), *x = numbers(kind, 1, width, r), *row = memory_new((size_t)width * sizeof *row), out[64], plain[64];
+    float *block = numbers(kind, 64, width, r), *x = numbers(kind, 1, width, r), *row = memory_new((size_t)width * sizeof *row), out[64], plain[64], least = INFINITY;
     for (int i = 0; i < 64; i++) {
         for (int j = 0; j < width; j++)
             row[j] = block[j * 64 + i];
@@ -61,7 +61,13 @@ static void check_engine(const struct engine *engine, int kind, int width, struc
             CU_ASSERT_EQUAL(near >> i & 1, !(plain[i] > limits[l]));
             CU_ASSERT(!(near >> i & 1) || memcmp(&out[i], &plain[i], sizeof *out) == 0);
         }
+        CU_ASSERT(!near || !engine->distances->none(block, width, x, limits[l]));
     }
+    for (int i = 0; i < 64; i++) /* at the limit and just above it there is no telling; well above there is */
+        least = plain[i] < least ? plain[i] : least;
+    CU_ASSERT(!engine->distances->none(block, width, x, least));
+    bool plainly = engines[1] == NULL || !strcmp(engine->name, "plain") || !(least > 1e-30F && least < 1e30F);
+    CU_ASSERT(plainly || engine->distances->none(block, width, x, least * 0.999F));
     free(block);
     free(x);
     free(row);
