@@ -1,13 +1,16 @@
-/* FP32 peak of the cores this process may use: fused multiply-adds on registers alone, as many chains as hide their latency.
- *   bench_peak PROCESSES [SECONDS]      prints the sum over processes [GFLOP/s]; each does its share at the same time
+/* FP32 peak of the cores this process may use: fused multiply-adds on registers alone, as many chains as hide their latency. Or how fast they read memory.
+ *   bench_peak PROCESSES [SECONDS [flops|read]]      prints the sum over processes [GFLOP/s, GB/s]; each does its share at the same time
  * A share of the peak is honest only where both were measured in the same minutes: clocks and neighbours change. */
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { CHAINS = 16, BLOCK = 100000, FLOPS_A_STEP = 2 };
+enum { CHAINS = 16, BLOCK = 100000, FLOPS_A_STEP = 2, READ_MIB = 256 };
 
 static double clock_s(void)
 {
@@ -74,9 +77,34 @@ static double measure(struct loop l, double seconds)
     return best * 1e-9;
 }
 
-static int child(int out, double seconds)
+/* GB/s of this process: the fastest way through more than caches hold, as sums that do not wait for each other. */
+static double measure_reading(double seconds)
 {
-    double x = measure(choose(), seconds);
+    size_t n = READ_MIB << 17;
+    uint64_t *x = malloc(n * sizeof *x);
+    static volatile uint64_t seen;
+    double best = 0, end = clock_s() + seconds;
+    if (!x)
+        return 0;
+    memset(x, 1, n * sizeof *x);
+    do {
+        double start = clock_s();
+        uint64_t sum[8] = {0};
+        for (size_t i = 0; i < n; i += 8)
+            for (int k = 0; k < 8; k++)
+                sum[k] ^= x[i + (size_t)k];
+        for (int k = 0; k < 8; k++)
+            seen = seen ^ sum[k];
+        double used = clock_s() - start;
+        best = (double)(n * sizeof *x) / used > best ? (double)(n * sizeof *x) / used : best;
+    } while (clock_s() < end);
+    free(x);
+    return best * 1e-9;
+}
+
+static int child(int out, double seconds, bool reading)
+{
+    double x = reading ? measure_reading(seconds) : measure(choose(), seconds);
     return write(out, &x, sizeof x) == (ssize_t)sizeof x ? 0 : 74;
 }
 
@@ -84,11 +112,12 @@ int main(int argc, char **argv)
 {
     int n = argc > 1 ? atoi(argv[1]) : 1, ends[2];
     double seconds = argc > 2 ? atof(argv[2]) : 1, sum = 0, x;
+    bool reading = argc > 3 && strcmp(argv[3], "read") == 0;
     if (n < 1 || n > 1024 || !(seconds > 0) || pipe(ends) != 0)
-        return fprintf(stderr, "bench_peak PROCESSES [SECONDS]\n"), 64;
+        return fprintf(stderr, "bench_peak PROCESSES [SECONDS [flops|read]]\n"), 64;
     for (int i = 0; i < n; i++)
         if (fork() == 0)
-            _exit(child(ends[1], seconds));
+            _exit(child(ends[1], seconds, reading));
     for (int i = 0; i < n; i++)
         sum += read(ends[0], &x, sizeof x) == (ssize_t)sizeof x ? x : 0;
     while (wait(NULL) > 0) {

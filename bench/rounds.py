@@ -1,4 +1,4 @@
-"""What bench/networks and bench/forests share: peers that wait for their turn, interleaved rounds and their figures, tables."""
+"""What bench/networks, bench/forests and bench/knn share: peers that wait for their turn, interleaved rounds and their figures, tables."""
 import os
 import platform
 import re

@@ -1,4 +1,5 @@
-/* The engine: products, layers and activations of networks, sorting in trees; compiled once for each kind of processor - AVX-512, AVX2 with FMA, plain C.
+/* The engine: products, layers and activations of networks, distances of neighbours, sorting in trees; compiled once for each kind of processor - AVX-512,
+ * AVX2 with FMA, plain C.
  *
  * The files of models/engine/ make one. All give the same bits (models/engine/lanes.h), so the fastest that this processor runs is taken, and a gang may
  * mix them. In them ENGINE(name) is this engine's own `name`. No state. */
@@ -7,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "models/engine/distances.h"
 #include "models/engine/gemm.h"
 #include "models/layer.h"
 #include "models/tree_lanes.h"
@@ -24,6 +26,7 @@ struct engine {
     void (*tree_table_sum)(const struct tree_table *t);
     const struct layer_kind *layers[LAYER_COUNT];
     const struct batch_norm *batch_norm;
+    const struct distances *distances;
 };
 
 extern const struct engine *const engines[]; /* the fastest first; ends with NULL; the last one runs everywhere */
@@ -51,6 +54,7 @@ void ENGINE(gemm_pack)(const float *b, size_t b_row, size_t b_col, int k, int n,
 extern const struct layer_kind ENGINE(layer_input), ENGINE(layer_dense), ENGINE(layer_activation), ENGINE(layer_conv1d), ENGINE(layer_pooling),
     ENGINE(layer_batch_norm), ENGINE(layer_dropout), ENGINE(layer_lstm), ENGINE(layer_gru), ENGINE(layer_flatten);
 extern const struct batch_norm ENGINE(batch_norm);
+extern const struct distances ENGINE(distances);
 #endif
 
 #endif

@@ -4,15 +4,10 @@
 #ifndef MODELS_KERNELS_H
 #define MODELS_KERNELS_H
 
-#include <stddef.h>
-
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
 #define KERNEL __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define KERNEL
 #endif
-
-/* Squared distances of x (width) to 64 rows, block (width, 64). */
-void kernel_distances(const float *block, const float *x, int width, float *out);
 
 #endif

@@ -1,72 +1,73 @@
-/* k nearest neighbours by Euclidean distance over the scaled features; each of the k has one vote.
+/* k nearest neighbours by Euclidean distance over the scaled features (models/nearest.h).
  *
- * Training rows lie in blocks of BLOCK, transposed, so that one loop measures BLOCK distances. Equal distances: the earlier
- * training row. The model's file carries the training rows. */
+ * Every training row is a neighbour and has a vote; of equal distances the earlier row comes first. But traffic repeats: of rows that are the same often only
+ * some are among the k, and with k = 1 the class of the earliest would be all that is known of such a flow. With duplicates = "shared" they all share
+ * the votes that are left for them: the mean over every order in which they could stand. The model's file carries the training rows. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "models/kernels.h"
+#include "models/nearest.h"
 #include "models/shard.h"
 
-enum { BLOCK = 64, NEIGHBOURS_MAX = 256 };
+enum { NEIGHBOURS_MAX = 256, BLOCK = 64 };
 
 struct knn {
     struct model model;
     int n, width, n_classes, k;
-    float *x;   /* (ceil(n / BLOCK), width, BLOCK) owned */
-    int32_t *y; /* (n) owned */
+    bool shared;
+    float *rows;          /* (n, width) until they are all there; owned, as all */
+    struct nearest *near;
+    int32_t *y;           /* (n) */
 };
 
 extern const struct model_kind model_knn;
 
 static const struct param knn_params[] = {
-    {"n_neighbors", PARAM_INT, 1, NEIGHBOURS_MAX, NULL, "1", "training rows that vote"},
+    {"n_neighbors", PARAM_INT, 1, NEIGHBOURS_MAX, NULL, "1", "neighbours that vote"},
+    {"duplicates", PARAM_WORD | PARAM_LATER, 0, 0, "ordered|shared", "\"ordered\"",
+     "equal training rows of which not all are among the neighbours: the earlier ones vote, or all share these votes"},
     {0},
 };
-
-static size_t block_floats(const struct knn *m)
-{
-    return ((size_t)m->n + BLOCK - 1) / BLOCK * BLOCK * (size_t)m->width;
-}
-
-static enum status new_knn(struct knn **out, int n, int width, int n_classes, int k, struct error *e)
-{
-    struct knn *m = memory_new(sizeof *m);
-    *m = (struct knn){.model.kind = &model_knn, .n = n, .width = width, .n_classes = n_classes, .k = k};
-    m->x = calloc(block_floats(m) + 1, sizeof *m->x);
-    m->y = calloc((size_t)n + 1, sizeof *m->y);
-    *out = m;
-    if (m->x && m->y)
-        return STATUS_OK;
-    m->model.kind->free(&m->model);
-    *out = NULL;
-    return error_set(e, STATUS_MEMORY, "knn: no memory for %d rows of %d numbers", n, width);
-}
 
 static void free_knn(struct model *model)
 {
     struct knn *m = (struct knn *)model;
     if (!m)
         return;
-    free(m->x);
+    free(m->rows);
+    nearest_free(m->near);
     free(m->y);
     free(m);
 }
 
-static void put_row(struct knn *m, int i, const float *row)
+/* head: n, width, n_classes, k. */
+static enum status new_knn(struct knn **out, const int32_t head[4], const struct params *p, struct error *e)
 {
-    float *block = m->x + (size_t)(i / BLOCK) * BLOCK * (size_t)m->width;
-    for (int j = 0; j < m->width; j++)
-        block[j * BLOCK + i % BLOCK] = row[j];
+    struct knn *m = memory_new(sizeof *m);
+    size_t n = (size_t)head[0], width = (size_t)head[1];
+    *m = (struct knn){.model.kind = &model_knn, .n = head[0], .width = head[1], .n_classes = head[2], .k = head[3]};
+    m->shared = params_get(p, "knn.duplicates") && params_is(p, "knn.duplicates", "shared"); /* bundles that are older do not have it */
+    m->rows = calloc(n * width + 1, sizeof *m->rows);
+    m->y = calloc(n + 1, sizeof *m->y);
+    *out = NULL;
+    enum status s = nearest_new(&m->near, m->n, m->width, e);
+    if (s == STATUS_OK && (!m->rows || !m->y))
+        s = error_set(e, STATUS_MEMORY, "knn: no memory for %d rows of %d numbers", m->n, m->width);
+    if (s == STATUS_OK)
+        *out = m;
+    else
+        free_knn(&m->model);
+    return s;
 }
 
-static void get_row(const struct knn *m, int i, float *row)
+/* The rows are all there. */
+static void finish(struct knn *m)
 {
-    const float *block = m->x + (size_t)(i / BLOCK) * BLOCK * (size_t)m->width;
-    for (int j = 0; j < m->width; j++)
-        row[j] = block[j * BLOCK + i % BLOCK];
+    nearest_fill(m->near, m->rows);
+    free(m->rows);
+    m->rows = NULL;
 }
 
 static enum status check(const struct params *p, const struct model_shape *shape, struct error *e)
@@ -80,8 +81,9 @@ static enum status check(const struct params *p, const struct model_shape *shape
 static struct model_bytes bytes(const struct params *p, const struct model_shape *shape)
 {
     (void)p;
-    uint64_t rows = (uint64_t)shape->train_rows * (uint64_t)(shape->steps * shape->n_channels + 1) * sizeof(float);
-    return (struct model_bytes){.fit = rows, .file = rows};
+    int64_t width = shape->steps * shape->n_channels;
+    uint64_t rows = (uint64_t)shape->train_rows * (uint64_t)(width + 1) * sizeof(float);
+    return (struct model_bytes){.fit = rows + nearest_bytes(shape->train_rows, width), .file = rows};
 }
 
 static double flops(const struct params *p, const struct model_shape *shape)
@@ -92,10 +94,11 @@ static double flops(const struct params *p, const struct model_shape *shape)
 
 static enum status fit_new(struct model **out, const struct model_spec *spec, struct error *e)
 {
+    const int32_t head[] = {spec->train->n, spec->features->steps * spec->features->n_channels, spec->n_classes,
+                            (int32_t)params_int(spec->params, "knn.n_neighbors")};
     struct knn *m;
     *out = NULL;
-    TRY(new_knn(&m, spec->train->n, spec->features->steps * spec->features->n_channels, spec->n_classes,
-                (int)params_int(spec->params, "knn.n_neighbors"), e));
+    TRY(new_knn(&m, head, spec->params, e));
     *out = &m->model;
     return STATUS_OK;
 }
@@ -103,17 +106,10 @@ static enum status fit_new(struct model **out, const struct model_spec *spec, st
 static enum status fit_step(struct model *model, const struct model_spec *spec, struct gang *g, struct model_progress *progress, struct error *e)
 {
     struct knn *m = (struct knn *)model;
-    float *rows = memory_new(BLOCK * (size_t)m->width * sizeof *rows);
-    enum status s = STATUS_OK;
-    for (int at = 0; s == STATUS_OK && at < m->n; at += BLOCK) {
-        int n = m->n - at < BLOCK ? m->n - at : BLOCK;
-        s = shard_rows(spec, g, at, n, rows, e);
-        for (int i = 0; i < n; i++)
-            put_row(m, at + i, rows + (size_t)i * (size_t)m->width);
-    }
-    free(rows);
-    TRY(s);
+    for (int at = 0; at < m->n; at += BLOCK)
+        TRY(shard_rows(spec, g, at, m->n - at < BLOCK ? m->n - at : BLOCK, m->rows + (size_t)at * (size_t)m->width, e));
     memcpy(m->y, spec->train->y, (size_t)m->n * sizeof *m->y);
+    finish(m);
     *progress = (struct model_progress){.epoch = 1, .epoch_ended = true, .done = true};
     return STATUS_OK;
 }
@@ -127,7 +123,10 @@ static void write_rows(const struct model *model, struct buffer *out)
     buffer_put(out, head, sizeof head);
     buffer_put(out, m->y, (size_t)m->n * sizeof *m->y);
     for (int i = 0; i < m->n; i++) {
-        get_row(m, i, row);
+        if (m->rows)
+            memcpy(row, m->rows + (size_t)i * (size_t)m->width, (size_t)m->width * sizeof *row);
+        else
+            nearest_row(m->near, i, row);
         buffer_put(out, row, (size_t)m->width * sizeof *row);
     }
     free(row);
@@ -135,25 +134,18 @@ static void write_rows(const struct model *model, struct buffer *out)
 
 static enum status take(struct knn *m, struct reader *r, struct error *e)
 {
-    const int32_t *y = reader_take(r, (size_t)m->n * sizeof *y);
-    bool good = y != NULL;
-    for (int i = 0; good && i < m->n; i++) {
-        memcpy(&m->y[i], (const char *)y + (size_t)i * sizeof *y, sizeof *y);
+    size_t n = (size_t)m->n, floats = n * (size_t)m->width;
+    const void *y = reader_take(r, n * sizeof *m->y), *x = reader_take(r, floats * sizeof *m->rows);
+    bool good = y && x && r->at == r->end;
+    if (good) {
+        memcpy(m->y, y, n * sizeof *m->y);
+        memcpy(m->rows, x, floats * sizeof *m->rows);
+    }
+    for (size_t i = 0; good && i < n; i++)
         good = m->y[i] >= 0 && m->y[i] < m->n_classes;
-    }
-    float *row = memory_new((size_t)m->width * sizeof *row);
-    for (int i = 0; good && i < m->n; i++) {
-        const void *x = reader_take(r, (size_t)m->width * sizeof *row);
-        good = x != NULL;
-        if (good) {
-            memcpy(row, x, (size_t)m->width * sizeof *row);
-            put_row(m, i, row);
-        }
-        for (int j = 0; good && j < m->width; j++)
-            good = isfinite(row[j]);
-    }
-    free(row);
-    return good && r->at == r->end ? STATUS_OK : error_set(e, STATUS_DATA, "a damaged model of nearest neighbours");
+    for (size_t i = 0; good && i < floats; i++)
+        good = isfinite(m->rows[i]);
+    return good ? STATUS_OK : error_set(e, STATUS_DATA, "a damaged model of nearest neighbours");
 }
 
 static enum status read_knn(struct model **out, const struct params *p, const struct model_shape *shape, const void *data, size_t size,
@@ -161,22 +153,26 @@ static enum status read_knn(struct model **out, const struct params *p, const st
 {
     struct reader r = reader_of(data, size);
     const char *magic = reader_take(&r, 8);
-    int n = reader_i32(&r), width = reader_i32(&r), n_classes = reader_i32(&r), k = reader_i32(&r);
+    int32_t head[4];
+    for (int i = 0; i < 4; i++)
+        head[i] = reader_i32(&r);
     struct knn *m;
-    (void)p;
     *out = NULL;
-    if (r.failed || memcmp(magic, "FSKNN__1", 8) != 0 || n < 1 || width != shape->steps * shape->n_channels || n_classes != shape->n_classes ||
-        k < 1 || k > NEIGHBOURS_MAX || (size_t)n > size / 4 / ((size_t)width + 1))
+    if (r.failed || memcmp(magic, "FSKNN__1", 8) != 0 || head[0] < 1 || head[1] != shape->steps * shape->n_channels || head[2] != shape->n_classes ||
+        head[3] < 1 || head[3] > NEIGHBOURS_MAX || (size_t)head[0] > size / 4 / ((size_t)head[1] + 1))
         return error_set(e, STATUS_DATA, "no model of nearest neighbours of this shape");
-    TRY(new_knn(&m, n, width, n_classes, k, e));
+    TRY(new_knn(&m, head, p, e));
     enum status s = take(m, &r, e);
-    if (s == STATUS_OK)
-        *out = &m->model;
-    else
+    if (s != STATUS_OK) {
         free_knn(&m->model);
-    return s;
+        return s;
+    }
+    finish(m);
+    *out = &m->model;
+    return STATUS_OK;
 }
 
+/* There is one step, and it takes all rows anew. */
 static enum status state_read(struct model *model, const void *data, size_t size, struct error *e)
 {
     struct knn *m = (struct knn *)model;
@@ -185,57 +181,80 @@ static enum status state_read(struct model *model, const void *data, size_t size
     return take(m, &r, e);
 }
 
-struct neighbour {
-    float distance;
-    int row;
-};
-
-/* Keeps the k nearest, sorted; later ones with the same distance stand behind. */
-static void insert(struct neighbour *best, int *found, int k, float distance, int row)
+/* Of neighbours at the same distance: their rows in order, at most `most`. votes (n_classes) += 1 for each. Returns how many. */
+static int vote_of_tied(const struct knn *m, const uint64_t *tied, int n, int most, float *votes)
 {
-    int at = *found < k ? (*found)++ : k - 1;
-    while (at > 0 && best[at - 1].distance > distance) {
-        best[at] = best[at - 1];
-        at--;
+    int at[NEIGHBOURS_MAX] = {0}, given = 0;
+    const int32_t *rows;
+    for (; given < most; given++) {
+        int next = -1, row = 0;
+        for (int i = 0; i < n; i++)
+            if (at[i] < nearest_members(m->near, tied[i], &rows) && (next < 0 || rows[at[i]] < row)) {
+                next = i;
+                row = rows[at[i]];
+            }
+        if (next < 0)
+            break;
+        at[next]++;
+        votes[m->y[row]] += 1.0f;
     }
-    best[at] = (struct neighbour){distance, row};
+    return given;
 }
 
-/* proba (n_classes) of one row x (width). */
-static void vote(const struct knn *m, const float *x, float *proba)
+static float vote_ordered(const struct knn *m, const uint64_t *best, int n, float *votes)
 {
-    struct neighbour best[NEIGHBOURS_MAX];
-    int k = m->k < m->n ? m->k : m->n, found = 0;
-    float distance[BLOCK], limit = INFINITY;
-    for (int first = 0; first < m->n; first += BLOCK) {
-        const float *block = m->x + (size_t)(first / BLOCK) * BLOCK * (size_t)m->width;
-        kernel_distances(block, x, m->width, distance);
-        for (int i = 0; i < BLOCK && first + i < m->n; i++)
-            if (distance[i] < limit) {
-                insert(best, &found, k, distance[i], first + i);
-                limit = found == k ? best[k - 1].distance : INFINITY;
-            }
+    int given = 0;
+    for (int i = 0, end; i < n && given < m->k; i = end) {
+        for (end = i + 1; end < n && nearest_distance(best[end]) == nearest_distance(best[i]);)
+            end++;
+        given += vote_of_tied(m, best + i, end - i, m->k - given, votes);
     }
-    memset(proba, 0, (size_t)m->n_classes * sizeof *proba);
-    for (int i = 0; i < found; i++)
-        proba[m->y[best[i].row]] += 1.0f;
-    for (int c = 0; c < m->n_classes; c++)
-        proba[c] /= (float)found;
+    return (float)given;
+}
+
+static float vote_shared(const struct knn *m, const uint64_t *best, int n, float *votes)
+{
+    int given = 0;
+    for (int i = 0; i < n && given < m->k; i++) {
+        const int32_t *rows;
+        int members = nearest_members(m->near, best[i], &rows), left = m->k - given;
+        float vote = members <= left ? 1.0f : (float)left / (float)members;
+        for (int r = 0; r < members; r++)
+            votes[m->y[rows[r]]] += vote;
+        given += members <= left ? members : left;
+    }
+    return (float)given;
+}
+
+/* proba (n, n_classes) of n <= NEAREST_QUERIES rows x (n, width); room (NEAREST_QUERIES, 2 k). */
+static void vote(const struct knn *m, const float *x, int n, uint64_t *room, float *proba)
+{
+    int found = nearest_search(m->near, x, n, m->k, room);
+    memset(proba, 0, (size_t)n * (size_t)m->n_classes * sizeof *proba);
+    for (int i = 0; i < n; i++, proba += m->n_classes) {
+        const uint64_t *best = room + (size_t)i * (size_t)found;
+        float total = m->shared ? vote_shared(m, best, found, proba) : vote_ordered(m, best, found, proba);
+        for (int c = 0; c < m->n_classes; c++)
+            proba[c] /= total;
+    }
 }
 
 static enum status predict(const struct model *model, const struct features *x, const int32_t *rows, int n, struct gang *g, float *proba,
                            struct error *e)
 {
     const struct knn *m = (const struct knn *)model;
-    float *row = memory_new((size_t)m->width * sizeof *row);
+    float *some = memory_new(NEAREST_QUERIES * (size_t)m->width * sizeof *some);
+    uint64_t *room = memory_new(NEAREST_QUERIES * 2 * (size_t)m->k * sizeof *room);
     int first, last;
     gang_rows(n, g->rank, g->size, &first, &last);
-    for (int i = first; i < last; i++) {
-        features_gather(x, &rows[i], 1, row);
-        vote(m, row, proba + (size_t)i * (size_t)m->n_classes);
+    for (int i = first; i < last; i += NEAREST_QUERIES) {
+        int count = last - i < NEAREST_QUERIES ? last - i : NEAREST_QUERIES;
+        features_gather(x, &rows[i], count, some);
+        vote(m, some, count, room, proba + (size_t)i * (size_t)m->n_classes);
         gang_look(g);
     }
-    free(row);
+    free(some);
+    free(room);
     return gang_share_rows(g, proba, n, m->n_classes, e);
 }
 

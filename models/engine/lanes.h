@@ -50,6 +50,7 @@ INLINE lanes lanes_within(lanes y, lanes x)
 }
 INLINE lanes lanes_equal(lanes a, lanes b, lanes x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), x); }
 INLINE lanes lanes_positive(lanes y, lanes x) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_GT_OQ), x); }
+INLINE unsigned lanes_above(lanes a, lanes b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); } /* bit i: a > b in lane i */
 
 #elif defined(ENGINE_AVX2)
 #include <immintrin.h>
@@ -101,6 +102,11 @@ INLINE lanes lanes_equal(lanes a, lanes b, lanes x)
 {
     return (lanes){_mm256_and_ps(x.low, _mm256_cmp_ps(a.low, b.low, _CMP_EQ_OQ)), _mm256_and_ps(x.high, _mm256_cmp_ps(a.high, b.high, _CMP_EQ_OQ))};
 }
+INLINE unsigned lanes_above(lanes a, lanes b)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a.low, b.low, _CMP_GT_OQ)) |
+           (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_GT_OQ)) << 8;
+}
 #undef LANES_BOTH
 
 #else
@@ -140,6 +146,13 @@ INLINE lanes lanes_scale(lanes a, lanes b) { LANES_EACH(lanes_scale_one(a.x[i], 
 INLINE lanes lanes_within(lanes y, lanes x) { LANES_EACH(y.x[i] > 0 && y.x[i] < 1 ? x.x[i] : 0); }
 INLINE lanes lanes_equal(lanes a, lanes b, lanes x) { LANES_EACH(a.x[i] == b.x[i] ? x.x[i] : 0); }
 INLINE lanes lanes_positive(lanes y, lanes x) { LANES_EACH(y.x[i] > 0 ? x.x[i] : 0); }
+INLINE unsigned lanes_above(lanes a, lanes b)
+{
+    unsigned bits = 0;
+    for (int i = 0; i < LANES; i++)
+        bits |= (unsigned)(a.x[i] > b.x[i]) << i;
+    return bits;
+}
 #undef LANES_EACH
 
 #endif

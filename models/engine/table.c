@@ -39,4 +39,5 @@ const struct engine ENGINE(engine) = {
             [LAYER_FLATTEN] = &ENGINE(layer_flatten),
         },
     .batch_norm = &ENGINE(batch_norm),
+    .distances = &ENGINE(distances),
 };
