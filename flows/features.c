@@ -6,10 +6,33 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "flows/statistics.h"
 
 int features_vocabulary(const struct features *x)
 {
     return 2 * x->clip + 2;
+}
+
+int features_columns(const struct features *x)
+{
+    return x->steps * x->n_channels + statistics_count(x->statistics);
+}
+
+unsigned features_channels(const struct features *x)
+{
+    unsigned channels = x->statistics;
+    for (int c = 0; c < x->n_channels; c++)
+        channels |= 1u << x->channel[c];
+    return channels;
+}
+
+void features_column_name(const struct features *x, int column, struct buffer *out)
+{
+    int width = x->steps * x->n_channels;
+    if (column < width)
+        buffer_printf(out, "%s[%d]", channel_names[x->channel[column % x->n_channels]], column / x->n_channels + 1);
+    else
+        statistics_name(x->statistics, column - width, out);
 }
 
 int features_find(const struct features *x, enum channel c)
@@ -76,27 +99,45 @@ static void raw_row(const struct features *x, int row, float *out)
 
 void features_gather_raw(const struct features *x, const int32_t *rows, int n, float *out)
 {
-    size_t width = (size_t)x->steps * (size_t)x->n_channels;
-    for (int i = 0; i < n; i++)
-        raw_row(x, rows[i], out + (size_t)i * width);
+    size_t width = (size_t)x->steps * (size_t)x->n_channels, all = (size_t)features_columns(x);
+    for (int i = 0; i < n; i++, out += all) {
+        raw_row(x, rows[i], out);
+        if (x->statistics)
+            statistics_row(x->flows, x->statistics, rows[i], x->steps, x->clip, x->room, out + width);
+    }
+}
+
+/* Columns [first, first + count) of the statistics. */
+static void gather_statistics(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart)
+{
+    float all[STATISTICS_MOST];
+    for (int i = 0; i < n; i++) {
+        statistics_row(x->flows, x->statistics, rows[i], x->steps, x->clip, x->room, all);
+        for (int c = 0; c < count; c++)
+            out[(size_t)c * apart + (size_t)i] = all[first + c];
+    }
 }
 
 void features_gather_columns(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart)
 {
+    int width = x->steps * x->n_channels, packets = first >= width ? 0 : first + count > width ? width - first : count;
     for (int i = 0; i < n; i++) {
         int from, to;
         span(x, rows[i], &from, &to);
-        for (int c = 0; c < count; c++) {
+        for (int c = 0; c < packets; c++) {
             int t = (first + c) / x->n_channels;
             size_t packet = (size_t)rows[i] * (size_t)x->flows->steps + (size_t)(t - from);
             out[(size_t)c * apart + (size_t)i] = t < from || t >= to ? 0 : packet_value(x, x->channel[(first + c) % x->n_channels], packet);
         }
     }
+    if (packets < count)
+        gather_statistics(x, rows, n, first + packets - width, count - packets, out + (size_t)packets * apart, apart);
 }
 
 void features_gather(const struct features *x, const int32_t *rows, int n, float *out)
 {
     int width = x->steps * x->n_channels;
+    assert(!x->statistics);
     features_gather_raw(x, rows, n, out);
     for (int i = 0; i < n; i++, out += width) {
         int first = 0, last = x->steps;
@@ -239,7 +280,8 @@ enum status features_fit(struct features *out, const struct flows *f, const stru
     if (steps < 1 || steps > f->steps)
         return error_set(e, STATUS_CONFIG, "steps: must be from 1 to %d, the packets of a flow, not %d",
                          f->steps, steps);
-    TRY(set_channels(out, channels, e));
+    if (channels)
+        TRY(set_channels(out, channels, e));
     size_t width = (size_t)steps * (size_t)out->n_channels;
     out->offset = memory_new(width * sizeof *out->offset);
     out->factor = memory_new(width * sizeof *out->factor);
@@ -252,9 +294,19 @@ enum status features_fit(struct features *out, const struct flows *f, const stru
     return STATUS_OK;
 }
 
+enum status features_add_statistics(struct features *x, struct error *e)
+{
+    x->statistics = statistics_of(x->flows->channels);
+    if (!x->statistics)
+        return error_set(e, STATUS_CONFIG, "features: the flows have no size to make statistics of");
+    x->room = memory_new((size_t)x->steps * sizeof *x->room);
+    return STATUS_OK;
+}
+
 void features_fini(struct features *x)
 {
     free(x->offset);
     free(x->factor);
+    free(x->room);
     *x = (struct features){0};
 }

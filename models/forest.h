@@ -29,7 +29,8 @@
      "accuracy of trees on rows that they did not draw, in show", "bootstrap=true"},                                                                 \
     {"class_weight", PARAM_WORD | PARAM_NONE, 0, 0, "balanced|balanced_subsample", "\"none\"",                                                     \
      "balanced: classes weigh alike; over all rows or a tree's"},                                                                                    \
-    {"features", PARAM_WORD | PARAM_LIST | PARAM_LONE, 0, 0, "sequence", "[\"sequence\"]", "what trees see: the packets' channels"}
+    {"features", PARAM_WORD | PARAM_LIST | PARAM_LONE, 0, 0, "sequence|statistics", "[\"sequence\"]",                                                \
+     "what trees see: the packets' channels, or statistics of all that the flows have (42: docs/forests.md), or ( [sequence, statistics] ), both"}
 
 struct forest_file {
     const void *data;
