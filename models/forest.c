@@ -349,13 +349,6 @@ enum status forest_predict(const struct model *model, const struct features *x, 
     return gang_share_rows(g, proba, n, k, e);
 }
 
-void forest_importances(const struct model *model, double *out)
-{
-    const struct forest *f = (const struct forest *)model;
-    for (int c = 0; c < f->n_columns; c++)
-        out[c] = f->importances[c] / (f->n_trees ? f->n_trees : 1);
-}
-
 /* --- bytes: docs/forest-file.md --- */
 
 static const char magic[8] = {'F', 'S', 'F', 'O', 'R', 'S', 'T', '2'}, first_magic[8] = {'F', 'S', 'F', 'O', 'R', 'S', 'T', '1'};
@@ -371,6 +364,28 @@ void forest_write(const struct model *model, struct buffer *out)
         buffer_put_f64(out, f->importances[c]);
     for (int t = 0; t < f->n_trees; t++)
         tree_walk_write(&f->trees[t], f->n_columns, f->n_classes, out);
+}
+
+/* Its head alone. Trees have normalized theirs; where some split nothing, the sum over trees is less than their number. */
+enum status forest_importances(const void *bytes, size_t n, int columns, double *out, struct error *e)
+{
+    struct reader r = reader_of(bytes, n);
+    const char *head = reader_take(&r, sizeof magic);
+    int found = reader_i32(&r);
+    double sum = 0;
+    reader_i32(&r);
+    reader_i32(&r);
+    if (r.failed || (memcmp(head, magic, sizeof magic) != 0 && memcmp(head, first_magic, sizeof magic) != 0) || found != columns)
+        return error_set(e, STATUS_DATA, "no forest file, or one that is not over %d columns", columns);
+    for (int c = 0; c < columns; c++) {
+        out[c] = reader_f64(&r);
+        if (!(out[c] >= 0) || !isfinite(out[c]))
+            return error_set(e, STATUS_DATA, "a forest with an importance of %g", out[c]);
+        sum += out[c];
+    }
+    for (int c = 0; c < columns && sum > 0; c++)
+        out[c] /= sum;
+    return r.failed ? error_set(e, STATUS_DATA, "a truncated forest file") : STATUS_OK;
 }
 
 /* A tree of a file of the first form. */

@@ -50,7 +50,7 @@ enum status forest_predict(const struct model *m, const struct features *x, cons
 void forest_write(const struct model *m, struct buffer *out);
 enum status forest_read(struct model **out, const struct model_kind *kind, const struct params *p, const struct model_shape *shape,
                         const struct forest_file *bytes, struct error *e);
-void forest_importances(const struct model *m, double *out);
+enum status forest_importances(const void *bytes, size_t n, int columns, double *out, struct error *e);
 void forest_free(struct model *m);
 
 #endif

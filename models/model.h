@@ -90,8 +90,9 @@ struct model_kind {
     void (*write)(const struct model *m, struct buffer *out);
     enum status (*read)(struct model **out, const struct params *p, const struct model_shape *shape, const void *bytes, size_t n,
                         struct error *e);
-    /* MDI importances (features_columns) summing to 1, or all 0 where nothing was split; or NULL where a model has none. */
-    void (*importances)(const struct model *m, double *out);
+    /* Out of its file: how much each column takes of impurity (MDI, scikit-learn's feature_importances_), summing to 1, or all 0 where nothing was split.
+     * out (columns). NULL where a model has none. STATUS_DATA. */
+    enum status (*importances)(const void *bytes, size_t n, int columns, double *out, struct error *e);
     void (*free)(struct model *m); /* NULL is fine */
 };
 
