@@ -35,6 +35,20 @@ void features_column_name(const struct features *x, int column, struct buffer *o
         statistics_name(x->statistics, column - width, out);
 }
 
+int features_block(const struct features *x, int column)
+{
+    int behind = column - x->steps * x->n_channels;
+    return behind < 0 ? column % x->n_channels : CHANNEL_COUNT + (int)statistics_channel(x->statistics, behind);
+}
+
+void features_block_name(const struct features *x, int block, struct buffer *out)
+{
+    if (block < CHANNEL_COUNT)
+        buffer_puts(out, channel_names[x->channel[block]]);
+    else
+        buffer_printf(out, "statistics of %s", block - CHANNEL_COUNT == CHANNEL_DIRECTION ? "packets" : channel_names[block - CHANNEL_COUNT]);
+}
+
 int features_find(const struct features *x, enum channel c)
 {
     for (int i = 0; i < x->n_channels; i++)

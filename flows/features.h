@@ -37,6 +37,10 @@ int features_columns(const struct features *x);
 unsigned features_channels(const struct features *x);
 /* "iat[3]" (of the third packet), "out_size_q25"; appended. */
 void features_column_name(const struct features *x, int column, struct buffer *out);
+/* Which block a column belongs to, in [0, FEATURES_BLOCKS): a channel, or the statistics of a kind; and its name, appended: "iat", "statistics of size". */
+enum { FEATURES_BLOCKS = 2 * CHANNEL_COUNT };
+int features_block(const struct features *x, int column);
+void features_block_name(const struct features *x, int block, struct buffer *out);
 
 /* x (n, steps, n_channels), scaled; there must be no statistics. rows (n): indices into flows. Does not allocate. */
 void features_gather(const struct features *x, const int32_t *rows, int n, float *out);

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "models/forest_data.h"
 #include "models/forest_oob.h"
+#include "models/forest_permutation.h"
 #include "models/forest_sample.h"
 #include "models/tree_walk.h"
 
@@ -128,6 +129,8 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
     uint64_t fit = rows * 156 + trees * rows * 10;
     if (oob && oob->truth)
         fit += drawn < FOREST_OOB_DRAWN ? drawn : FOREST_OOB_DRAWN;
+    if (whole(p, group, "permutation_repeats", 0) > 0)
+        fit += forest_permutation_bytes(shape->validation_rows, columns_of(shape));
     return (struct model_bytes){.fit = fit};
 }
 
@@ -347,6 +350,15 @@ enum status forest_predict(const struct model *model, const struct features *x, 
     free(row);
     free(sum);
     return gang_share_rows(g, proba, n, k, e);
+}
+
+enum status forest_permute(const struct model *model, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
+                           struct error *e)
+{
+    const struct forest *f = (const struct forest *)model;
+    struct forest_permutation p = {f->trees, f->importances, f->n_trees, f->n_classes, .key = spec->key};
+    p.repeats = (int)whole(spec->params, spec->kind->name, "permutation_repeats", 0);
+    return forest_permutation(&p, spec->features, rows, g, out, e);
 }
 
 /* --- bytes: docs/forest-file.md --- */

@@ -22,7 +22,7 @@ struct model_shape { /* what can be known before the data is touched: for validi
     int steps, n_channels, n_statistics, n_classes, clip;
     bool has_signed_size;
     int token_channel; /* place of signed_size among the channels; of a finished model alone */
-    int64_t train_rows, stop_rows;
+    int64_t train_rows, stop_rows, validation_rows;
 };
 
 struct model_bytes {        /* memory of a rank, about, without what model_kind.node_bytes tells */
@@ -93,6 +93,10 @@ struct model_kind {
     /* Out of its file: how much each column takes of impurity (MDI, scikit-learn's feature_importances_), summing to 1, or all 0 where nothing was split.
      * out (columns). NULL where a model has none. STATUS_DATA. */
     enum status (*importances)(const void *bytes, size_t n, int columns, double *out, struct error *e);
+    /* Collective: permutation importances of a finished model on rows, where its parameters ask for them: a name (string), mean and standard deviation of
+     * the accuracy lost (f64) of each, appended on every rank. A rank holds the rows that gang_rows has it predict; y of all. NULL: has none. */
+    enum status (*permute)(const struct model *m, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
+                           struct error *e);
     void (*free)(struct model *m); /* NULL is fine */
 };
 

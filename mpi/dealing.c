@@ -46,7 +46,7 @@ void dealing_put(const struct dealing *d, struct buffer *out)
     buffer_put_i32(out, t->n_classes);
     buffer_put_u8(out, t->stop_is_validation);
     for (int part = 0; part < PART_COUNT; part++) {
-        bool needed = part == PART_TRAIN || part == PART_STOP;
+        bool needed = part != PART_TEST;
         buffer_put_i32(out, t->parts[part].n);
         buffer_put_bytes(out, t->parts[part].y, needed ? (size_t)t->parts[part].n * sizeof(int32_t) : 0);
     }
@@ -102,7 +102,7 @@ static enum status take_part(struct reader *r, enum part part, struct hand *h, i
     int first, last, n = reader_i32(r);
     size_t bytes;
     const void *y = reader_bytes(r, &bytes);
-    bool needed = part == PART_TRAIN || part == PART_STOP;
+    bool needed = part != PART_TEST;
     if (r->failed || n < 0 || (needed && bytes != (size_t)n * sizeof(int32_t)))
         return error_set(e, STATUS_BUG, "a broken description of %s rows", part_names[part]);
     struct rows *rows = &h->task->parts[part];

@@ -13,7 +13,7 @@ static struct model_shape shape_of(const struct config *c, const struct task *t,
 {
     return (struct model_shape){.steps = t->spec.steps, .n_channels = k->n_channels, .n_statistics = k->n_statistics, .n_classes = t->n_classes,
                                 .clip = (int)params_int(&c->data, "clip"), .has_signed_size = true, .train_rows = t->parts[PART_TRAIN].n,
-                                .stop_rows = t->parts[PART_STOP].n};
+                                .stop_rows = t->parts[PART_STOP].n, .validation_rows = t->parts[PART_VALIDATION].n};
 }
 
 static uint64_t larger(uint64_t a, uint64_t b)

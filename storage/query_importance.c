@@ -1,6 +1,7 @@
 /* What a trial's features were worth: of every column and block, and as a profile over packets.
  *
- * A block is a channel over all packets, or the statistics of a kind. MDI of a block is the sum of its columns'. */
+ * MDI comes out of the model's file, that of a block is the sum of its columns'. Permutation importances stand beside the trial's metrics, where they
+ * were asked for. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,12 @@
 #include "flows/statistics.h"
 #include "storage/query_private.h"
 
-enum { BLOCKS = 2 * CHANNEL_COUNT, BAR = 30, STATISTICS_SHOWN = 15 };
+enum { BAR = 30, STATISTICS_SHOWN = 15 };
 
 struct importances {
+    struct db *d;
+    int64_t trial;
+    bool permuted;     /* there are such, too */
     struct features x; /* without flows */
     int n;             /* columns; 0: its model tells nothing */
     double *mdi;       /* (n) owned */
@@ -59,26 +63,57 @@ static enum status read_trial(struct db *d, int64_t trial, struct importances *o
     return status;
 }
 
+/* --- permutation --- */
+
+static enum status read_permutation(const struct importances *i, const char *kind, const char *name, double *out, struct error *e)
+{
+    sqlite3_stmt *s;
+    bool row;
+    *out = NAN;
+    TRY(sql_query(i->d, &s, e, "SELECT value FROM metric WHERE trial = ? AND part = 'validation' AND name = ? || ':' || ? AND epoch IS NULL", "itt", i->trial,
+                  kind, name));
+    enum status status = sql_step(i->d, s, &row, e);
+    if (status == STATUS_OK && row)
+        *out = sql_real(s, 0);
+    sql_end(s);
+    return status;
+}
+
+static void name_columns(const struct importances *i, struct table *out, int decimals)
+{
+    if (!i->permuted)
+        return;
+    table_column(out, "permutation", decimals);
+    table_column(out, "permutation_sd", decimals);
+}
+
+static enum status any_permuted(struct importances *i, struct error *e)
+{
+    double mean;
+    struct buffer name = {0};
+    features_column_name(&i->x, 0, &name);
+    enum status s = read_permutation(i, "permutation", name.data, &mean, e);
+    i->permuted = !isnan(mean);
+    buffer_fini(&name);
+    return s;
+}
+
+/* Empty cells where the database says nothing of it. */
+static void put_permutation(const struct importances *i, const char *name, struct table *out)
+{
+    double mean, sd;
+    if (!i->permuted)
+        return;
+    bool told = read_permutation(i, "permutation", name, &mean, NULL) == STATUS_OK && read_permutation(i, "permutation_sd", name, &sd, NULL) == STATUS_OK;
+    table_real(out, told ? mean : NAN);
+    table_real(out, told ? sd : NAN);
+}
+
 /* --- blocks --- */
 
 static int packet_columns(const struct importances *i)
 {
     return i->x.steps * i->x.n_channels;
-}
-
-/* Channels in their order, then kinds of statistics in that of channels: in [0, BLOCKS). */
-static int block_of(const struct importances *i, int column)
-{
-    int behind = column - packet_columns(i);
-    return behind < 0 ? column % i->x.n_channels : CHANNEL_COUNT + (int)statistics_channel(i->x.statistics, behind);
-}
-
-static char *block_name(const struct importances *i, int block)
-{
-    if (block < CHANNEL_COUNT)
-        return memory_text(channel_names[i->x.channel[block]]);
-    enum channel c = (enum channel)(block - CHANNEL_COUNT);
-    return memory_format("statistics of %s", c == CHANNEL_DIRECTION ? "packets" : channel_names[c]);
 }
 
 static void put_bar(struct table *out, double x, double most)
@@ -100,27 +135,30 @@ static double largest(const double *x, int n)
 
 static void put_blocks(const struct importances *i, bool bars, struct table *out)
 {
-    double mdi[BLOCKS] = {0};
-    int columns[BLOCKS] = {0};
+    double mdi[FEATURES_BLOCKS] = {0};
+    int columns[FEATURES_BLOCKS] = {0};
     for (int c = 0; c < i->n; c++) {
-        mdi[block_of(i, c)] += i->mdi[c];
-        columns[block_of(i, c)]++;
+        mdi[features_block(&i->x, c)] += i->mdi[c];
+        columns[features_block(&i->x, c)]++;
     }
     table_column(out, "block", -1);
     table_column(out, "columns", -1);
     table_column(out, "mdi", bars ? 3 : -1);
+    name_columns(i, out, bars ? 3 : -1);
     if (bars)
         table_column(out, "profile", -1);
-    for (int b = 0; b < BLOCKS; b++) {
+    for (int b = 0; b < FEATURES_BLOCKS; b++) {
         if (columns[b] == 0)
             continue;
-        char *name = block_name(i, b);
-        table_text(out, name);
-        free(name);
+        struct buffer name = {0};
+        features_block_name(&i->x, b, &name);
+        table_text(out, name.data);
         table_int(out, columns[b]);
         table_real(out, mdi[b]);
+        put_permutation(i, name.data, out);
         if (bars)
-            put_bar(out, mdi[b], largest(mdi, BLOCKS));
+            put_bar(out, mdi[b], largest(mdi, FEATURES_BLOCKS));
+        buffer_fini(&name);
     }
 }
 
@@ -131,19 +169,21 @@ static void put_columns(const struct importances *i, struct table *out)
     static const char *const names[] = {"column", "block", "packet", "mdi"};
     for (int k = 0; k < 4; k++)
         table_column(out, names[k], -1);
+    name_columns(i, out, -1);
     for (int c = 0; c < i->n; c++) {
-        struct buffer name = {0};
-        char *block = block_name(i, block_of(i, c));
+        struct buffer name = {0}, block = {0};
+        features_block_name(&i->x, features_block(&i->x, c), &block);
         features_column_name(&i->x, c, &name);
         table_text(out, name.data);
-        table_text(out, block);
+        table_text(out, block.data);
         if (c < packet_columns(i))
             table_int(out, c / i->x.n_channels + 1);
         else
             table_none(out);
         table_real(out, i->mdi[c]);
+        put_permutation(i, name.data, out);
         buffer_fini(&name);
-        free(block);
+        buffer_fini(&block);
     }
 }
 
@@ -158,12 +198,16 @@ static void put_packets(const struct importances *i, struct table *out)
     for (int c = 0; c < channels && channels > 1; c++)
         table_column(out, channel_names[i->x.channel[c]], 3);
     table_column(out, "mdi", 3);
+    name_columns(i, out, 3);
     table_column(out, "profile", -1);
     for (int t = 0; t < i->x.steps; t++) {
         table_int(out, t + 1);
         for (int c = 0; c < channels && channels > 1; c++)
             table_real(out, i->mdi[t * channels + c]);
         table_real(out, sums[t]);
+        char *name = channels > 1 ? memory_format("packet %d", t + 1) : memory_format("%s[%d]", channel_names[i->x.channel[0]], t + 1);
+        put_permutation(i, name, out);
+        free(name);
         put_bar(out, sums[t], largest(sums, i->x.steps));
     }
     free(sums);
@@ -189,6 +233,7 @@ static void put_statistics(const struct importances *i, struct table *out)
     double shown = 0, all = 0;
     table_column(out, "statistic", -1);
     table_column(out, "mdi", 3);
+    name_columns(i, out, 3);
     table_column(out, "profile", -1);
     for (int j = 0; j < n; j++)
         all += mdi[j];
@@ -198,6 +243,7 @@ static void put_statistics(const struct importances *i, struct table *out)
         statistics_name(i->x.statistics, k, &name);
         table_text(out, name.data);
         table_real(out, mdi[k]);
+        put_permutation(i, name.data, out);
         put_bar(out, mdi[k], largest(mdi, n));
         shown += mdi[k];
         buffer_fini(&name);
@@ -208,7 +254,8 @@ static void put_statistics(const struct importances *i, struct table *out)
 
 static void put_people(const struct importances *i, struct table *out, int *n)
 {
-    out[*n].title = memory_text("importances (mdi: share of the impurity that splits take away)");
+    out[*n].title = memory_text(i->permuted ? "importances (mdi: share of the impurity that splits take away; permutation: validation accuracy that is lost without)"
+                                             : "importances (mdi: share of the impurity that splits take away)");
     put_blocks(i, true, &out[(*n)++]);
     if (i->x.n_channels) {
         out[*n].title = memory_text("importances by packet");
@@ -226,6 +273,10 @@ enum status query_importances(struct db *d, int64_t trial, bool whole, struct ta
     struct error why = {0};
     *n = 0;
     enum status s = read_trial(d, trial, &i, &why);
+    i.d = d;
+    i.trial = trial;
+    if (s == STATUS_OK && i.n)
+        s = any_permuted(&i, &why);
     if (s == STATUS_BUG || s == STATUS_MEMORY)
         return error_set(e, s, "%s", why.message);
     if (s != STATUS_OK && !whole)

@@ -19,7 +19,7 @@ static const struct part_of_show parts[] = {
      "SELECT job, gang, ranks, epoch_from, epoch_to, outcome, why, computed_s, waited_s, moved_bytes, planned_bytes, peak_bytes FROM attempt WHERE trial = ? ORDER BY id"},
     {"metrics (test is sealed: flowsweep reveal)", "metrics",
      "SELECT metric, value FROM (SELECT part || '_' || name AS metric, value, part = 'train' AS late, part, rowid AS at FROM metric"
-     " WHERE trial = ?1 AND epoch IS NULL UNION ALL SELECT 'train_oob_blind_to', 'drift: later or other flows (split ' || k.split || ')', 2, '', 0"
+     " WHERE trial = ?1 AND epoch IS NULL AND name NOT LIKE 'permutation%' UNION ALL SELECT 'train_oob_blind_to', 'drift: later or other flows (split ' || k.split || ')', 2, '', 0"
      " FROM metric m JOIN trial t ON t.id = m.trial JOIN task k ON k.id = t.task WHERE t.id = ?1 AND m.epoch IS NULL AND m.name = 'oob_accuracy'"
      " AND k.split IN ('ordered', 'time', 'grouped')) ORDER BY late, part DESC, at"},
     {"curves", "curves",

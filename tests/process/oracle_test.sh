@@ -1,4 +1,4 @@
-# Beside scikit-learn: every node of a tree on real flows; recorded ensembles recomputed by a script that shares no code.
+# Beside scikit-learn: every node of a tree on real flows, and importances; recorded ensembles recomputed by a script that shares no code.
 . "$(dirname "$0")/setup.sh"
 python=$FLOWSWEEP_SOURCE/.venv/bin/python
 "$python" -c 'import sklearn' 2>/dev/null || skip "scikit-learn is not there (./bootstrap test makes .venv where pip can)"
@@ -17,4 +17,7 @@ fi
 "$python" "$FLOWSWEEP_SOURCE/tests/oracle/tree.py" "$FLOWSWEEP" "$flows" >out.txt
 found=$?
 check "trees: $(tail -1 out.txt)" 0 $found
+"$python" "$FLOWSWEEP_SOURCE/tests/oracle/importance.py" "$FLOWSWEEP" "$flows" >out.txt
+found=$?
+check "importances: $(tr '\n' ';' <out.txt)" 0 $found
 finish
