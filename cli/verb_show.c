@@ -31,4 +31,4 @@ static enum status run(const struct arguments *a, struct error *e)
     return s;
 }
 
-const struct verb verb_show = {"show", "DB TRIAL", "parameters, attempts, curves, per-class metrics, artifacts", NULL, 2, 2, true, run};
+const struct verb verb_show = {"show", "DB TRIAL", "parameters, attempts, curves, per-class metrics, artifacts, a forest's importances", NULL, 2, 2, true, run};

@@ -6,10 +6,47 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "flows/statistics.h"
 
 int features_vocabulary(const struct features *x)
 {
     return 2 * x->clip + 2;
+}
+
+int features_columns(const struct features *x)
+{
+    return x->steps * x->n_channels + statistics_count(x->statistics);
+}
+
+unsigned features_channels(const struct features *x)
+{
+    unsigned channels = x->statistics;
+    for (int c = 0; c < x->n_channels; c++)
+        channels |= 1u << x->channel[c];
+    return channels;
+}
+
+void features_column_name(const struct features *x, int column, struct buffer *out)
+{
+    int width = x->steps * x->n_channels;
+    if (column < width)
+        buffer_printf(out, "%s[%d]", channel_names[x->channel[column % x->n_channels]], column / x->n_channels + 1);
+    else
+        statistics_name(x->statistics, column - width, out);
+}
+
+int features_block(const struct features *x, int column)
+{
+    int behind = column - x->steps * x->n_channels;
+    return behind < 0 ? column % x->n_channels : CHANNEL_COUNT + (int)statistics_channel(x->statistics, behind);
+}
+
+void features_block_name(const struct features *x, int block, struct buffer *out)
+{
+    if (block < CHANNEL_COUNT)
+        buffer_puts(out, channel_names[x->channel[block]]);
+    else
+        buffer_printf(out, "statistics of %s", block - CHANNEL_COUNT == CHANNEL_DIRECTION ? "packets" : channel_names[block - CHANNEL_COUNT]);
 }
 
 int features_find(const struct features *x, enum channel c)
@@ -76,12 +113,27 @@ static void raw_row(const struct features *x, int row, float *out)
 
 void features_gather_raw(const struct features *x, const int32_t *rows, int n, float *out)
 {
-    size_t width = (size_t)x->steps * (size_t)x->n_channels;
-    for (int i = 0; i < n; i++)
-        raw_row(x, rows[i], out + (size_t)i * width);
+    size_t width = (size_t)x->steps * (size_t)x->n_channels, all = (size_t)features_columns(x);
+    for (int i = 0; i < n; i++, out += all) {
+        raw_row(x, rows[i], out);
+        if (x->statistics)
+            statistics_row(x->flows, x->statistics, rows[i], x->steps, x->clip, x->room, out + width);
+    }
 }
 
-void features_gather_columns(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart)
+/* Columns [first, first + count) of the statistics. */
+static void gather_statistics(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart)
+{
+    float all[STATISTICS_MOST];
+    for (int i = 0; i < n; i++) {
+        statistics_row(x->flows, x->statistics, rows[i], x->steps, x->clip, x->room, all);
+        for (int c = 0; c < count; c++)
+            out[(size_t)c * apart + (size_t)i] = all[first + c];
+    }
+}
+
+/* `count` packet columns from column `first` on. */
+static void gather_packets(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart)
 {
     enum { AHEAD = 16 }; /* few columns of a row are a line of the cache or two, which no processor foresees */
     int step = first / x->n_channels, channel = first % x->n_channels, from, to;
@@ -100,9 +152,19 @@ void features_gather_columns(const struct features *x, const int32_t *rows, int 
     }
 }
 
+void features_gather_columns(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart)
+{
+    int width = x->steps * x->n_channels, packets = first >= width ? 0 : first + count > width ? width - first : count;
+    if (packets > 0)
+        gather_packets(x, rows, n, first, packets, out, apart);
+    if (packets < count)
+        gather_statistics(x, rows, n, first + packets - width, count - packets, out + (size_t)packets * apart, apart);
+}
+
 void features_gather(const struct features *x, const int32_t *rows, int n, float *out)
 {
     int width = x->steps * x->n_channels;
+    assert(!x->statistics);
     features_gather_raw(x, rows, n, out);
     for (int i = 0; i < n; i++, out += width) {
         int first = 0, last = x->steps;
@@ -245,7 +307,8 @@ enum status features_fit(struct features *out, const struct flows *f, const stru
     if (steps < 1 || steps > f->steps)
         return error_set(e, STATUS_CONFIG, "steps: must be from 1 to %d, the packets of a flow, not %d",
                          f->steps, steps);
-    TRY(set_channels(out, channels, e));
+    if (channels)
+        TRY(set_channels(out, channels, e));
     size_t width = (size_t)steps * (size_t)out->n_channels;
     out->offset = memory_new(width * sizeof *out->offset);
     out->factor = memory_new(width * sizeof *out->factor);
@@ -258,9 +321,19 @@ enum status features_fit(struct features *out, const struct flows *f, const stru
     return STATUS_OK;
 }
 
+enum status features_add_statistics(struct features *x, struct error *e)
+{
+    x->statistics = statistics_of(x->flows->channels);
+    if (!x->statistics)
+        return error_set(e, STATUS_CONFIG, "features: the flows have no size to make statistics of");
+    x->room = memory_new((size_t)x->steps * sizeof *x->room);
+    return STATUS_OK;
+}
+
 void features_fini(struct features *x)
 {
     free(x->offset);
     free(x->factor);
+    free(x->room);
     *x = (struct features){0};
 }

@@ -1,4 +1,4 @@
-/* How rows of flows become what a model reads: channels, clipping, scaling.
+/* How rows of flows become what a model reads: channels, clipping, scaling; and statistics (flows/statistics.h), which forests may read beside or instead.
  *
  * Fitted once, on training rows only (scaling_fit = "all" replays the seed's leak); then a pure function of a row. Numbers are made on the fly
  * from the node's one copy of the flows; nothing is copied per trial.
@@ -20,18 +20,33 @@ struct features {
     bool iat_log_nonzero;
     bool scale_padding;   /* zeros of padding are scaled as values */
     float *offset, *factor; /* (steps * n_channels): x' = (x - offset) * factor; owned */
+    unsigned statistics;    /* groups, as of statistics_of; 0: none. Never scaled */
+    float *room;            /* (steps) for computing them, by one thread at a time; owned */
 };
 
-/* channels: value list of names. fit: the rows to fit on. STATUS_CONFIG where the flows lack a channel. */
+/* channels: value list of names, or NULL: none. fit: the rows to fit on. STATUS_CONFIG where the flows lack a channel. */
 enum status features_fit(struct features *out, const struct flows *f, const struct params *data, const struct value *channels, int steps,
                          const struct rows *fit, struct error *e);
+/* Adds what statistics the flows allow; a forest then reads them behind the channels. STATUS_CONFIG where the flows have no sizes. */
+enum status features_add_statistics(struct features *x, struct error *e);
 void features_fini(struct features *x);
 
-/* x (n, steps, n_channels), scaled. rows (n): indices into flows. Does not allocate. */
+/* Numbers that a forest reads of a row: (steps, n_channels), then statistics. */
+int features_columns(const struct features *x);
+/* Bits as in struct flows of the channels that they are made of. */
+unsigned features_channels(const struct features *x);
+/* "iat[3]" (of the third packet), "out_size_q25"; appended. */
+void features_column_name(const struct features *x, int column, struct buffer *out);
+/* Which block a column belongs to, in [0, FEATURES_BLOCKS): a channel, or the statistics of a kind; and its name, appended: "iat", "statistics of size". */
+enum { FEATURES_BLOCKS = 2 * CHANNEL_COUNT };
+int features_block(const struct features *x, int column);
+void features_block_name(const struct features *x, int block, struct buffer *out);
+
+/* x (n, steps, n_channels), scaled; there must be no statistics. rows (n): indices into flows. Does not allocate. */
 void features_gather(const struct features *x, const int32_t *rows, int n, float *out);
-/* Unscaled (clipped, iat transformed): what forests and neighbours may prefer. */
+/* Unscaled (clipped, iat transformed), statistics with it: out (n, features_columns). What forests read. */
 void features_gather_raw(const struct features *x, const int32_t *rows, int n, float *out);
-/* Some of the (steps * n_channels) columns of that, [first, first + count), one after another: column first + c begins at out + c * apart. */
+/* Some of the columns of that, [first, first + count), one after another: column first + c begins at out + c * apart. */
 void features_gather_columns(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart);
 /* Signed clipped sizes as words: out (n, steps) in [0, features_vocabulary): 0 is padding, size s is s + clip + 1. Needs clip > 0. */
 void features_tokens(const struct features *x, const int32_t *rows, int n, int32_t *out);

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "flows/features.h"
+#include "flows/statistics.h"
 
 enum { STEPS_MAX = 1 << 16, CLIP_MAX = 1 << 24 };
 
@@ -14,6 +15,19 @@ static void put_numbers(struct buffer *out, const char *name, const float *x, in
     buffer_printf(out, ",\"%s\":[", name);
     for (int i = 0; i < n; i++)
         buffer_printf(out, "%s%.9g", i ? "," : "", (double)x[i]);
+    buffer_puts(out, "]");
+}
+
+/* What they are made of. */
+static void put_statistics(const struct features *x, struct buffer *out)
+{
+    const char *before = "";
+    buffer_puts(out, ",\"statistics\":[");
+    for (int c = 0; c < CHANNEL_COUNT; c++)
+        if (x->statistics >> c & 1) {
+            buffer_printf(out, "%s\"%s\"", before, channel_names[c]);
+            before = ",";
+        }
     buffer_puts(out, "]");
 }
 
@@ -32,6 +46,8 @@ void features_to_json(const struct features *x, struct buffer *out)
     for (int c = 0; c < x->n_channels; c++)
         buffer_printf(out, "%s\"%s\"", c ? "," : "", channel_names[x->channel[c]]);
     buffer_puts(out, "]");
+    if (x->statistics)
+        put_statistics(x, out);
     put_numbers(out, "offset", x->offset, width);
     put_numbers(out, "factor", x->factor, width);
     buffer_puts(out, "}");
@@ -63,6 +79,28 @@ static enum status get_truth(const cJSON *object, const char *name, bool *out, s
     return STATUS_OK;
 }
 
+/* CHANNEL_COUNT where it names none. */
+static int channel_of(const cJSON *item)
+{
+    int c = 0;
+    while (c < CHANNEL_COUNT && !(cJSON_IsString(item) && strcmp(item->valuestring, channel_names[c]) == 0))
+        c++;
+    return c;
+}
+
+/* Absent: none. */
+static enum status get_statistics(const cJSON *object, struct features *x, struct error *e)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, "statistics"), *item;
+    if (!list)
+        return STATUS_OK;
+    cJSON_ArrayForEach(item, list) x->statistics |= 1u << channel_of(item);
+    if (!cJSON_IsArray(list) || !x->statistics || statistics_of(x->statistics) != x->statistics)
+        return wrong("statistics", "a list of size and others of payload, iat, direction", e);
+    x->room = memory_new((size_t)x->steps * sizeof *x->room);
+    return STATUS_OK;
+}
+
 static enum status get_channels(const cJSON *object, struct features *x, struct error *e)
 {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, "channels"), *item;
@@ -70,15 +108,12 @@ static enum status get_channels(const cJSON *object, struct features *x, struct 
         return wrong("channels", "a list of channels", e);
     cJSON_ArrayForEach(item, list)
     {
-        int c = 0;
-        while (c < CHANNEL_COUNT &&
-               !(cJSON_IsString(item) && strcmp(item->valuestring, channel_names[c]) == 0))
-            c++;
+        int c = channel_of(item);
         if (c == CHANNEL_COUNT || features_find(x, (enum channel)c) >= 0)
             return wrong("channels", "a list of different channels", e);
         x->channel[x->n_channels++] = (enum channel)c;
     }
-    return x->n_channels ? STATUS_OK : wrong("channels", "a list with at least one channel", e);
+    return x->n_channels || x->statistics ? STATUS_OK : wrong("channels", "a list with at least one channel", e);
 }
 
 static enum status get_numbers(const cJSON *object, const char *name, int n, float **out, struct error *e)
@@ -108,6 +143,7 @@ static enum status parse(const cJSON *object, struct features *x, struct error *
     TRY(get_truth(object, "align_end", &x->align_end, e));
     TRY(get_truth(object, "iat_log_nonzero", &x->iat_log_nonzero, e));
     TRY(get_truth(object, "scale_padding", &x->scale_padding, e));
+    TRY(get_statistics(object, x, e));
     TRY(get_channels(object, x, e));
     TRY(get_numbers(object, "offset", x->steps * x->n_channels, &x->offset, e));
     return get_numbers(object, "factor", x->steps * x->n_channels, &x->factor, e);

@@ -57,5 +57,6 @@ const struct model_kind model_extra_trees = {
     .write = forest_write,
     .read = read_bytes,
     .importances = forest_importances,
+    .permute = forest_permute,
     .free = forest_free,
 };

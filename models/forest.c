@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "models/forest_data.h"
 #include "models/forest_oob.h"
+#include "models/forest_permutation.h"
 #include "models/forest_sample.h"
 #include "models/tree_walk.h"
 
@@ -85,6 +86,11 @@ static struct forest_sample sample_of(const struct model_spec *spec)
     return s;
 }
 
+static int columns_of(const struct model_shape *shape)
+{
+    return shape->steps * shape->n_channels + shape->n_statistics;
+}
+
 /* A share, where it is one. */
 static enum status check_share(const struct params *p, const char *group, const char *name, struct error *e)
 {
@@ -97,7 +103,8 @@ static enum status check_share(const struct params *p, const char *group, const 
 enum status forest_check(const struct params *p, const char *group, const struct model_shape *shape, struct error *e)
 {
     const struct value *looked = get(p, group, "max_features"), *drawn = get(p, group, "max_samples");
-    int columns = shape->steps * shape->n_channels;
+    int columns = columns_of(shape);
+    const struct value *features = get(p, group, "features");
     TRY(check_share(p, group, "max_features", e));
     TRY(check_share(p, group, "max_samples", e));
     if (looked->kind == VALUE_INT && (looked->integer < 1 || looked->integer > columns))
@@ -106,6 +113,8 @@ enum status forest_check(const struct params *p, const char *group, const struct
         return error_set(e, STATUS_CONFIG, "%s.max_samples = %lld, but %lld rows train", group, (long long)drawn->integer, (long long)shape->train_rows);
     if (whole(p, group, "max_bins", 0) == 1)
         return error_set(e, STATUS_CONFIG, "%s.max_bins = 1: a column that is to be split has at least 2 bins", group);
+    if (features->n > 2 || (features->n == 2 && value_equal(&features->items[0], &features->items[1])))
+        return error_set(e, STATUS_CONFIG, "%s.features: %s is named twice", group, features->items[0].text);
     if (shape->n_classes > 65535)
         return error_set(e, STATUS_CONFIG, "a forest takes up to 65535 classes");
     return STATUS_OK;
@@ -120,23 +129,26 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
     uint64_t fit = rows * 156 + trees * rows * 10;
     if (oob && oob->truth)
         fit += drawn < FOREST_OOB_DRAWN ? drawn : FOREST_OOB_DRAWN;
+    if (whole(p, group, "permutation_repeats", 0) > 0)
+        fit += forest_permutation_bytes(shape->validation_rows, columns_of(shape));
     return (struct model_bytes){.fit = fit};
 }
 
 uint64_t forest_node_bytes(const struct model_shape *shape)
 {
-    return forest_data_bytes(shape->train_rows, shape->steps * shape->n_channels);
+    return forest_data_bytes(shape->train_rows, columns_of(shape));
 }
 
 /* Trees of either kind look at the same codes. */
 void forest_node_key(const struct params *p, const char *group, struct buffer *out)
 {
-    buffer_printf(out, "codes %d", (int)whole(p, group, "max_bins", 0));
+    buffer_printf(out, "codes %d ", (int)whole(p, group, "max_bins", 0));
+    value_to_json(get(p, group, "features"), out);
 }
 
 double forest_flops(const struct params *p, const char *group, const struct model_shape *shape)
 {
-    int columns = shape->steps * shape->n_channels;
+    int columns = columns_of(shape);
     double rows = (double)shape->train_rows;
     return 60.0 * (double)whole(p, group, "n_estimators", 0) * features_per_node(p, group, columns) * rows * log2(rows + 2);
 }
@@ -170,7 +182,7 @@ void forest_free(struct model *model)
 
 enum status forest_fit_new(struct model **out, const struct model_spec *spec, bool random_thresholds, struct error *e)
 {
-    int columns = spec->features->steps * spec->features->n_channels;
+    int columns = features_columns(spec->features);
     struct forest *f = new_forest(spec->kind, columns, spec->n_classes, (int)whole(spec->params, spec->kind->name, "n_estimators", 0));
     *out = NULL;
     f->grown = tree_params(spec->params, spec->kind->name, columns);
@@ -340,11 +352,13 @@ enum status forest_predict(const struct model *model, const struct features *x, 
     return gang_share_rows(g, proba, n, k, e);
 }
 
-void forest_importances(const struct model *model, double *out)
+enum status forest_permute(const struct model *model, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
+                           struct error *e)
 {
     const struct forest *f = (const struct forest *)model;
-    for (int c = 0; c < f->n_columns; c++)
-        out[c] = f->importances[c] / (f->n_trees ? f->n_trees : 1);
+    struct forest_permutation p = {f->trees, f->importances, f->n_trees, f->n_classes, .key = spec->key};
+    p.repeats = (int)whole(spec->params, spec->kind->name, "permutation_repeats", 0);
+    return forest_permutation(&p, spec->features, rows, g, out, e);
 }
 
 /* --- bytes: docs/forest-file.md --- */
@@ -362,6 +376,28 @@ void forest_write(const struct model *model, struct buffer *out)
         buffer_put_f64(out, f->importances[c]);
     for (int t = 0; t < f->n_trees; t++)
         tree_walk_write(&f->trees[t], f->n_columns, f->n_classes, out);
+}
+
+/* Its head alone. Trees have normalized theirs; where some split nothing, the sum over trees is less than their number. */
+enum status forest_importances(const void *bytes, size_t n, int columns, double *out, struct error *e)
+{
+    struct reader r = reader_of(bytes, n);
+    const char *head = reader_take(&r, sizeof magic);
+    int found = reader_i32(&r);
+    double sum = 0;
+    reader_i32(&r);
+    reader_i32(&r);
+    if (r.failed || (memcmp(head, magic, sizeof magic) != 0 && memcmp(head, first_magic, sizeof magic) != 0) || found != columns)
+        return error_set(e, STATUS_DATA, "no forest file, or one that is not over %d columns", columns);
+    for (int c = 0; c < columns; c++) {
+        out[c] = reader_f64(&r);
+        if (!(out[c] >= 0) || !isfinite(out[c]))
+            return error_set(e, STATUS_DATA, "a forest with an importance of %g", out[c]);
+        sum += out[c];
+    }
+    for (int c = 0; c < columns && sum > 0; c++)
+        out[c] /= sum;
+    return r.failed ? error_set(e, STATUS_DATA, "a truncated forest file") : STATUS_OK;
 }
 
 /* A tree of a file of the first form. */
@@ -402,7 +438,7 @@ enum status forest_state_read(struct model *model, const void *bytes, size_t n, 
 enum status forest_read(struct model **out, const struct model_kind *kind, const struct params *p, const struct model_shape *shape,
                         const struct forest_file *bytes, struct error *e)
 {
-    struct forest *f = new_forest(kind, shape->steps * shape->n_channels, shape->n_classes, (int)whole(p, kind->name, "n_estimators", 0));
+    struct forest *f = new_forest(kind, columns_of(shape), shape->n_classes, (int)whole(p, kind->name, "n_estimators", 0));
     *out = NULL;
     enum status s = take_forest(f, bytes->data, bytes->n, e);
     if (s == STATUS_OK && f->n_trees == 0)

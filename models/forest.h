@@ -27,9 +27,12 @@
      "rows drawn for a tree: a number, a share up to 1.0, or none for as many as there are", "bootstrap=true"},                                      \
     {"oob_score", PARAM_BOOL | PARAM_LATER | PARAM_UNKEYED, 0, 0, NULL, "false",                                                                     \
      "accuracy of trees on rows that they did not draw, in show", "bootstrap=true"},                                                                 \
+    {"permutation_repeats", PARAM_INT | PARAM_LATER | PARAM_UNKEYED, 0, 1000, NULL, "0",                                                            \
+     "times that validation rows' values of each column are dealt out anew, for importances in show; 0: not"},                                     \
     {"class_weight", PARAM_WORD | PARAM_NONE, 0, 0, "balanced|balanced_subsample", "\"none\"",                                                     \
      "balanced: classes weigh alike; over all rows or a tree's"},                                                                                    \
-    {"features", PARAM_WORD | PARAM_LIST | PARAM_LONE, 0, 0, "sequence", "[\"sequence\"]", "what trees see: the packets' channels"}
+    {"features", PARAM_WORD | PARAM_LIST | PARAM_LONE, 0, 0, "sequence|statistics", "[\"sequence\"]",                                                \
+     "what trees see: the packets' channels, or statistics of all that the flows have (42: docs/forests.md), or ( [sequence, statistics] ), both"}
 
 struct forest_file {
     const void *data;
@@ -49,7 +52,9 @@ enum status forest_predict(const struct model *m, const struct features *x, cons
 void forest_write(const struct model *m, struct buffer *out);
 enum status forest_read(struct model **out, const struct model_kind *kind, const struct params *p, const struct model_shape *shape,
                         const struct forest_file *bytes, struct error *e);
-void forest_importances(const struct model *m, double *out);
+enum status forest_permute(const struct model *m, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
+                           struct error *e);
+enum status forest_importances(const void *bytes, size_t n, int columns, double *out, struct error *e);
 void forest_free(struct model *m);
 
 #endif

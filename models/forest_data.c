@@ -201,7 +201,7 @@ static void cut_scratch(struct forest_data *d)
 
 enum status forest_data_init(struct forest_data *d, const struct model_spec *spec, int max_bins, struct error *e)
 {
-    int columns = spec->features->steps * spec->features->n_channels, n = spec->train->n;
+    int columns = features_columns(spec->features), n = spec->train->n;
     size_t bytes = (size_t)forest_data_bytes(n, columns);
     *d = (struct forest_data){.tree = {.n = n, .n_columns = columns, .n_classes = spec->n_classes, .y = spec->train->y}};
     d->owned = !spec->node.memory;

@@ -19,10 +19,10 @@ struct model {
 };
 
 struct model_shape { /* what can be known before the data is touched: for validity, memory and cost */
-    int steps, n_channels, n_classes, clip;
+    int steps, n_channels, n_statistics, n_classes, clip;
     bool has_signed_size;
     int token_channel; /* place of signed_size among the channels; of a finished model alone */
-    int64_t train_rows, stop_rows;
+    int64_t train_rows, stop_rows, validation_rows;
 };
 
 struct model_bytes {        /* memory of a rank, about, without what model_kind.node_bytes tells */
@@ -71,7 +71,7 @@ struct model_kind {
     /* STATUS_CONFIG, in words, where the parameters cannot work with this shape: an invalid point. */
     enum status (*check)(const struct params *p, const struct model_shape *shape, struct error *e);
     struct model_bytes (*bytes)(const struct params *p, const struct model_shape *shape);
-    /* What the ranks of a node can share: a function of rows, steps and channels, and of what node_key appends, which names what is made of them (kinds
+    /* What the ranks of a node can share: a function of rows, steps, channels and statistics, and of what node_key appends, which names what is made of them (kinds
      * that say the same share it). NULL: nothing. */
     uint64_t (*node_bytes)(const struct model_shape *shape);
     void (*node_key)(const struct params *p, struct buffer *out);
@@ -90,14 +90,25 @@ struct model_kind {
     void (*write)(const struct model *m, struct buffer *out);
     enum status (*read)(struct model **out, const struct params *p, const struct model_shape *shape, const void *bytes, size_t n,
                         struct error *e);
-    /* MDI importances (steps * n_channels) summing to 1, or NULL where a model has none. */
-    void (*importances)(const struct model *m, double *out);
+    /* Out of its file: how much each column takes of impurity (MDI, scikit-learn's feature_importances_), summing to 1, or all 0 where nothing was split.
+     * out (columns). NULL where a model has none. STATUS_DATA. */
+    enum status (*importances)(const void *bytes, size_t n, int columns, double *out, struct error *e);
+    /* Collective: permutation importances of a finished model on rows, where its parameters ask for them: a name (string), mean and standard deviation of
+     * the accuracy lost (f64) of each, appended on every rank. A rank holds the rows that gang_rows has it predict; y of all. NULL: has none. */
+    enum status (*permute)(const struct model *m, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
+                           struct error *e);
     void (*free)(struct model *m); /* NULL is fine */
+};
+
+/* What a point's model reads of a flow: its channels, packet by packet, or statistics (flows/statistics.h), or both. The majority class reads nothing. */
+struct model_reads {
+    bool channels, statistics;
 };
 
 /* models/registry.c */
 extern const struct model_kind *const model_kinds[]; /* ends with NULL */
 const struct model_kind *model_find(const char *name);
+struct model_reads model_reads(const struct params *point); /* whose "model" is known */
 
 /* The group `train`, shared by models that train by epochs (models/train_params.c). */
 extern const struct param train_params[];

@@ -56,5 +56,6 @@ const struct model_kind model_random_forest = {
     .write = forest_write,
     .read = read_bytes,
     .importances = forest_importances,
+    .permute = forest_permute,
     .free = forest_free,
 };

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "models/model.h"
@@ -15,4 +16,18 @@ const struct model_kind *model_find(const char *name)
         if (strcmp(model_kinds[i]->name, name) == 0)
             return model_kinds[i];
     return NULL;
+}
+
+struct model_reads model_reads(const struct params *point)
+{
+    char name[64];
+    const char *model = params_text(point, "model");
+    snprintf(name, sizeof name, "%s.features", model);
+    const struct value *list = params_get(point, name);
+    struct model_reads r = {.channels = !list && strcmp(model, "majority") != 0};
+    for (int i = 0; list && i < list->n; i++) {
+        r.channels |= strcmp(list->items[i].text, "sequence") == 0;
+        r.statistics |= strcmp(list->items[i].text, "statistics") == 0;
+    }
+    return r;
 }

@@ -163,6 +163,8 @@ enum status training_run(const struct model_spec *spec, const struct task *task,
         status = make_room(&a, NULL, e);
     if (status == STATUS_OK)
         status = predict_parts(&a, task, out, e);
+    if (status == STATUS_OK && spec->kind->permute)
+        status = spec->kind->permute(a.model, spec, &task->parts[task->stop_is_validation ? PART_STOP : PART_VALIDATION], g, &out->importances, e);
     if (status == STATUS_OK)
         spec->kind->write(a.model, &out->model);
     else
@@ -175,6 +177,7 @@ enum status training_run(const struct model_spec *spec, const struct task *task,
 void training_result_fini(struct training_result *r)
 {
     buffer_fini(&r->model);
+    buffer_fini(&r->importances);
     for (int part = 0; part < PART_COUNT; part++)
         free(r->proba[part]);
     *r = (struct training_result){0};

@@ -12,6 +12,7 @@ struct training_result { /* valid on every rank; owned by the caller after train
     int epochs;                       /* finished; of a failed attempt too */
     struct gang_cost cost;            /* of a finished or stopped one */
     struct buffer model;              /* the model's file */
+    struct buffer importances;        /* what model_kind.permute says of validation rows */
     float *proba[PART_COUNT];         /* (rows, n_classes) for stop, validation and test; NULL for train */
 };
 

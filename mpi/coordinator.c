@@ -347,6 +347,7 @@ static enum status take_result(struct coordinator *c, struct gang_slot *g, struc
     }
     out->features = *features = reader_string(r);
     out->model = reader_bytes(r, &out->model_size);
+    out->importances = reader_bytes(r, &out->importances_size);
     out->cost.peak_bytes = (int64_t)reader_u64(r);
     return r->failed ? error_set(e, STATUS_BUG, "a broken result of trial %lld", (long long)c->trials[g->trial].id) : STATUS_OK;
 }

@@ -11,9 +11,12 @@ enum status dealing_features(const struct config *c, const struct flows *f, cons
                              struct error *e)
 {
     const struct value *channels = params_get(p, "channels");
+    struct model_reads reads = model_reads(p);
     bool is_signed = f->channels >> CHANNEL_SIGNED_SIZE & 1;
     struct value one = value_text(is_signed ? "signed_size" : "size"), list = value_list(1, &one);
-    enum status s = features_fit(out, f, &c->data, channels ? channels : &list, task->spec.steps, &task->parts[PART_TRAIN], e);
+    enum status s = features_fit(out, f, &c->data, channels ? channels : reads.statistics ? NULL : &list, task->spec.steps, &task->parts[PART_TRAIN], e);
+    if (s == STATUS_OK && reads.statistics)
+        s = features_add_statistics(out, e);
     value_fini(&list);
     value_fini(&one);
     return s;
@@ -31,14 +34,6 @@ static void held(enum part part, bool stop_is_validation, int n, int member, int
     }
 }
 
-static unsigned channels_of(const struct features *x)
-{
-    unsigned channels = 0;
-    for (int c = 0; c < x->n_channels; c++)
-        channels |= 1u << x->channel[c];
-    return channels;
-}
-
 /* --- the coordinator's side --- */
 
 void dealing_put(const struct dealing *d, struct buffer *out)
@@ -51,7 +46,7 @@ void dealing_put(const struct dealing *d, struct buffer *out)
     buffer_put_i32(out, t->n_classes);
     buffer_put_u8(out, t->stop_is_validation);
     for (int part = 0; part < PART_COUNT; part++) {
-        bool needed = part == PART_TRAIN || part == PART_STOP;
+        bool needed = part != PART_TEST;
         buffer_put_i32(out, t->parts[part].n);
         buffer_put_bytes(out, t->parts[part].y, needed ? (size_t)t->parts[part].n * sizeof(int32_t) : 0);
     }
@@ -59,7 +54,7 @@ void dealing_put(const struct dealing *d, struct buffer *out)
 
 bool dealing_rows(const struct dealing *d, int *at, struct buffer *out)
 {
-    unsigned channels = channels_of(d->features);
+    unsigned channels = features_channels(d->features);
     int steps = d->features->steps, before = 0;
     size_t bytes = piece_row_bytes(steps, channels);
     for (int part = 0; part < PART_COUNT; part++) {
@@ -107,7 +102,7 @@ static enum status take_part(struct reader *r, enum part part, struct hand *h, i
     int first, last, n = reader_i32(r);
     size_t bytes;
     const void *y = reader_bytes(r, &bytes);
-    bool needed = part == PART_TRAIN || part == PART_STOP;
+    bool needed = part != PART_TEST;
     if (r->failed || n < 0 || (needed && bytes != (size_t)n * sizeof(int32_t)))
         return error_set(e, STATUS_BUG, "a broken description of %s rows", part_names[part]);
     struct rows *rows = &h->task->parts[part];
@@ -134,7 +129,7 @@ static enum status take(struct hand *h, struct reader *r, int member, int size, 
     h->task->spec.steps = h->features.steps;
     for (int part = 0; part < PART_COUNT; part++)
         TRY(take_part(r, part, h, member, size, e));
-    TRY(piece_new(&h->piece, h->wanted, h->features.steps, channels_of(&h->features), e));
+    TRY(piece_new(&h->piece, h->wanted, h->features.steps, features_channels(&h->features), e));
     h->features.flows = &h->piece.flows;
     return STATUS_OK;
 }

@@ -47,8 +47,8 @@ int sets_take(struct sets *s, const char *key)
 
 int sets_take_for(struct sets *s, const struct plan_configuration *k, const struct plan_trial *t, const struct task *task, size_t place_bytes)
 {
-    const struct value *channels = params_get(&k->params, "channels");
-    struct model_shape shape = {.steps = task->spec.steps, .n_channels = channels ? channels->n : 1, .train_rows = task->parts[PART_TRAIN].n};
+    struct model_shape shape = {.steps = task->spec.steps, .n_channels = k->n_channels, .n_statistics = k->n_statistics,
+                                .train_rows = task->parts[PART_TRAIN].n};
     if (k->kind->node_bytes(&shape) > place_bytes)
         return -1;
     struct buffer key = {0};

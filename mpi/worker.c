@@ -288,6 +288,7 @@ static enum status tell_result(struct worker *w, const struct training_result *r
         buffer_put_bytes(&body, r->proba[part], (size_t)w->trained->parts[part].n * (size_t)w->trained->n_classes * sizeof(float));
     buffer_put_string(&body, features.data);
     buffer_put_bytes(&body, r->model.data, r->model.size);
+    buffer_put_bytes(&body, r->importances.data, r->importances.size);
     buffer_put_u64(&body, most(r->cost.peak_bytes)); /* with this message */
     enum status s = tell(w, MESSAGE_RESULT, &body, e);
     buffer_fini(&body);

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "flows/flows_read.h"
 #include "flows/label_set.h"
+#include "flows/statistics.h"
 #include "models/model.h"
 #include "storage/footprint.h"
 #include "sweep/ensemble.h"
@@ -180,8 +181,10 @@ static enum status load_model(const struct bundle *b, const cJSON *object, const
         if (strcmp(found, sha) != 0)
             s = error_set(e, STATUS_DATA, "%s/%s: its checksum differs from the manifest's: it was changed or cut off", b->dir, file);
     }
+    if (s == STATUS_OK && model_reads(&m->params).statistics != (m->features.statistics != 0))
+        s = error_set(e, STATUS_DATA, "a member whose features are not those that its params name");
     int token = features_find(&m->features, CHANNEL_SIGNED_SIZE);
-    struct model_shape shape = {.steps = m->features.steps, .n_channels = m->features.n_channels, .n_classes = b->n_labels,
+    struct model_shape shape = {.steps = m->features.steps, .n_channels = m->features.n_channels, .n_statistics = statistics_count(m->features.statistics), .n_classes = b->n_labels,
                                 .clip = m->features.clip, .has_signed_size = token >= 0, .token_channel = token};
     if (s == STATUS_OK && (s = kind->check(&m->params, &shape, e)) != STATUS_OK)
         s = STATUS_DATA;
@@ -339,10 +342,9 @@ enum status bundle_flows(const struct bundle *b, const char *path, bool labels, 
     if (labels && out->n_labels == 0)
         s = error_set(e, STATUS_DATA, "%s: has no column of labels to score by", path);
     for (int i = 0; s == STATUS_OK && i < b->n_members; i++)
-        for (int c = 0; s == STATUS_OK && c < b->members[i].features.n_channels; c++)
-            if (!(out->channels >> b->members[i].features.channel[c] & 1))
-                s = error_set(e, STATUS_DATA, "%s: has no %s, which the bundle's models look at", path,
-                              channel_names[b->members[i].features.channel[c]]);
+        for (int c = 0; s == STATUS_OK && c < CHANNEL_COUNT; c++)
+            if (features_channels(&b->members[i].features) & ~out->channels & 1u << c)
+                s = error_set(e, STATUS_DATA, "%s: has no %s, which the bundle's models look at", path, channel_names[c]);
     if (s != STATUS_OK)
         flows_fini(out);
     return s;

@@ -87,6 +87,8 @@ struct db_result {
     int epochs;
     const void *model;
     size_t model_size;
+    const void *importances; /* as of model_kind.permute */
+    size_t importances_size;
     const float *proba[PART_COUNT];
     const int32_t *file_row; /* of flows: number in the file of each */
     const char *features; /* JSON of features_to_json */

@@ -201,6 +201,21 @@ static void hash_probabilities(const struct db_result *r, char hex[HASH_HEX])
     hash_end(h, hex);
 }
 
+/* Beside the metrics, under names that no list has (storage/query_importance.c). */
+static enum status put_importances(struct db *d, int64_t trial, const struct db_result *r, struct error *e)
+{
+    struct reader in = reader_of(r->importances, r->importances_size);
+    enum status s = STATUS_OK;
+    while (s == STATUS_OK && in.at != in.end && !in.failed) {
+        char *name = reader_string(&in);
+        double mean = reader_f64(&in), sd = reader_f64(&in);
+        s = sql_run(d, e, "INSERT INTO metric VALUES (?1, NULL, 'validation', 'permutation:' || ?2, ?3), (?1, NULL, 'validation', 'permutation_sd:' || ?2, ?4)",
+                    "itrr", trial, name, mean, sd);
+        free(name);
+    }
+    return in.failed ? error_set(e, STATUS_BUG, "broken importances of trial %lld", (long long)trial) : s;
+}
+
 /* Student's t for a 95 % interval; source: NIST/SEMATECH e-Handbook of Statistical Methods, table 1.3.6.7.2. */
 static double t_95(int64_t freedom)
 {
@@ -267,6 +282,7 @@ enum status db_trial_done(struct db *d, const struct config *c, int64_t trial, i
                 (int64_t)r->epochs, r->features, model, proba, trial));
     TRY(put_metrics(d, trial, r, PART_STOP, e));
     TRY(put_metrics(d, trial, r, PART_VALIDATION, e));
+    TRY(put_importances(d, trial, r, e));
     for (int part = PART_STOP; part < PART_COUNT; part++)
         TRY(put_prediction(d, trial, r, (enum part)part, e));
     TRY(db_artifact_write(d, trial, "model", r->epochs, r->model, r->model_size, now, e));

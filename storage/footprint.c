@@ -9,12 +9,11 @@
 #include "flows/piece.h"
 #include "models/shard.h"
 
-static struct model_shape shape_of(const struct config *c, const struct task *t, const struct params *p)
+static struct model_shape shape_of(const struct config *c, const struct task *t, const struct plan_configuration *k)
 {
-    const struct value *channels = params_get(p, "channels");
-    return (struct model_shape){.steps = t->spec.steps, .n_channels = channels ? channels->n : 1, .n_classes = t->n_classes,
+    return (struct model_shape){.steps = t->spec.steps, .n_channels = k->n_channels, .n_statistics = k->n_statistics, .n_classes = t->n_classes,
                                 .clip = (int)params_int(&c->data, "clip"), .has_signed_size = true, .train_rows = t->parts[PART_TRAIN].n,
-                                .stop_rows = t->parts[PART_STOP].n};
+                                .stop_rows = t->parts[PART_STOP].n, .validation_rows = t->parts[PART_VALIDATION].n};
 }
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -34,21 +33,10 @@ static uint64_t trial_bytes(const struct model_bytes *model, const struct task *
     return rows * 2 * sizeof(int32_t) + larger(m.fit + larger(m.state, result), 2 * result);
 }
 
-static unsigned channels_of(const struct params *p)
-{
-    const struct value *list = params_get(p, "channels");
-    unsigned channels = 0;
-    for (int i = 0; list && i < list->n; i++)
-        for (int k = 0; k < CHANNEL_COUNT; k++)
-            if (list->items[i].kind == VALUE_TEXT && strcmp(list->items[i].text, channel_names[k]) == 0)
-                channels |= 1u << k;
-    return channels;
-}
-
 /* Rows of a task that a member of a gang holds: its own, and for networks those of an epoch. */
 static uint64_t dealt_bytes(const struct plan_configuration *k, const struct task *t, int ranks)
 {
-    size_t row_bytes = piece_row_bytes(t->spec.steps, channels_of(&k->params)) + 2 * sizeof(int32_t);
+    size_t row_bytes = piece_row_bytes(t->spec.steps, k->reads) + 2 * sizeof(int32_t);
     uint64_t rows = 0;
     for (int part = 0; part < PART_COUNT; part++)
         rows += (uint64_t)t->parts[part].n / (uint64_t)ranks + LEAF_ROWS;
@@ -86,7 +74,7 @@ static int sets_in_use(const struct plan *p, const struct footprint *f)
 static void add_trial(const struct config *c, const struct plan *p, const struct task *t, int trial, struct footprint *out)
 {
     const struct plan_configuration *k = &p->configurations[p->trials[trial].configuration];
-    struct model_shape shape = shape_of(c, t, &k->params);
+    struct model_shape shape = shape_of(c, t, k);
     int ranks = config_ranks(c, k->kind);
     struct footprint_trial *n = &out->trials[out->n++];
     *n = (struct footprint_trial){.trial = trial, .task = p->trials[trial].task, .ranks = ranks < out->workers ? ranks : out->workers, .model = k->kind->name,

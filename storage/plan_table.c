@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "flows/statistics.h"
 #include "storage/footprint.h"
 #include "storage/plan_gangs.h"
 
@@ -38,15 +39,38 @@ static void put_model(const struct config *c, const struct footprint *f, const s
     table_real(out, (double)footprint_gang(f, most) / MiB);
 }
 
+/* What forests' statistics lack of those that there can be. */
+static void put_lacking(const struct plan *p, struct buffer *out)
+{
+    static const enum channel needed[] = {CHANNEL_PAYLOAD, CHANNEL_IAT, CHANNEL_DIRECTION};
+    const struct plan_configuration *k = p->configurations, *last = k + p->n_configurations;
+    const char *before = "";
+    while (k < last && k->n_statistics == 0)
+        k++;
+    if (k == last || k->n_statistics == STATISTICS_MOST)
+        return;
+    buffer_printf(out, "\nfeatures = \"statistics\": %d of %d, since the flows have no ", k->n_statistics, STATISTICS_MOST);
+    for (int i = 0; i < 3; i++)
+        if (!(k->reads >> needed[i] & 1)) {
+            buffer_printf(out, "%s%s", before, channel_names[needed[i]]);
+            before = ", ";
+        }
+}
+
 static char *note_of(const struct plan *p, const struct footprint *f)
 {
-    return memory_format("%d trials of %d configurations\n"
+    struct buffer lacking = {0};
+    buffer_puts(&lacking, "");
+    put_lacking(p, &lacking);
+    char *note = memory_format("%d trials of %d configurations\n"
                          "rank_MiB: what a rank of the gang needs at its most, its program and MPI with it; node_MiB: a node with one such gang: %s (%.1f MiB)%s, and its ranks\n"
-                         "a node with %d workers needs up to %.1f MiB, with %d set%s of codes that forests share; this one has %.0f MiB%s",
+                         "a node with %d workers needs up to %.1f MiB, with %d set%s of codes that forests share; this one has %.0f MiB%s%s",
                          p->n_trials, p->n_configurations, f->sharded ? "the coordinator's flows" : "its one copy of the flows", (double)f->flows / MiB,
                          f->set ? ", the codes that forests share" : "", f->workers, (double)footprint_node(f, f->workers) / MiB, f->n_sets,
                          f->n_sets == 1 ? "" : "s", (double)footprint_available(f) / MiB,
-                         f->flows_apart || f->sets_apart ? ", but /dev/shm is too small for what ranks share: each has its own" : "");
+                         f->flows_apart || f->sets_apart ? ", but /dev/shm is too small for what ranks share: each has its own" : "", lacking.data);
+    buffer_fini(&lacking);
+    return note;
 }
 
 static enum status put_tasks(const struct config *c, const struct flows *f, const struct plan *p, const struct footprint *need, struct table *out,

@@ -14,6 +14,11 @@ enum status query_open(struct db **out, const char *path, struct error *e);
 enum status query_readings(struct db *d, char **note, struct error *e);
 enum status query_record_reading(struct db *d, const char *what, int64_t task, int64_t trial, int64_t ensemble, struct error *e);
 
+/* What a trial's features were worth, where its model tells (models/model.h: importances): *n tables of QUERY_IMPORTANCES at most. whole: for programs, every
+ * column, and blocks, each named by its title; else for people. Where the model cannot be read a title says why. */
+enum { QUERY_IMPORTANCES = 3 };
+enum status query_importances(struct db *d, int64_t trial, bool whole, struct table *out, int *n, struct error *e);
+
 /* A member of the plain average, or of an ensemble: a trial and its share. */
 struct query_member {
     int64_t trial;

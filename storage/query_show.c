@@ -19,7 +19,7 @@ static const struct part_of_show parts[] = {
      "SELECT job, gang, ranks, epoch_from, epoch_to, outcome, why, computed_s, waited_s, moved_bytes, planned_bytes, peak_bytes FROM attempt WHERE trial = ? ORDER BY id"},
     {"metrics (test is sealed: flowsweep reveal)", "metrics",
      "SELECT metric, value FROM (SELECT part || '_' || name AS metric, value, part = 'train' AS late, part, rowid AS at FROM metric"
-     " WHERE trial = ?1 AND epoch IS NULL UNION ALL SELECT 'train_oob_blind_to', 'drift: later or other flows (split ' || k.split || ')', 2, '', 0"
+     " WHERE trial = ?1 AND epoch IS NULL AND name NOT LIKE 'permutation%' UNION ALL SELECT 'train_oob_blind_to', 'drift: later or other flows (split ' || k.split || ')', 2, '', 0"
      " FROM metric m JOIN trial t ON t.id = m.trial JOIN task k ON k.id = t.task WHERE t.id = ?1 AND m.epoch IS NULL AND m.name = 'oob_accuracy'"
      " AND k.split IN ('ordered', 'time', 'grouped')) ORDER BY late, part DESC, at"},
     {"curves", "curves",
@@ -33,14 +33,15 @@ static const struct part_of_show parts[] = {
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 
-enum status query_show(const char *path, int64_t trial, struct table **tables, int *n, struct error *e)
+/* whole: importances as programs want them. */
+static enum status collect(const char *path, int64_t trial, bool whole, struct table **tables, int *n, struct error *e)
 {
     struct db *d;
     *tables = NULL;
     *n = 0;
     TRY(query_open(&d, path, e));
     enum status s = db_current(d, e);
-    *tables = memory_new(PARTS * sizeof **tables);
+    *tables = memory_new((PARTS + QUERY_IMPORTANCES) * sizeof **tables);
     for (int i = 0; s == STATUS_OK && i < PARTS; i++) {
         s = query_table(d, &(*tables)[i], e, parts[i].query, "i", trial);
         (*tables)[i].title = memory_text(parts[i].title);
@@ -48,8 +49,17 @@ enum status query_show(const char *path, int64_t trial, struct table **tables, i
     }
     if (s == STATUS_OK && table_rows(&(*tables)[0]) == 0)
         s = error_set(e, STATUS_USAGE, "%s: has no trial %lld", path, (long long)trial);
+    int more = 0;
+    if (s == STATUS_OK)
+        s = query_importances(d, trial, whole, *tables + *n, &more, e);
+    *n += more;
     db_close(d);
     return s;
+}
+
+enum status query_show(const char *path, int64_t trial, struct table **tables, int *n, struct error *e)
+{
+    return collect(path, trial, false, tables, n, e);
 }
 
 static void put_name(const char *name, struct buffer *out)
@@ -91,13 +101,13 @@ enum status query_show_json(const char *path, int64_t trial, struct buffer *out,
 {
     struct table *t;
     int n;
-    enum status s = query_show(path, trial, &t, &n, e);
+    enum status s = collect(path, trial, true, &t, &n, e);
     if (s == STATUS_OK) {
         buffer_puts(out, "{");
         put_row(&t[0], 0, out);
         for (int i = 1; i < n; i++) {
             buffer_puts(out, ",\n ");
-            put_name(parts[i].key, out);
+            put_name(i < PARTS ? parts[i].key : t[i].title, out);
             put_table(&t[i], i == 1 || i == 3, out);
         }
         buffer_puts(out, "}\n");

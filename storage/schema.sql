@@ -95,7 +95,8 @@ CREATE TABLE attempt (
 );
 CREATE INDEX attempt_trial ON attempt (trial);
 
--- epoch NULL: of the finished trial. Nothing of part test stands here.
+-- epoch NULL: of the finished trial. Nothing of part test stands here. Names beside the metrics': oob_accuracy (train); permutation:COLUMN and permutation_sd:COLUMN
+-- (validation), what accuracy loses when a forest's column, block or packet is dealt out anew.
 CREATE TABLE metric (
     trial INTEGER NOT NULL REFERENCES trial, epoch INTEGER,
     part TEXT NOT NULL CHECK (part IN ('train', 'stop', 'validation')), name TEXT NOT NULL, value REAL

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "flows/statistics.h"
 #include "sweep/names.h"
 
 struct planner {
@@ -114,14 +115,12 @@ static int channel_find(const char *name)
     return -1;
 }
 
-/* Fills in what the point's channels say about the shape. */
-static enum status shape_channels(const struct plan_request *r, const struct params *p, struct model_shape *shape,
-                                  struct error *e)
+/* Fills in what the point's channels say about the shape. reads: bits of them. */
+static enum status shape_channels(const struct plan_request *r, const struct params *p, struct model_shape *shape, unsigned *reads, struct error *e)
 {
     const struct value *list = params_get(p, "channels");
-    bool seen[CHANNEL_COUNT] = {0};
+    *reads = 0;
     shape->n_channels = 0;
-    shape->has_signed_size = false;
     for (int i = 0; list && i < list->n; i++) {
         const char *name = list->items[i].kind == VALUE_TEXT ? list->items[i].text : "";
         int c = channel_find(name);
@@ -129,20 +128,37 @@ static enum status shape_channels(const struct plan_request *r, const struct par
             return error_set(e, STATUS_CONFIG, "channels: there is no channel \"%s\"", name);
         if (!r->has_channel[c])
             return error_set(e, STATUS_CONFIG, "channels: these flows have no \"%s\"", name);
-        if (seen[c])
+        if (*reads >> c & 1)
             return error_set(e, STATUS_CONFIG, "channels: \"%s\" stands twice", name);
-        seen[c] = true;
+        *reads |= 1u << c;
         shape->n_channels++;
-        shape->has_signed_size |= c == CHANNEL_SIGNED_SIZE;
     }
+    shape->has_signed_size = *reads >> CHANNEL_SIGNED_SIZE & 1;
+    return STATUS_OK;
+}
+
+static enum status shape_statistics(const struct plan_request *r, const struct params *p, struct model_shape *shape, unsigned *reads, struct error *e)
+{
+    unsigned channels = 0;
+    shape->n_statistics = 0;
+    if (!model_reads(p).statistics)
+        return STATUS_OK;
+    for (int c = 0; c < CHANNEL_COUNT; c++)
+        channels |= (unsigned)r->has_channel[c] << c;
+    unsigned groups = statistics_of(channels);
+    if (!groups)
+        return error_set(e, STATUS_CONFIG, "features: these flows have no size to make statistics of");
+    *reads |= groups;
+    shape->n_statistics = statistics_count(groups);
     return STATUS_OK;
 }
 
 static enum status check_point(const struct plan_request *r, const struct model_kind *kind, const struct params *p, int task,
-                               struct model_shape *shape, struct error *e)
+                               struct model_shape *shape, unsigned *reads, struct error *e)
 {
     *shape = r->shapes[task];
-    TRY(shape_channels(r, p, shape, e));
+    TRY(shape_channels(r, p, shape, reads, e));
+    TRY(shape_statistics(r, p, shape, reads, e));
     return kind->check(p, shape, e);
 }
 
@@ -161,10 +177,10 @@ static void add_invalid(struct planner *w, const struct params *p, int task, con
 }
 
 /* The configuration of these parameters, new or there already. */
-static int add_configuration(struct planner *w, const struct model_kind *kind, const struct params *p)
+static int add_configuration(struct planner *w, const struct model_kind *kind, const struct params *p, const struct model_shape *shape, unsigned reads)
 {
     struct plan *plan = w->plan;
-    struct plan_configuration c = {.kind = kind};
+    struct plan_configuration c = {.kind = kind, .n_channels = shape->n_channels, .n_statistics = shape->n_statistics, .reads = reads};
     bool added;
     hash_params(p, c.hash);
     int index = names_add(&w->hashes, c.hash, &added);
@@ -202,12 +218,13 @@ static bool add_point(struct planner *w, const struct params *p, int task, int r
 {
     const struct model_kind *kind = model_find(params_text(p, "model"));
     struct model_shape shape;
+    unsigned reads;
     struct error why = {0};
-    if (check_point(w->request, kind, p, task, &shape, &why) != STATUS_OK) {
+    if (check_point(w->request, kind, p, task, &shape, &reads, &why) != STATUS_OK) {
         add_invalid(w, p, task, why.message);
         return false;
     }
-    int configuration = add_configuration(w, kind, p);
+    int configuration = add_configuration(w, kind, p, &shape, reads);
     double flops = kind->flops(p, &shape);
     for (int repeat = 0; repeat < repeats; repeat++)
         add_trial(w, configuration, task, repeat, flops);

@@ -10,6 +10,8 @@ struct plan_configuration {
     struct params params;   /* active and complete */
     const struct model_kind *kind;
     char hash[HASH_HEX];    /* of the canonical JSON of params */
+    int n_channels, n_statistics; /* that it reads */
+    unsigned reads;         /* bits as in struct flows: what these are made of */
 };
 
 struct plan_trial {
@@ -30,7 +32,7 @@ struct plan_request { /* what a plan is made of */
     const struct space *space;
     const struct params *search;
     const struct task_spec *tasks;
-    const struct model_shape *shapes; /* (n_tasks) n_channels is filled in per point */
+    const struct model_shape *shapes; /* (n_tasks) n_channels and n_statistics are filled in per point */
     int n_tasks;
     uint64_t seed;
     bool has_channel[CHANNEL_COUNT]; /* what the flows can give */

@@ -35,18 +35,12 @@ static bool in_group(const char *name, const char *group)
     return strncmp(name, group, n) == 0 && name[n] == '.';
 }
 
-/* The majority class is the same whatever a model could see. */
-static bool reads_channels(const struct model_kind *kind)
-{
-    return strcmp(kind->name, "majority") != 0;
-}
-
 bool space_active(const struct model_kind *kind, const char *name)
 {
     if (strcmp(name, "model") == 0)
         return true;
     if (strcmp(name, "channels") == 0)
-        return reads_channels(kind);
+        return strcmp(kind->name, "majority") != 0; /* and where a point's features are no statistics: model_reads */
     return in_group(name, kind->name) || (kind->by_epochs && in_group(name, "train"));
 }
 
@@ -69,9 +63,11 @@ void space_activate(struct params *point)
     for (int i = point->n - 1; i >= 0; i--)
         if (!space_active(kind, point->entries[i].name))
             params_remove(point, point->entries[i].name);
-    if (reads_channels(kind))
-        complete_channels(point);
     params_complete(point, kind->name, kind->params);
+    if (model_reads(point).channels)
+        complete_channels(point);
+    else
+        params_remove(point, "channels");
     if (kind->by_epochs)
         params_complete(point, "train", train_params);
 }

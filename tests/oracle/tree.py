@@ -5,7 +5,7 @@
 Fits a forest of one tree without bootstrap on all columns, with Gini and entropy, plain and with balanced classes; reads its file (docs/forest-file.md), and
 at every node asks scikit-learn's DecisionTreeClassifier (1.9.1) for the best split of the same rows: the improvement must be equal within 1e-9 relative (balanced:
 1e-5, since weights are rounded to one part in 2^31 of their sum); where only one split gives it, column and threshold must be equal; where several do, ours must be the one of the lowest
-column, then the lowest threshold (plain Gini; elsewhere, one of them). Ends with code 1 where one is not.
+column, then the lowest threshold (plain Gini; elsewhere, one of them). Importances (MDI) must be what scikit-learn's tree computes of our splits. Ends with code 1 where one is not.
 """
 import itertools
 import json
@@ -18,6 +18,7 @@ import warnings
 
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree._tree import Tree
 from sklearn.utils.class_weight import compute_sample_weight
 
 import forest_file
@@ -66,8 +67,29 @@ def uneven(path, out):
     open(out, "w").write("\n".join(kept) + "\n")
 
 
+def mdi_of(tree, x, y, weight, criterion):
+    """scikit-learn's importances of our splits: its own tree, filled with them."""
+    model = Tree(x.shape[1], np.array([y.max() + 1]), 1)
+    state, stack = DecisionTreeClassifier(max_depth=1, criterion=criterion).fit(x, y, weight).tree_.__getstate__(), [(0, np.arange(len(y)))]
+    nodes = np.zeros(len(tree), state["nodes"].dtype)
+    while stack:
+        node, rows = stack.pop()
+        column, threshold, right = tree[node]
+        w = np.bincount(y[rows], weight[rows], y.max() + 1)
+        p = w[w > 0] / w.sum()
+        nodes[node]["impurity"] = 1 - (p ** 2).sum() if criterion == "gini" else -(p * np.log2(p)).sum()
+        nodes[node]["n_node_samples"], nodes[node]["weighted_n_node_samples"] = len(rows), w.sum()
+        nodes[node]["left_child"], nodes[node]["right_child"], nodes[node]["feature"] = (node + 1, right, column) if column >= 0 else (-1, -1, -2)
+        if column >= 0:
+            goes = x[rows, column] <= np.float32(threshold)
+            stack += [(node + 1, rows[goes]), (right, rows[~goes])]
+    state.update(nodes=nodes, node_count=len(nodes), values=np.zeros((len(nodes), *state["values"].shape[1:])))
+    model.__setstate__(state)
+    return model.compute_feature_importances()
+
+
 def fit(program, path, criterion, class_weight):
-    """The tree, the labels, and the rows of the file that it did not see."""
+    """The tree, the labels, the rows of the file that it did not see, and its importances."""
     with tempfile.TemporaryDirectory() as folder:
         open(f"{folder}/tree.cfg", "w").write(CONFIG % (path, criterion, class_weight))
         run = lambda *a: subprocess.run([program, *a], cwd=folder, check=True, capture_output=True, text=True).stdout
@@ -80,7 +102,8 @@ def fit(program, path, criterion, class_weight):
         held_out = set()
         for rows, in con.execute("SELECT rows FROM prediction WHERE trial = ?", (trial,)):
             held_out |= set(np.frombuffer(rows, np.int32).tolist())
-    return tree, labels, held_out
+        shown = json.loads(run("show", "tree.db", str(trial), "--format", "json"))["importances"]
+    return tree, labels, held_out, np.array([c["mdi"] for c in shown])
 
 
 def read_flows(path, labels, held_out):
@@ -90,7 +113,7 @@ def read_flows(path, labels, held_out):
     first = 0 if lines[0].split(",")[1].replace(".", "").replace("-", "").isdigit() else 1
     for i, line in enumerate(lines[first:]):
         cells = line.split(",")
-        if i in held_out:
+        if i in held_out or cells[0] not in labels:
             continue
         steps = (len(cells) - 1) // 4
         size, iat, direction = (np.array(cells[1 + k * steps : 1 + (k + 1) * steps], float) for k in (0, 2, 3))
@@ -144,10 +167,14 @@ def main():
         path = f"{folder}/flows.csv"
         uneven(sys.argv[2], path)
         for criterion, class_weight in itertools.product(("gini", "entropy"), ("none", "balanced")):
-            tree, labels, held_out = fit(program, path, criterion, class_weight)
+            tree, labels, held_out, mdi = fit(program, path, criterion, class_weight)
             x, y = read_flows(path, labels, held_out)
             weight = compute_sample_weight("balanced", y) if class_weight == "balanced" else np.ones(len(y))
             found = compare(tree, x, y, weight, criterion, 1e-5 if class_weight == "balanced" else 1e-9)
+            theirs, slack = mdi_of(tree, x, y, weight, criterion), 1e-6 if class_weight == "balanced" else 1e-9
+            if abs(mdi - theirs).max() > slack:
+                print(f"importances differ by {abs(mdi - theirs).max()}")
+                found = (found[0], found[1], found[2] + 1)
             print(f"{criterion}, {class_weight}: {found[0]} nodes, {found[1]} with one best split, {found[2]} wrong")
             total += found
             if found[0] < 10:
@@ -156,4 +183,5 @@ def main():
     sys.exit(int(total[2] > 0))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,5 @@
-# Beside scikit-learn: every node of a tree and the votes of neighbours on real flows; recorded ensembles recomputed by a script that shares no code.
+# Beside scikit-learn: every node of a tree, the votes of neighbours and importances on real flows; recorded ensembles recomputed by a script that shares no
+# code.
 . "$(dirname "$0")/setup.sh"
 python=$FLOWSWEEP_SOURCE/.venv/bin/python
 "$python" -c 'import sklearn' 2>/dev/null || skip "scikit-learn is not there (./bootstrap test makes .venv where pip can)"
@@ -20,4 +21,7 @@ check "trees: $(tail -1 out.txt)" 0 $found
 "$python" "$FLOWSWEEP_SOURCE/tests/oracle/neighbours.py" "$FLOWSWEEP" "$flows" >out.txt
 found=$?
 check "neighbours: $(tail -1 out.txt)" 0 $found
+"$python" "$FLOWSWEEP_SOURCE/tests/oracle/importance.py" "$FLOWSWEEP" "$flows" >out.txt
+found=$?
+check "importances: $(tr '\n' ';' <out.txt)" 0 $found
 finish

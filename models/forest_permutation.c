@@ -1,0 +1,212 @@
+#include "models/forest_permutation.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+
+enum { TOGETHER = 1024, KEY_PERMUTATION = 0x7065726d };
+
+struct groups { /* of columns whose values are dealt out together: every column, every block, every packet of several channels */
+    int n, n_columns, n_packets;
+};
+
+struct work {
+    const struct forest_permutation *p;
+    const struct features *x;
+    const struct rows *rows;
+    struct groups groups;
+    float *raw;      /* (n, columns) */
+    uint32_t *keys;  /* (TOGETHER, columns + 1) */
+    double *sum;     /* (TOGETHER, classes) */
+    int32_t *order;  /* (n) */
+    int64_t *right;  /* (1 + groups * repeats) rows labelled right: as they are, then permuted; -1: as they are */
+};
+
+uint64_t forest_permutation_bytes(int64_t rows, int columns)
+{
+    return (uint64_t)rows * ((uint64_t)columns + 1) * sizeof(float);
+}
+
+/* --- groups --- */
+
+static struct groups groups_of(const struct features *x)
+{
+    struct groups g = {.n_columns = features_columns(x), .n_packets = x->n_channels > 1 ? x->steps : 0};
+    g.n = g.n_columns + FEATURES_BLOCKS + g.n_packets;
+    return g;
+}
+
+static bool in_group(const struct work *w, int group, int column)
+{
+    int block = group - w->groups.n_columns, packet = block - FEATURES_BLOCKS;
+    if (block < 0)
+        return group == column;
+    if (packet < 0)
+        return features_block(w->x, column) == block;
+    return column < w->x->steps * w->x->n_channels && column / w->x->n_channels == packet;
+}
+
+static bool is_there(const struct work *w, int group)
+{
+    for (int c = 0; c < w->groups.n_columns; c++)
+        if (in_group(w, group, c))
+            return true;
+    return false;
+}
+
+static bool is_used(const struct work *w, int group)
+{
+    for (int c = 0; c < w->groups.n_columns; c++)
+        if (in_group(w, group, c) && w->p->used[c] > 0)
+            return true;
+    return false;
+}
+
+static void put_name(const struct work *w, int group, struct buffer *out)
+{
+    struct buffer name = {0};
+    int block = group - w->groups.n_columns;
+    if (block < 0)
+        features_column_name(w->x, group, &name);
+    else if (block < FEATURES_BLOCKS)
+        features_block_name(w->x, block, &name);
+    else
+        buffer_printf(&name, "packet %d", block - FEATURES_BLOCKS + 1);
+    buffer_put_string(out, name.data);
+    buffer_fini(&name);
+}
+
+/* --- counting --- */
+
+/* Rows [first, first + n) as trees take them, the columns of a group (below 0: none) from where order says. */
+static void put_keys(const struct work *w, int group, int first, int n)
+{
+    size_t columns = (size_t)w->groups.n_columns;
+    for (int i = 0; i < n; i++) {
+        const float *row = w->raw + (size_t)(first + i) * columns;
+        uint32_t *key = w->keys + (size_t)i * (columns + 1);
+        for (size_t c = 0; c < columns; c++)
+            key[c] = tree_walk_key(row[c]);
+        key[columns] = 0;
+    }
+    for (int c = 0; group >= 0 && c < w->groups.n_columns; c++)
+        for (int i = 0; in_group(w, group, c) && i < n; i++)
+            w->keys[(size_t)i * (columns + 1) + (size_t)c] = tree_walk_key(w->raw[(size_t)w->order[first + i] * columns + (size_t)c]);
+}
+
+/* The label is that of the probabilities, floats, as forest_predict has them. */
+static int label_of(const struct work *w, const double *sum)
+{
+    int best = 0;
+    for (int k = 1; k < w->p->n_classes; k++)
+        best = (float)(sum[k] / w->p->n_trees) > (float)(sum[best] / w->p->n_trees) ? k : best;
+    return best;
+}
+
+static int64_t count_right(const struct work *w, int group, struct gang *g)
+{
+    int64_t right = 0;
+    size_t k = (size_t)w->p->n_classes;
+    for (int at = 0; at < w->rows->n; at += TOGETHER) {
+        int n = w->rows->n - at < TOGETHER ? w->rows->n - at : TOGETHER;
+        put_keys(w, group, at, n);
+        memset(w->sum, 0, (size_t)n * k * sizeof *w->sum);
+        for (int t = 0; t < w->p->n_trees; t++)
+            tree_walk_add(&w->p->trees[t], w->keys, w->groups.n_columns, n, w->sum, w->p->n_classes);
+        for (int i = 0; i < n; i++)
+            right += label_of(w, w->sum + (size_t)i * k) == w->rows->y[at + i];
+        gang_look(g);
+    }
+    return right;
+}
+
+static int64_t count_item(const struct work *w, int item, struct gang *g)
+{
+    int group = (item - 1) / w->p->repeats, repeat = (item - 1) % w->p->repeats;
+    if (item == 0)
+        return count_right(w, -1, g);
+    if (!is_used(w, group))
+        return -1;
+    struct random r = random_of(random_key(w->p->key, KEY_PERMUTATION), (uint64_t)group << 32 | (uint64_t)repeat);
+    for (int i = 0; i < w->rows->n; i++)
+        w->order[i] = i;
+    random_shuffle(&r, w->order, (size_t)w->rows->n);
+    return count_right(w, group, g);
+}
+
+/* Collective. */
+static enum status count_all(struct work *w, struct gang *g, struct error *e)
+{
+    int items = 1 + w->groups.n * w->p->repeats;
+    size_t *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
+    for (int r = 0; r <= g->size; r++)
+        offset[r] = (size_t)gang_first(items, r, g->size) * sizeof *w->right;
+    for (int i = gang_first(items, g->rank, g->size); i < gang_first(items, g->rank + 1, g->size); i++)
+        w->right[i] = count_item(w, i, g);
+    enum status s = g->share(g, w->right, offset, e);
+    free(offset);
+    return s;
+}
+
+static void put_group(const struct work *w, int group, struct buffer *out)
+{
+    const int64_t *right = w->right + 1 + (size_t)group * (size_t)w->p->repeats;
+    double sum = 0, squares = 0, n = w->p->repeats;
+    for (int r = 0; r < w->p->repeats; r++)
+        sum += right[r] < 0 ? 0 : (double)(w->right[0] - right[r]);
+    for (int r = 0; r < w->p->repeats; r++) {
+        double lost = right[r] < 0 ? 0 : (double)(w->right[0] - right[r]);
+        squares += (lost - sum / n) * (lost - sum / n);
+    }
+    put_name(w, group, out);
+    buffer_put_f64(out, sum / n / w->rows->n);
+    buffer_put_f64(out, sqrt(squares / n) / w->rows->n);
+}
+
+/* Collective: every rank's own rows, for all. */
+static enum status gather(const struct work *w, struct gang *g, struct error *e)
+{
+    int first, last, columns = w->groups.n_columns;
+    gang_rows(w->rows->n, g->rank, g->size, &first, &last);
+    features_gather_raw(w->x, w->rows->row + first, last - first, w->raw + (size_t)first * (size_t)columns);
+    return gang_share_rows(g, w->raw, w->rows->n, columns, e);
+}
+
+static void lay_out(struct work *w, struct slab *s)
+{
+    size_t n = (size_t)w->rows->n, columns = (size_t)w->groups.n_columns;
+    w->raw = slab_take(s, n * columns * sizeof *w->raw);
+    w->order = slab_take(s, n * sizeof *w->order);
+    w->keys = slab_take(s, TOGETHER * (columns + 1) * sizeof *w->keys);
+    w->sum = slab_take(s, (size_t)TOGETHER * (size_t)w->p->n_classes * sizeof *w->sum);
+    w->right = slab_take(s, (1 + (size_t)w->groups.n * (size_t)w->p->repeats) * sizeof *w->right);
+}
+
+enum status forest_permutation(const struct forest_permutation *p, const struct features *x, const struct rows *rows, struct gang *g, struct buffer *out,
+                               struct error *e)
+{
+    struct work w = {.p = p, .x = x, .rows = rows, .groups = groups_of(x)};
+    struct slab slab = {0};
+    struct error ignored;
+    bool bad;
+    if (rows->n == 0 || p->repeats == 0)
+        return STATUS_OK;
+    lay_out(&w, &slab);
+    enum status s = slab_new(&slab, "permutation importances", e), told = gang_any(g, s != STATUS_OK, &bad, s == STATUS_OK ? e : &ignored);
+    if (s == STATUS_OK)
+        s = told != STATUS_OK ? told : bad ? error_set(e, STATUS_MEMORY, "another rank of the gang had no memory for permutation importances") : STATUS_OK;
+    if (s == STATUS_OK) {
+        lay_out(&w, &slab);
+        s = gather(&w, g, e);
+    }
+    if (s == STATUS_OK)
+        s = count_all(&w, g, e);
+    for (int k = 0; s == STATUS_OK && k < w.groups.n; k++)
+        if (is_there(&w, k))
+            put_group(&w, k, out);
+    slab_fini(&slab);
+    return s;
+}

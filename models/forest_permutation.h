@@ -1,0 +1,24 @@
+/* Permutation importances (Breiman 2001): what accuracy on some rows loses when their values of a column are dealt out anew; of single columns, of blocks
+ * (flows/features.h), and of packets, whose columns are dealt out together. Unlike MDI they are of rows that did not train, and do not favour columns of
+ * many values; of columns that say the same, each alone may be worth nothing. */
+#ifndef MODELS_FOREST_PERMUTATION_H
+#define MODELS_FOREST_PERMUTATION_H
+
+#include "models/model.h"
+#include "models/tree_walk.h"
+
+struct forest_permutation {
+    const struct tree_walk *trees; /* (n_trees) */
+    const double *used;            /* (columns) 0: no tree looks at it */
+    int n_trees, n_classes, repeats;
+    uint64_t key;
+};
+
+/* Collective. Appends, the same on every rank and any number of them: a name ("signed_size[3]", "signed_size", "packet 3"), the mean over repeats and their
+ * standard deviation, as model_kind.permute says. */
+enum status forest_permutation(const struct forest_permutation *p, const struct features *x, const struct rows *rows, struct gang *g, struct buffer *out,
+                               struct error *e);
+/* Bytes that it takes. */
+uint64_t forest_permutation_bytes(int64_t rows, int columns);
+
+#endif

@@ -1,0 +1,54 @@
+# Importances of forests: show has them, the same on any number of ranks, and permutations change nothing else.
+. "$(dirname "$0")/setup.sh"
+command -v python3 >/dev/null || skip "python3 is not there to read json"
+small_config
+forests=(--set 'space.model=["random_forest","extra_trees"]' --set 'space.channels=(["signed_size","iat"])' --set task.top_n=5
+    --set 'space.random_forest.features=(["sequence","statistics"])')
+asked=("${forests[@]}" --set space.random_forest.permutation_repeats=3 --set space.extra_trees.permutation_repeats=2)
+trial() { $FLOWSWEEP ls "$1" --filter "model = $2" --columns trial --format csv | sed -n 2p; }
+cat >look.py <<'PY'
+import json, sys
+shown = json.load(sys.stdin)
+exec(sys.argv[1])
+PY
+look() { $FLOWSWEEP show "$1" "$(trial "$1" "$2")" --format json | python3 look.py "$3"; }
+told='print(json.dumps([shown["importances"], shown["importance_blocks"]]))'
+
+$FLOWSWEEP run small.cfg -q -n 0 "${forests[@]}" --set study.database=plain.db || exit 1
+$FLOWSWEEP run small.cfg -q -n 0 "${asked[@]}" || exit 1
+columns='c = shown["importances"]; print(len(c), len({x["column"] for x in c}), round(sum(x["mdi"] for x in c), 9), '
+check "every column, MDI sums to 1" "66 66 1.0 False" "$(look plain.db random_forest "$columns 'permutation' in c[0])")"
+check "permutations, where asked for" "66 66 1.0 True" "$(look small.db random_forest "$columns all(x['permutation'] is not None for x in c))")"
+check "packets and blocks are named" "iat[12] iat 12, all_gap_q75 statistics of iat None" \
+    "$(look small.db random_forest 'c = shown["importances"]; print(", ".join("{column} {block} {packet}".format(**c[k]) for k in (23, 65)))')"
+check "a block is its columns" True "$(look small.db random_forest 'b = {x["block"]: x for x in shown["importance_blocks"]}; c = shown["importances"]
+print(len(b) == 6 and all(abs(x["mdi"] - sum(y["mdi"] for y in c if y["block"] == k)) < 1e-12 and x["columns"] == sum(y["block"] == k for y in c) for k, x in b.items()))')"
+check "sizes are worth something" True "$(look small.db extra_trees 'print(shown["importance_blocks"][0]["permutation"] > 0.05)')"
+check "metrics do not list them" True "$(look small.db random_forest 'print(not [k for k in shown["metrics"] if "perm" in k])')"
+check "nothing of a neighbour" False "$(look small.db knn 'print("importances" in shown)')"
+$FLOWSWEEP show small.db "$(trial small.db random_forest)" >show.txt
+check "a line a packet" 12 "$(sed -n '/^importances by packet/,/^$/p' show.txt | grep -cE '^ +[0-9]+ .*[0-9]( +#+)?$')"
+check "a bar at its fullest in each table" 3 "$(grep -cE ' {2}#{30}$' show.txt)"
+$FLOWSWEEP ls small.db --sort 'validation_permutation:iat' >/dev/null 2>err.txt
+check "nothing is sorted by them" 64 $?
+proba() { $FLOWSWEEP predictions "$1" "$(trial "$1" random_forest)" --format csv | sha256sum; }
+check "the forest is the same with them" "$(proba plain.db)" "$(proba small.db)"
+if has_mpi; then
+    expected="$($FLOWSWEEP db digest small.db) $(look small.db random_forest "$told")"
+    for n in 1 2 3; do
+        for placement in node sharded; do
+            db=$placement$n.db
+            $FLOWSWEEP run small.cfg -q -n $n "${asked[@]}" --set study.database=$db --set ranks.random_forest=$n --set data.placement=$placement || exit 1
+            check "$placement placement, $n workers" "$expected" "$($FLOWSWEEP db digest $db) $(look $db random_forest "$told")"
+        done
+    done
+    $FLOWSWEEP run small.cfg -q -n 2 "${asked[@]}" --set study.database=both.db --set data.placement=sharded --set data.split.stop=0.0 || exit 1
+    check "rows that stop and validate" 0 "$($FLOWSWEEP ls both.db --filter 'state != done' --format csv | tail -n +2 | wc -l)"
+fi
+$FLOWSWEEP db check small.db >check.txt
+check "db check" 0 $?
+sqlite3 small.db "UPDATE artifact_chunk SET data = x'00' WHERE artifact IN (SELECT id FROM artifact WHERE trial = $(trial small.db random_forest))"
+$FLOWSWEEP show small.db "$(trial small.db random_forest)" >show.txt
+check "a damaged model: show shows the rest" "0 1" "$? $(grep -c 'importances cannot be told: .*damaged' show.txt)"
+check "and json lacks them" False "$(look small.db random_forest 'print("importances" in shown)')"
+finish
