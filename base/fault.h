@@ -21,6 +21,7 @@
     X(EPOCH, "epoch")           /* worker: an epoch or block has ended */                                    \
     X(TRIAL, "trial")           /* worker: K is the trial's number in the plan, from 1, not a count */       \
     X(ALLOCATE, "allocate")     /* worker: before it takes the memory of a trial */                          \
+    X(CODES, "codes")           /* worker: it begins to make a set of codes */                               \
     X(SUM, "sum")               /* worker: its part of a gang's sum is on its way, and it begins to wait */  \
     X(ARITHMETIC, "arithmetic") /* any rank: fail makes it another machine's */                              \
     X(WRITE, "write")           /* coordinator: SQLite writes to a file of the database */                   \

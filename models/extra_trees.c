@@ -43,6 +43,7 @@ const struct model_kind model_extra_trees = {
     .name = "extra_trees",
     .help = "extremely randomized trees: random thresholds, all rows, averaged",
     .params = params_of,
+    .grows = "n_estimators",
     .extension = "forest",
     .check = check,
     .bytes = bytes,

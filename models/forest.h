@@ -1,7 +1,8 @@
 /* Forests: trees on samples of the rows, the mean of their leaves' shares. What random_forest.c and extra_trees.c share: they differ in their parameters'
  * defaults and in where a column is split.
  *
- * Tree i draws from a stream of its own, so it is the same on any rank and in any larger forest. group: the name of the kind, that of its parameters. */
+ * Tree i draws from a stream of its own, so it is the same on any rank and in any larger forest; a finished forest is a state that a larger one goes on
+ * from (struct model_kind's grows). group: the name of the kind, that of its parameters. */
 #ifndef MODELS_FOREST_H
 #define MODELS_FOREST_H
 

@@ -351,6 +351,8 @@ static enum status make(struct forest_data *d, const struct model_spec *spec, st
 {
     struct set s = set_of(d);
     size_t n = (size_t)d->tree.n;
+    if (mine)
+        fault_at(FAULT_CODES);
     TRY(find_wide(d, spec, g, mine, e));
     if (mine) {
         place_columns(d);

@@ -67,6 +67,9 @@ struct model_kind {
     const struct param *params; /* its group, named as it is; ends with a NULL name */
     bool by_epochs;             /* the group `train` is active for it */
     bool baseline;              /* runs once in every task without being asked for */
+    /* A parameter of its group, a whole number: the file of a finished model with less of it, all else equal, is a state that one with more goes on from,
+     * to the same bits. NULL: there is none. */
+    const char *grows;
     const char *extension;      /* of its file in a bundle: "safetensors", "forest", .. */
     /* STATUS_CONFIG, in words, where the parameters cannot work with this shape: an invalid point. */
     enum status (*check)(const struct params *p, const struct model_shape *shape, struct error *e);

@@ -42,6 +42,7 @@ const struct model_kind model_random_forest = {
     .name = "random_forest",
     .help = "exact CART trees on bootstrap samples, averaged",
     .params = params_of,
+    .grows = "n_estimators",
     .extension = "forest",
     .check = check,
     .bytes = bytes,

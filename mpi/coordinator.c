@@ -1,217 +1,14 @@
-#include "mpi/coordinator.h"
+#include "mpi/coordinator_private.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "base/memory.h"
-#include "models/arithmetic.h"
 #include "mpi/assignment.h"
 #include "mpi/dealing.h"
-#include "mpi/gangs.h"
-#include "mpi/sets.h"
+#include "mpi/lineage.h"
 #include "mpi/signals.h"
-#include "mpi/transact.h"
-#include "sweep/scheduler.h"
-
-enum { ALONE_DEATHS = 2 }; /* who took down so many jobs runs alone */
-
-struct coordinator {
-    struct coordinator_request r;
-    struct db *db; /* open for writing */
-    struct transactor transactor;
-    const struct plan *plan;
-    struct db_trial *trials; /* (plan->n_trials) */
-    struct task **tasks;     /* (config->n_tasks, splits) made when needed */
-    int splits;
-    struct scheduler *scheduler;
-    struct gangs gangs;
-    struct sets sets;
-    struct progress progress;
-    int64_t job;
-    int tags;
-    double deadline; /* [s since 1970], 0: none */
-    bool stopping;
-    char arithmetic[ARITHMETIC_WORD];
-};
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* --- what is to be done --- */
-
-static enum status task_of(struct coordinator *c, int task, int repeat, struct task **out, struct error *e)
-{
-    struct task **slot = &c->tasks[(size_t)task * (size_t)c->splits + (size_t)repeat];
-    if (!*slot)
-        TRY(task_new(slot, c->r.flows, &c->r.config->data, &c->r.config->tasks[task], (uint64_t)params_int(&c->r.config->study, "seed"), repeat, e));
-    *out = *slot;
-    return STATUS_OK;
-}
-
-static enum status make_tasks(struct coordinator *c, struct error *e)
-{
-    c->splits = 1;
-    for (int i = 0; i < c->plan->n_trials; i++)
-        if (c->plan->trials[i].split_repeat >= c->splits)
-            c->splits = c->plan->trials[i].split_repeat + 1;
-    c->tasks = memory_new((size_t)c->r.config->n_tasks * (size_t)c->splits * sizeof(struct task *));
-    for (int t = 0; t < c->r.config->n_tasks; t++) {
-        struct task *first;
-        enum status s = task_of(c, t, 0, &first, e);
-        if (s != STATUS_OK) {
-            if (c->r.config->tasks[t].top_n >= 0)
-                error_prefix(e, "task top_n = %d, steps = %d", c->r.config->tasks[t].top_n, c->r.config->tasks[t].steps);
-            return s;
-        }
-        if (first->note && c->r.say && !c->r.options->quiet) {
-            char *line = memory_format("task %d (%d labels, %d packets): %s", t + 1, first->n_classes, first->spec.steps, first->note);
-            c->r.say(line, false);
-            free(line);
-        }
-    }
-    return STATUS_OK;
-}
-
-static enum status write_plan(struct coordinator *c, struct error *e)
-{
-    const struct config *config = c->r.config;
-    char hash[HASH_HEX];
-    struct task **first = memory_new((size_t)config->n_tasks * sizeof(struct task *));
-    for (int t = 0; t < config->n_tasks; t++)
-        first[t] = c->tasks[(size_t)t * (size_t)c->splits];
-    flows_hash(c->r.flows, hash);
-    struct transaction t = {.of = &c->transactor};
-    while (transact(&t, e)) {
-        t.status = db_study(c->db, config, hash, c->arithmetic, c->r.options->accept_other_arithmetic, now_s(), e);
-        if (t.status == STATUS_OK)
-            t.status = db_job_start(c->db, config, c->r.transport->size, c->arithmetic, now_s(), &c->job, e);
-        if (t.status == STATUS_OK)
-            t.status = db_plan(c->db, config, c->plan, first, c->r.options->retry_failed, e);
-    }
-    free(first);
-    TRY(t.status);
-    c->trials = memory_new((size_t)c->plan->n_trials * sizeof *c->trials);
-    return db_trials(c->db, c->plan, c->trials, e);
-}
-
-static enum scheduler_order order_of(const struct config *c)
-{
-    return params_is(&c->search, "order", "longest") ? ORDER_LONGEST : params_is(&c->search, "order", "shuffled") ? ORDER_SHUFFLED : ORDER_LISTED;
-}
-
-static void schedule(struct coordinator *c)
-{
-    const struct plan *plan = c->plan;
-    struct scheduler_trial *waiting = memory_new((size_t)plan->n_trials * sizeof *waiting);
-    int n = 0;
-    for (int i = 0; i < plan->n_trials; i++) {
-        const struct plan_trial *t = &plan->trials[i];
-        c->progress.done += c->trials[i].state == TRIAL_DONE;
-        c->progress.failed += c->trials[i].state == TRIAL_FAILED;
-        if (c->trials[i].state != TRIAL_QUEUED)
-            continue;
-        waiting[n++] = (struct scheduler_trial){i, config_ranks(c->r.config, plan->configurations[t->configuration].kind), t->flops,
-                                                 c->trials[i].deaths >= ALONE_DEATHS};
-        c->progress.work_total += t->flops;
-    }
-    c->progress.total = plan->n_trials;
-    c->scheduler = scheduler_new(waiting, n, c->r.n_workers, order_of(c->r.config), (uint64_t)params_int(&c->r.config->study, "seed"));
-    free(waiting);
-}
-
-static void set_deadline(struct coordinator *c)
-{
-    double wall = 0, margin = 0;
-    const char *slurm = getenv("SLURM_JOB_END_TIME");
-    budget_seconds(params_get(&c->r.config->budget, "wall_time"), &wall, NULL);
-    budget_seconds(params_get(&c->r.config->budget, "margin"), &margin, NULL);
-    double ours = wall > 0 ? now_s() + wall : INFINITY, slurms = slurm ? strtod(slurm, NULL) : INFINITY;
-    double end = ours < slurms ? ours : slurms;
-    c->deadline = isfinite(end) ? end - margin : 0;
-}
-
-static enum status open_database(struct coordinator *c, struct error *e)
-{
-    const struct run_options *o = c->r.options;
-    const char *path = params_text(&c->r.config->study, "database");
-    char *renamed = NULL;
-    if (o->fresh)
-        TRY(db_set_aside(path, &renamed, e));
-    if (renamed && !o->quiet && c->r.say) {
-        char *line = memory_format("%s: the earlier results are now in %s", path, renamed);
-        c->r.say(line, false);
-        free(line);
-    }
-    free(renamed);
-    struct error held;
-    if (!o->quiet && c->r.say && db_held(path, &held) != STATUS_OK) {
-        char *line = memory_format("%s; waiting up to 15 s for it to end", held.message);
-        c->r.say(line, false);
-        free(line);
-    }
-    TRY(db_open(&c->db, path, true, o->take_over, e));
-    c->transactor = (struct transactor){.db = c->db, .transport = c->r.transport, .say = o->quiet ? NULL : c->r.say};
-    budget_seconds(params_get(&c->r.config->budget, "silence"), &c->transactor.patience_s, NULL);
-    if (db_as_it_was(c->db) && !o->quiet && c->r.say) {
-        char *line = memory_format("%s: made by an older flowsweep, and upgraded; as it was: %s", path, db_as_it_was(c->db));
-        c->r.say(line, false);
-        free(line);
-    }
-    return STATUS_OK;
-}
-
-static enum status start(struct coordinator *c, struct error *e)
-{
-    TRY(make_tasks(c, e));
-    TRY(open_database(c, e));
-    TRY(write_plan(c, e));
-    schedule(c);
-    set_deadline(c);
-    gangs_init(&c->gangs, c->r.n_workers);
-    sets_init(&c->sets, c->r.transport->sets.n);
-    return STATUS_OK;
-}
-
-enum status coordinator_new(struct coordinator **out, const struct coordinator_request *r, struct error *e)
-{
-    struct coordinator *c = memory_new(sizeof *c);
-    *out = NULL;
-    c->r = *r;
-    c->plan = r->plan;
-    arithmetic_of(c->arithmetic);
-    c->progress = (struct progress){.say = r->options->quiet ? NULL : r->say, .terminal = r->options->terminal, .started = now_s()};
-    c->progress.shown = c->progress.started;
-    enum status s = start(c, e);
-    if (s != STATUS_OK) {
-        coordinator_free(c);
-        return s;
-    }
-    *out = c;
-    return STATUS_OK;
-}
-
-void coordinator_free(struct coordinator *c)
-{
-    if (!c)
-        return;
-    for (int i = 0; c->tasks && i < c->r.config->n_tasks * c->splits; i++)
-        task_free(c->tasks[i]);
-    free(c->tasks);
-    free(c->trials);
-    scheduler_free(c->scheduler);
-    gangs_fini(&c->gangs);
-    sets_fini(&c->sets);
-    db_close(c->db);
-    free(c);
-}
 
 /* --- telling --- */
 
@@ -241,7 +38,7 @@ static enum status send_assignment(struct coordinator *c, struct gang_slot *g, c
                            .set_version = g->set < 0 ? 0 : c->sets.places[g->set].version};
     enum status s = STATUS_OK;
     if (deals(c))
-        s = task_of(c, t->task, t->split_repeat, &task, e);
+        s = coordinator_task(c, t->task, t->split_repeat, &task, e);
     if (s == STATUS_OK && task)
         s = dealing_features(c->r.config, c->r.flows, p, task, &features, e);
     for (int i = 0; s == STATUS_OK && i < g->n; i++) {
@@ -263,7 +60,7 @@ static enum status take_set(struct coordinator *c, struct gang_slot *g, struct e
     struct task *task;
     if (!k->kind->node_bytes || c->sets.n == 0)
         return STATUS_OK;
-    TRY(task_of(c, t->task, t->split_repeat, &task, e));
+    TRY(coordinator_task(c, t->task, t->split_repeat, &task, e));
     g->set = sets_take_for(&c->sets, k, t, task, c->r.transport->sets.bytes);
     return STATUS_OK;
 }
@@ -273,10 +70,13 @@ static enum status assign(struct coordinator *c, const struct scheduler_action *
     struct gang_slot *g = gangs_form(&c->gangs, action->trial, action->members, action->n);
     struct buffer state = {0};
     int64_t id = c->trials[action->trial].id;
-    g->started = now_s();
+    int smaller = lineage_done(c->plan, c->trials, action->trial);
+    struct db_origin origin = {.smaller = smaller < 0 ? 0 : c->trials[smaller].id};
+    g->started = coordinator_now_s();
     g->set = -1;
-    enum status s = db_checkpoint_read(c->db, id, &state, &g->epoch, e);
-    struct db_start start = {id, c->job, g->members, g->n, g->epoch, c->arithmetic, (int64_t)footprint_of_trial(c->r.footprint, action->trial)};
+    enum status s = db_state_read(c->db, id, &origin, &state, e);
+    g->epoch = origin.epoch;
+    struct db_start start = {id, c->job, g->members, g->n, g->epoch, c->arithmetic, (int64_t)footprint_of_trial(c->r.footprint, action->trial), origin.from};
     struct transaction t = {.of = &c->transactor, .status = s};
     while (s == STATUS_OK && transact(&t, e))
         t.status = db_trial_start(c->db, &start, g->started, &g->attempt, e);
@@ -334,7 +134,7 @@ static enum status take_result(struct coordinator *c, struct gang_slot *g, struc
 {
     const struct plan_trial *t = &c->plan->trials[g->trial];
     struct task *task;
-    TRY(task_of(c, t->task, t->split_repeat, &task, e));
+    TRY(coordinator_task(c, t->task, t->split_repeat, &task, e));
     out->task = task;
     out->file_row = c->r.flows->row;
     out->cost.seconds = reader_f64(r);
@@ -364,7 +164,7 @@ static enum status finished(struct coordinator *c, struct gang_slot *g, int epoc
     while (s == STATUS_OK && transact(&t, e)) {
         t.status = db_trial_curves(c->db, id, g->rows, g->n_rows, e);
         if (t.status == STATUS_OK)
-            t.status = db_trial_done(c->db, c->r.config, id, g->attempt, &result, now_s(), e);
+            t.status = db_trial_done(c->db, c->r.config, id, g->attempt, &result, coordinator_now_s(), e);
     }
     free(seen);
     free(features);
@@ -387,11 +187,20 @@ static enum status tell_people(struct coordinator *c, const struct gang_slot *g,
     return STATUS_OK;
 }
 
+/* Trials that go on from this one, or would have, need wait for it no more. */
+static void ended(struct coordinator *c, int trial, enum trial_state state)
+{
+    c->trials[trial].state = state;
+    for (int i = 0; i < c->plan->n_trials; i++)
+        if (lineage_follows(c->plan, i, trial) && lineage_awaited(c->plan, c->trials, i) < 0)
+            scheduler_unblock(c->scheduler, i);
+}
+
 /* The last member has left. */
 static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct error *e)
 {
     int64_t id = c->trials[g->trial].id;
-    double now = now_s();
+    double now = coordinator_now_s();
     const struct db_cost cost = {now - g->started, g->waited_s, g->moved_bytes, g->peak_bytes};
     if (g->done) {
         c->progress.done++;
@@ -405,6 +214,8 @@ static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct 
         TRY(t.status);
         c->progress.failed += g->failed;
     }
+    if (g->done || g->failed)
+        ended(c, g->trial, g->done ? TRIAL_DONE : TRIAL_FAILED);
     sets_leave(&c->sets, g->set);
     gangs_disband(&c->gangs, g);
     return STATUS_OK;
@@ -491,7 +302,7 @@ static void put_running(const struct coordinator *c, struct buffer *out)
 enum status coordinator_tick(void *coordinator, struct error *e)
 {
     struct coordinator *c = coordinator;
-    double now = now_s();
+    double now = coordinator_now_s();
     if (!c->stopping && (signals_seen() || (c->deadline > 0 && now >= c->deadline)))
         TRY(stop(c, e));
     if (c->progress.say) {
@@ -539,9 +350,9 @@ static void write_end(struct coordinator *c, const char *why)
     if (db_begin(c->db, &ignored) != STATUS_OK)
         return;
     if (t->broken)
-        db_job_lost(c->db, c->job, t->lost_rank, now_s(), why, &ignored);
+        db_job_lost(c->db, c->job, t->lost_rank, coordinator_now_s(), why, &ignored);
     else
-        db_job_end(c->db, c->job, now_s(), why, &ignored);
+        db_job_end(c->db, c->job, coordinator_now_s(), why, &ignored);
     db_commit(c->db, &ignored);
 }
 
@@ -573,7 +384,7 @@ enum status coordinator_loop(struct coordinator *c, struct error *e)
         s = loop(c, &why);
     bool stopped = c->stopping && scheduler_waiting(c->scheduler) + c->gangs.n_stopped > 0;
     write_end(c, s != STATUS_OK ? why.message : stopped ? "stopped" : c->progress.failed ? "finished, trials failed" : "finished");
-    progress_show(&c->progress, now_s(), "", true);
+    progress_show(&c->progress, coordinator_now_s(), "", true);
     for (int rank = 1; rank <= c->r.n_workers && !t->broken; rank++)
         t->send(t, rank, MESSAGE_BYE, NULL, NULL);
     return s != STATUS_OK ? error_set(e, s, "%s", why.message) : outcome(c, stopped, e);

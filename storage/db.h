@@ -60,8 +60,13 @@ struct db_trial {
     int deaths; /* jobs in a row that ended because a rank of its gang died, with no new checkpoint between */
 };
 enum status db_trials(struct db *d, const struct plan *p, struct db_trial *out, struct error *e);
-/* The checkpoint to go on from; *epoch 0 and an empty state where there is none. */
-enum status db_checkpoint_read(struct db *d, int64_t trial, struct buffer *state, int *epoch, struct error *e);
+/* What an attempt goes on from: the trial's checkpoint, or the model of a finished smaller one (0: there is none) that is as far; *epoch 0 and an empty state
+ * where there is neither. *from: the smaller trial, where it is that; else 0. */
+struct db_origin {
+    int64_t smaller, from;
+    int epoch;
+};
+enum status db_state_read(struct db *d, int64_t trial, struct db_origin *origin, struct buffer *state, struct error *e);
 
 /* Transitions. now: seconds since 1970. */
 struct db_start {
@@ -71,6 +76,7 @@ struct db_start {
     int epoch; /* of the checkpoint that it goes on from, or 0 */
     const char *arithmetic; /* or NULL */
     int64_t planned_bytes;  /* memory of a rank (storage/footprint.h) */
+    int64_t from_trial;     /* the smaller one whose model it goes on from, or 0 */
 };
 enum status db_trial_start(struct db *d, const struct db_start *start, double now, int64_t *attempt, struct error *e);
 /* Curve rows up to an epoch and, where state is not NULL, the checkpoint, one transaction's worth. */

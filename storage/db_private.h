@@ -5,7 +5,7 @@
 #include "storage/db.h"
 #include "storage/sql.h"
 
-enum { DB_APPLICATION_ID = 0x464c5357, DB_VERSION = 3, DB_CHUNK = 4 << 20, DB_WAIT_S = 15 }; /* "FLSW" */
+enum { DB_APPLICATION_ID = 0x464c5357, DB_VERSION = 4, DB_CHUNK = 4 << 20, DB_WAIT_S = 15 }; /* "FLSW" */
 
 struct db {
     sqlite3 *sqlite;

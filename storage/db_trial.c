@@ -18,9 +18,10 @@ enum status db_trial_start(struct db *d, const struct db_start *start, double no
     fault_at(FAULT_TRANSITION);
     enum status s = sql_run(d, e, "UPDATE trial SET state = 'running', error = NULL WHERE id = ?", "i", start->trial);
     if (s == STATUS_OK)
-        s = sql_run(d, e, "INSERT INTO attempt (trial, job, gang, epoch_from, started, ranks, arithmetic, planned_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, nullif(?, 0))",
-                    "iiiirtti", start->trial, start->job, (int64_t)start->n_ranks, (int64_t)start->epoch, now, ranks.data, start->arithmetic,
-                    start->planned_bytes);
+        s = sql_run(d, e, "INSERT INTO attempt (trial, job, gang, epoch_from, started, ranks, arithmetic, planned_bytes, from_trial)"
+                          " VALUES (?, ?, ?, ?, ?, ?, ?, nullif(?, 0), nullif(?, 0))",
+                    "iiiirttii", start->trial, start->job, (int64_t)start->n_ranks, (int64_t)start->epoch, now, ranks.data, start->arithmetic,
+                    start->planned_bytes, start->from_trial);
     buffer_fini(&ranks);
     *attempt = sql_last_id(d);
     return s;
@@ -128,11 +129,18 @@ enum status db_artifact_read(struct db *d, int64_t trial, const char *role, stru
                : error_set(e, STATUS_IO, "%s: the %s of trial %lld is damaged: its checksum differs", d->path, role, (long long)trial);
 }
 
-enum status db_checkpoint_read(struct db *d, int64_t trial, struct buffer *state, int *epoch, struct error *e)
+enum status db_state_read(struct db *d, int64_t trial, struct db_origin *origin, struct buffer *state, struct error *e)
 {
-    bool found;
-    *epoch = 0;
-    return db_artifact_read(d, trial, "checkpoint", state, epoch, &found, e);
+    int64_t own = 0, smaller = 0;
+    bool has_own, has_smaller, found;
+    origin->from = origin->epoch = 0;
+    TRY(sql_int(d, &own, &has_own, e, "SELECT epoch FROM artifact WHERE trial = ? AND role = 'checkpoint'", "i", trial));
+    TRY(sql_int(d, &smaller, &has_smaller, e, "SELECT epoch FROM artifact WHERE trial = ? AND role = 'model'", "i", origin->smaller));
+    if (has_smaller && (!has_own || smaller >= own)) {
+        origin->from = origin->smaller;
+        return db_artifact_read(d, origin->smaller, "model", state, &origin->epoch, &found, e);
+    }
+    return db_artifact_read(d, trial, "checkpoint", state, &origin->epoch, &found, e);
 }
 
 enum status db_checkpoint_write(struct db *d, int64_t trial, int64_t attempt, int epoch, const void *state, size_t n, struct error *e)

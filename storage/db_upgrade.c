@@ -13,6 +13,7 @@ static const char *const migrations[DB_VERSION] = {
           "ALTER TABLE attempt ADD COLUMN why TEXT; ALTER TABLE attempt ADD COLUMN arithmetic TEXT;",
     [2] = "ALTER TABLE attempt ADD COLUMN moved_bytes INTEGER; ALTER TABLE attempt ADD COLUMN planned_bytes INTEGER;"
           "ALTER TABLE attempt ADD COLUMN peak_bytes INTEGER;",
+    [3] = "ALTER TABLE attempt ADD COLUMN from_trial INTEGER;",
 };
 
 enum status db_current(struct db *d, struct error *e)

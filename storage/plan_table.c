@@ -57,19 +57,45 @@ static void put_lacking(const struct plan *p, struct buffer *out)
         }
 }
 
+/* Where trials go on from others. */
+static char *note_of_lines(const struct plan *p)
+{
+    int64_t grown = 0, alone = 0;
+    int on = 0;
+    const char *what = "";
+    for (int i = 0; i < p->n_trials; i++) {
+        const struct plan_trial *t = &p->trials[i];
+        const struct plan_configuration *k = &p->configurations[t->configuration];
+        if (!k->kind->grows)
+            continue;
+        char *name = memory_format("%s.%s", k->kind->name, k->kind->grows);
+        int64_t size = params_int(&k->params, name);
+        alone += size;
+        grown += size - (t->after < 0 ? 0 : params_int(&p->configurations[p->trials[t->after].configuration].params, name));
+        on += t->after >= 0;
+        what = k->kind->grows;
+        free(name);
+    }
+    return on ? memory_format("\n%s: %d of the trials go on from the trees of the next smaller forest, so that %lld trees are grown, not %lld (TFLOP: of these)",
+                              what, on, (long long)grown, (long long)alone)
+              : memory_text("");
+}
+
 static char *note_of(const struct plan *p, const struct footprint *f)
 {
     struct buffer lacking = {0};
+    char *lines = note_of_lines(p);
     buffer_puts(&lacking, "");
     put_lacking(p, &lacking);
-    char *note = memory_format("%d trials of %d configurations\n"
+    char *note = memory_format("%d trials of %d configurations%s\n"
                          "rank_MiB: what a rank of the gang needs at its most, its program and MPI with it; node_MiB: a node with one such gang: %s (%.1f MiB)%s, and its ranks\n"
                          "a node with %d workers needs up to %.1f MiB, with %d set%s of codes that forests share; this one has %.0f MiB%s%s",
-                         p->n_trials, p->n_configurations, f->sharded ? "the coordinator's flows" : "its one copy of the flows", (double)f->flows / MiB,
+                         p->n_trials, p->n_configurations, lines, f->sharded ? "the coordinator's flows" : "its one copy of the flows", (double)f->flows / MiB,
                          f->set ? ", the codes that forests share" : "", f->workers, (double)footprint_node(f, f->workers) / MiB, f->n_sets,
                          f->n_sets == 1 ? "" : "s", (double)footprint_available(f) / MiB,
                          f->flows_apart || f->sets_apart ? ", but /dev/shm is too small for what ranks share: each has its own" : "", lacking.data);
     buffer_fini(&lacking);
+    free(lines);
     return note;
 }
 

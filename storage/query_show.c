@@ -16,7 +16,7 @@ static const struct part_of_show parts[] = {
     {"parameters", "parameters",
      "SELECT p.name, p.value FROM configuration_param p JOIN trial t ON t.configuration = p.configuration WHERE t.id = ? ORDER BY p.name"},
     {"attempts", "attempts",
-     "SELECT job, gang, ranks, epoch_from, epoch_to, outcome, why, computed_s, waited_s, moved_bytes, planned_bytes, peak_bytes FROM attempt WHERE trial = ? ORDER BY id"},
+     "SELECT job, gang, ranks, from_trial, epoch_from, epoch_to, outcome, why, computed_s, waited_s, moved_bytes, planned_bytes, peak_bytes FROM attempt WHERE trial = ? ORDER BY id"},
     {"metrics (test is sealed: flowsweep reveal)", "metrics",
      "SELECT metric, value FROM (SELECT part || '_' || name AS metric, value, part = 'train' AS late, part, rowid AS at FROM metric"
      " WHERE trial = ?1 AND epoch IS NULL AND name NOT LIKE 'permutation%' UNION ALL SELECT 'train_oob_blind_to', 'drift: later or other flows (split ' || k.split || ')', 2, '', 0"

@@ -1,5 +1,5 @@
 -- The results database of a study. Times are seconds since 1970; blobs of numbers are little-endian.
--- Schema version 3. A change here is a migration in storage/db_upgrade.c, which adds columns at the end, as they stand here.
+-- Schema version 4. A change here is a migration in storage/db_upgrade.c, which adds columns at the end, as they stand here.
 -- The views trials and configs are made by storage/db_views.c, since their columns follow from the parameters in use.
 
 -- One study a file. hash is that of text, what changes results; text names it, so that differences can be told.
@@ -91,7 +91,8 @@ CREATE TABLE attempt (
     arithmetic TEXT,                 -- kernel that BLAS used
     moved_bytes INTEGER,             -- that its ranks handed to each other; NULL: from before version 3, or it failed
     planned_bytes INTEGER,           -- memory that plan gave each rank; NULL: from before version 3
-    peak_bytes INTEGER               -- that the rank with most had for itself at its most; NULL: not known, as moved_bytes
+    peak_bytes INTEGER,              -- that the rank with most had for itself at its most; NULL: not known, as moved_bytes
+    from_trial INTEGER               -- the smaller trial whose model it went on from (forests: same trees); NULL: none
 );
 CREATE INDEX attempt_trial ON attempt (trial);
 

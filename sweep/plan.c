@@ -198,7 +198,7 @@ static void add_trial(struct planner *w, int configuration, int task, int repeat
     struct plan *plan = w->plan;
     const struct plan_configuration *c = &plan->configurations[configuration];
     const struct task_spec *spec = &w->request->tasks[task];
-    struct plan_trial t = {.configuration = configuration, .task = task, .repeat = repeat, .flops = flops};
+    struct plan_trial t = {.configuration = configuration, .task = task, .repeat = repeat, .flops = flops, .after = -1};
     bool added;
     hash_identity(&c->params, spec, t.fold, repeat, t.identity);
     names_add(&w->identities, t.identity, &added);
@@ -264,6 +264,57 @@ static enum status add_tasks(struct planner *w, const struct params *points, int
     return error_set(e, STATUS_CONFIG, "space: no point can work with these flows; %.400s: %.400s", last->params, last->message);
 }
 
+/* --- trials that go on from others --- */
+
+struct rung { /* a trial whose model grows */
+    int trial, line; /* line: a number that it shares with those that differ from it in nothing else */
+    int64_t size;
+};
+
+static int by_line_and_size(const void *a, const void *b)
+{
+    const struct rung *x = a, *y = b;
+    if (x->line != y->line)
+        return x->line < y->line ? -1 : 1;
+    return (x->size > y->size) - (x->size < y->size);
+}
+
+static struct rung rung_of(const struct planner *w, int trial, struct names *lines)
+{
+    const struct plan_trial *t = &w->plan->trials[trial];
+    const struct plan_configuration *k = &w->plan->configurations[t->configuration];
+    char *name = memory_format("%s.%s", k->kind->name, k->kind->grows), hex[HASH_HEX];
+    struct params others = params_copy(&k->params);
+    struct rung r = {.trial = trial, .size = params_int(&k->params, name)};
+    params_remove(&others, name);
+    hash_identity(&others, &w->request->tasks[t->task], t->fold, t->repeat, hex);
+    r.line = names_add(lines, hex, NULL);
+    params_fini(&others);
+    free(name);
+    return r;
+}
+
+/* Each goes on from the next smaller, so that the largest is made once. */
+static void join_lines(struct planner *w)
+{
+    struct plan *plan = w->plan;
+    struct names lines = {0};
+    struct rung *rungs = memory_new((size_t)plan->n_trials * sizeof *rungs);
+    int n = 0;
+    for (int i = 0; i < plan->n_trials; i++)
+        if (plan->configurations[plan->trials[i].configuration].kind->grows)
+            rungs[n++] = rung_of(w, i, &lines);
+    if (n > 1)
+        qsort(rungs, (size_t)n, sizeof *rungs, by_line_and_size);
+    for (int i = n - 1; i > 0; i--)
+        if (rungs[i].line == rungs[i - 1].line) {
+            plan->trials[rungs[i].trial].after = rungs[i - 1].trial;
+            plan->trials[rungs[i].trial].flops -= plan->trials[rungs[i - 1].trial].flops;
+        }
+    names_fini(&lines);
+    free(rungs);
+}
+
 enum status plan_new(struct plan **out, const struct plan_request *request, struct error *e)
 {
     *out = NULL;
@@ -281,6 +332,8 @@ enum status plan_new(struct plan **out, const struct plan_request *request, stru
                         .by_seed = strcmp(over, "split") != 0,
                         .by_split = strcmp(over, "seed") != 0};
     enum status s = add_tasks(&w, points, n_points, e);
+    if (s == STATUS_OK)
+        join_lines(&w);
     for (int i = 0; i < n_points; i++)
         params_fini(&points[i]);
     free(points);

@@ -146,13 +146,21 @@ static void book(struct scheduler *s, int place)
     s->booked_for = place;
 }
 
-/* The first trial after the head that fits into n workers, or NOBODY. */
-static int fitting(const struct scheduler *s, int n)
+/* The first trial from a place on that could start, or NOBODY. */
+static int ready_from(const struct scheduler *s, int place)
 {
-    for (int i = s->head + 1; n > 0 && i < s->n; i++)
-        if (s->queue[i].waiting && !s->queue[i].trial.alone && s->queue[i].trial.ranks <= n)
-            return i;
-    return NOBODY;
+    while (place < s->n && (!s->queue[place].waiting || s->queue[place].trial.blocked))
+        place++;
+    return place < s->n ? place : NOBODY;
+}
+
+/* The first trial after a place that fits into n workers, or NOBODY. */
+static int fitting(const struct scheduler *s, int place, int n)
+{
+    do
+        place = ready_from(s, place + 1);
+    while (place != NOBODY && (s->queue[place].trial.alone || s->queue[place].trial.ranks > n));
+    return place;
 }
 
 static struct scheduler_action start(struct scheduler *s, int place, bool with_reserved)
@@ -186,17 +194,17 @@ struct scheduler_action scheduler_next(struct scheduler *s)
     struct scheduler_action nothing = {.trial = -1};
     while (s->head < s->n && !s->queue[s->head].waiting)
         s->head++;
-    if (s->stopped || s->n_workers == 0 || s->head == s->n || is_running(s, s->lonely))
+    int first = ready_from(s, s->head);
+    if (s->stopped || s->n_workers == 0 || first == NOBODY || is_running(s, s->lonely))
         return nothing;
-    const struct scheduler_trial *first = &s->queue[s->head].trial;
-    if (first->alone && count_free(s, true) < s->n_workers)
+    if (s->queue[first].trial.alone && count_free(s, true) < s->n_workers)
         return nothing;
-    if (count_free(s, true) >= first->ranks) {
+    if (count_free(s, true) >= s->queue[first].trial.ranks) {
         unbook(s);
-        return start(s, s->head, true);
+        return start(s, first, true);
     }
-    book(s, s->head);
-    int place = fitting(s, count_free(s, false));
+    book(s, first);
+    int place = fitting(s, first, count_free(s, false));
     return place == NOBODY ? nothing : start(s, place, false);
 }
 
@@ -217,6 +225,13 @@ void scheduler_requeue(struct scheduler *s, int trial)
             s->head = i;
         return;
     }
+}
+
+void scheduler_unblock(struct scheduler *s, int trial)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->queue[i].trial.id == trial)
+            s->queue[i].trial.blocked = false;
 }
 
 void scheduler_stop(struct scheduler *s)

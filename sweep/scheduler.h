@@ -17,6 +17,7 @@ struct scheduler_trial {
     int ranks;     /* wanted gang size, at least 1 */
     double flops;
     bool alone;    /* starts after all others, and nothing runs beside it */
+    bool blocked;  /* not before scheduler_unblock: it goes on from what another leaves */
 };
 
 enum scheduler_order { ORDER_LISTED, ORDER_LONGEST, ORDER_SHUFFLED };
@@ -35,6 +36,8 @@ struct scheduler_action scheduler_next(struct scheduler *s);
 void scheduler_worker_free(struct scheduler *s, int worker);
 /* A trial goes back to the queue (its gang could not start, or it was put off). */
 void scheduler_requeue(struct scheduler *s, int trial);
+/* What a trial had to wait for is there. */
+void scheduler_unblock(struct scheduler *s, int trial);
 /* Start nothing more. */
 void scheduler_stop(struct scheduler *s);
 int scheduler_waiting(const struct scheduler *s); /* trials not yet started */

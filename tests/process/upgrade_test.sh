@@ -16,12 +16,12 @@ check "show says what to do" 1 "$(grep -c 'run: flowsweep db upgrade old.db$' er
 check "nothing was written by reading" "$(zcat "$golden/v1.db.gz" | sha256sum)" "$(sha256sum <old.db)"
 
 $FLOWSWEEP db upgrade old.db >said.txt
-check "db upgrade" "0 old.db: upgraded from schema 1 to 3; as it was: old.v1.db" "$? $(cat said.txt)"
+check "db upgrade" "0 old.db: upgraded from schema 1 to 4; as it was: old.v1.db" "$? $(cat said.txt)"
 check "digest after it" "$as_it_was" "$($FLOWSWEEP db digest old.db)"
 check "digest of the copy" "1 $as_it_was" "$(sqlite3 old.v1.db 'PRAGMA user_version') $($FLOWSWEEP db digest old.v1.db)"
 $FLOWSWEEP show old.db 4 --format json >show.json && grep -q '"outcome": "stopped"' show.json
 check "show reads it now" 0 $?
-check "a second upgrade does nothing" "old.db: has schema 3, the newest" "$($FLOWSWEEP db upgrade old.db)"
+check "a second upgrade does nothing" "old.db: has schema 4, the newest" "$($FLOWSWEEP db upgrade old.db)"
 check "one copy" "old.db old.v1.db" "$(echo old*)"
 
 $FLOWSWEEP run v1.cfg -n 0 --set study.database=new.db -q || exit 1

@@ -114,6 +114,28 @@ static void test_alone(void)
     scheduler_free(s);
 }
 
+/* What waits for another trial is passed over, takes no workers, and starts once it is told to. */
+static void test_blocked(void)
+{
+    struct scheduler_trial trials[] = {{0, 2, 9, .blocked = true}, {1, 4, 8}, {2, 1, 1}, {3, 1, 9, .alone = true}};
+    struct scheduler *s = scheduler_new(trials, 4, WORKERS, ORDER_LONGEST, 1);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, 1);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, 2);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, -1);
+    scheduler_worker_free(s, 4);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, -1); /* 3 is for when nothing runs */
+    for (int i = 0; i < 4; i++)
+        scheduler_worker_free(s, i);
+    scheduler_unblock(s, 0);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, 0);
+    CU_ASSERT_EQUAL(scheduler_waiting(s), 1);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, -1);
+    scheduler_worker_free(s, 0);
+    scheduler_worker_free(s, 1);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, 3);
+    scheduler_free(s);
+}
+
 static void test_stop(void)
 {
     struct scheduler_trial trials[TRIALS];
@@ -125,4 +147,5 @@ static void test_stop(void)
     scheduler_free(s);
 }
 
-UNIT_MAIN({"orders", test_orders}, {"a wide trial is not starved", test_wide_one_is_not_starved}, {"alone", test_alone}, {"stop", test_stop})
+UNIT_MAIN({"orders", test_orders}, {"a wide trial is not starved", test_wide_one_is_not_starved}, {"alone", test_alone}, {"blocked", test_blocked},
+          {"stop", test_stop})
