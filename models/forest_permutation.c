@@ -8,6 +8,7 @@
 #include "base/random.h"
 
 enum { TOGETHER = 1024, KEY_PERMUTATION = 0x7065726d };
+enum { EACH = 4 }; /* items that a rank counts before it hears what others say */
 
 struct groups { /* of columns whose values are dealt out together: every column, every block, every packet of several channels */
     int n, n_columns, n_packets;
@@ -137,18 +138,33 @@ static int64_t count_item(const struct work *w, int item, struct gang *g)
     return count_right(w, group, g);
 }
 
-/* Collective. */
+/* Collective: items [first, last), of each rank a run. */
+static enum status count_some(struct work *w, int first, int last, struct gang *g, struct error *e)
+{
+    size_t *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
+    for (int r = 0; r <= g->size; r++)
+        offset[r] = (size_t)gang_first(last - first, r, g->size) * sizeof *w->right;
+    for (int i = gang_first(last - first, g->rank, g->size); i < gang_first(last - first, g->rank + 1, g->size); i++)
+        w->right[first + i] = count_item(w, first + i, g);
+    enum status s = g->share(g, w->right + first, offset, e);
+    free(offset);
+    return s;
+}
+
+/* Collective. STATUS_STOPPED where told to, between some and some more. */
 static enum status count_all(struct work *w, struct gang *g, struct error *e)
 {
     int items = 1 + w->groups.n * w->p->repeats;
-    size_t *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
-    for (int r = 0; r <= g->size; r++)
-        offset[r] = (size_t)gang_first(items, r, g->size) * sizeof *w->right;
-    for (int i = gang_first(items, g->rank, g->size); i < gang_first(items, g->rank + 1, g->size); i++)
-        w->right[i] = count_item(w, i, g);
-    enum status s = g->share(g, w->right, offset, e);
-    free(offset);
-    return s;
+    for (int first = 0; first < items;) {
+        int last = items - first < EACH * g->size ? items : first + EACH * g->size;
+        bool stop;
+        TRY(count_some(w, first, last, g, e));
+        first = last;
+        TRY(gang_any(g, first < items && g->stop(g), &stop, e));
+        if (stop)
+            return error_set(e, STATUS_STOPPED, "told to stop before the last permutation");
+    }
+    return STATUS_OK;
 }
 
 static void put_group(const struct work *w, int group, struct buffer *out)

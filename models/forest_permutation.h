@@ -15,7 +15,7 @@ struct forest_permutation {
 };
 
 /* Collective. Appends, the same on every rank and any number of them: a name ("signed_size[3]", "signed_size", "packet 3"), the mean over repeats and their
- * standard deviation, as model_kind.permute says. */
+ * standard deviation, as model_kind.permute says; and its errors. */
 enum status forest_permutation(const struct forest_permutation *p, const struct features *x, const struct rows *rows, struct gang *g, struct buffer *out,
                                struct error *e);
 /* Bytes that it takes. */

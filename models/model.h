@@ -97,7 +97,8 @@ struct model_kind {
      * out (columns). NULL where a model has none. STATUS_DATA. */
     enum status (*importances)(const void *bytes, size_t n, int columns, double *out, struct error *e);
     /* Collective: permutation importances of a finished model on rows, where its parameters ask for them: a name (string), mean and standard deviation of
-     * the accuracy lost (f64) of each, appended on every rank. A rank holds the rows that gang_rows has it predict; y of all. NULL: has none. */
+     * the accuracy lost (f64) of each, appended on every rank. A rank holds the rows that gang_rows has it predict; y of all. STATUS_STOPPED, on every
+     * rank: told to stop; it begins anew. NULL: has none. */
     enum status (*permute)(const struct model *m, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
                            struct error *e);
     void (*free)(struct model *m); /* NULL is fine */

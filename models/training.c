@@ -97,6 +97,16 @@ static enum status predict_parts(struct attempt *a, const struct task *task, str
     return predict(a, &parts[PART_TEST], &out->proba[PART_TEST], e);
 }
 
+/* May take long: told to stop it leaves a checkpoint of the finished model behind. */
+static enum status permute(struct attempt *a, const struct task *task, int epoch, struct training_result *out, struct error *e)
+{
+    const struct rows *rows = &task->parts[task->stop_is_validation ? PART_STOP : PART_VALIDATION];
+    enum status status = a->spec->kind->permute(a->model, a->spec, rows, a->gang, &out->importances, e);
+    if (status == STATUS_STOPPED)
+        TRY(checkpoint(a, epoch, e));
+    return status;
+}
+
 /* Collective: rank 0's n bytes for everybody. room (owned by the caller) holds them elsewhere. */
 static enum status share_bytes(struct gang *g, const void **bytes, size_t *n, struct buffer *room, struct error *e)
 {
@@ -159,12 +169,12 @@ enum status training_run(const struct model_spec *spec, const struct task *task,
         status = make_room(&a, a.model, e);
     if (status == STATUS_OK)
         status = fit(&a, &epochs, e);
+    if (status == STATUS_OK && spec->kind->permute)
+        status = permute(&a, task, epochs, out, e);
     if (status == STATUS_OK)
         status = make_room(&a, NULL, e);
     if (status == STATUS_OK)
         status = predict_parts(&a, task, out, e);
-    if (status == STATUS_OK && spec->kind->permute)
-        status = spec->kind->permute(a.model, spec, &task->parts[task->stop_is_validation ? PART_STOP : PART_VALIDATION], g, &out->importances, e);
     if (status == STATUS_OK)
         spec->kind->write(a.model, &out->model);
     else

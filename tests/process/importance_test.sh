@@ -45,6 +45,25 @@ if has_mpi; then
     $FLOWSWEEP run small.cfg -q -n 2 "${asked[@]}" --set study.database=both.db --set data.placement=sharded --set data.split.stop=0.0 || exit 1
     check "rows that stop and validate" 0 "$($FLOWSWEEP ls both.db --filter 'state != done' --format csv | tail -n +2 | wc -l)"
 fi
+# stopped in the middle: the forest is kept, permutations begin anew
+long=("${asked[@]}" --set space.model=random_forest --set space.random_forest.permutation_repeats=400 --set space.random_forest.n_estimators=64)
+$FLOWSWEEP run small.cfg -q -n 0 "${long[@]}" --set study.database=long.db || exit 1
+for n in 0 2; do
+    has_mpi || [ $n = 0 ] || continue
+    $FLOWSWEEP run small.cfg -q -n $n "${long[@]}" --set study.database=stopped$n.db 2>/dev/null &
+    run=$!
+    for i in $(seq 200); do
+        [ "$($FLOWSWEEP ls stopped$n.db --state running --format csv 2>/dev/null | grep -c random_forest)" = 1 ] && break # the longest comes first
+        sleep 0.05
+    done
+    sleep 0.3
+    kill -TERM $run
+    wait $run
+    check "$n workers: told to stop" 75 $?
+    check "$n workers: with a checkpoint of all trees" 4 "$(sqlite3 stopped$n.db "SELECT epoch FROM artifact WHERE role = 'checkpoint'")"
+    $FLOWSWEEP run small.cfg -q -n $n "${long[@]}" --set study.database=stopped$n.db || exit 1
+    check "$n workers: gone on to the same" "$($FLOWSWEEP db digest long.db)" "$($FLOWSWEEP db digest stopped$n.db)"
+done
 $FLOWSWEEP db check small.db >check.txt
 check "db check" 0 $?
 sqlite3 small.db "UPDATE artifact_chunk SET data = x'00' WHERE artifact IN (SELECT id FROM artifact WHERE trial = $(trial small.db random_forest))"
