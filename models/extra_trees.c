@@ -44,6 +44,7 @@ const struct model_kind model_extra_trees = {
     .help = "extremely randomized trees: random thresholds, all rows, averaged",
     .params = params_of,
     .grows = "n_estimators",
+    .grows_by = FOREST_BLOCK,
     .extension = "forest",
     .check = check,
     .bytes = bytes,

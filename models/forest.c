@@ -1,4 +1,4 @@
-/* Trees are grown in blocks of BLOCK, a run of each block a rank; what a rank has grown all get. */
+/* Trees are grown in blocks of FOREST_BLOCK, a run of each block a rank; what a rank has grown all get. */
 #include "models/forest.h"
 
 #include <math.h>
@@ -13,7 +13,6 @@
 #include "models/forest_sample.h"
 #include "models/tree_walk.h"
 
-enum { BLOCK = 16 };
 enum { TOGETHER = 1024 }; /* rows that go down a tree while its nodes are in the cache */
 
 struct forest {
@@ -272,7 +271,7 @@ static enum status progress_of(struct forest *f, struct gang *g, bool stop, stru
 {
     struct forest_oob oob = {&f->sample, &f->data.tree, f->trees, f->n_trees};
     bool done = f->n_trees == f->wanted;
-    *out = (struct model_progress){.epoch = (f->n_trees + BLOCK - 1) / BLOCK, .epoch_ended = true, .done = done, .stopped = stop && !done};
+    *out = (struct model_progress){.epoch = (f->n_trees + FOREST_BLOCK - 1) / FOREST_BLOCK, .epoch_ended = true, .done = done, .stopped = stop && !done};
     if (!done || !f->oob_score)
         return STATUS_OK;
     TRY(forest_oob_accuracy(&oob, g, &out->oob_accuracy, e));
@@ -283,13 +282,13 @@ static enum status progress_of(struct forest *f, struct gang *g, bool stop, stru
 enum status forest_fit_step(struct model *model, const struct model_spec *spec, struct gang *g, struct model_progress *progress, struct error *e)
 {
     struct forest *f = (struct forest *)model;
-    int n = f->wanted - f->n_trees < BLOCK ? f->wanted - f->n_trees : BLOCK, start = f->n_trees;
+    int n = f->wanted - f->n_trees < FOREST_BLOCK ? f->wanted - f->n_trees : FOREST_BLOCK, start = f->n_trees;
     struct buffer mine = {0}, all = {0};
     bool bad, stop;
     enum status s = STATUS_OK;
     TRY(forest_data_fill(&f->data, spec, g, &stop, e));
     if (stop) {
-        *progress = (struct model_progress){.epoch = (start + BLOCK - 1) / BLOCK, .stopped = true};
+        *progress = (struct model_progress){.epoch = (start + FOREST_BLOCK - 1) / FOREST_BLOCK, .stopped = true};
         return STATUS_OK;
     }
     for (int i = gang_first(n, g->rank, g->size); s == STATUS_OK && i < gang_first(n, g->rank + 1, g->size); i++) {

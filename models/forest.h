@@ -8,6 +8,8 @@
 
 #include "models/model.h"
 
+enum { FOREST_BLOCK = 16 }; /* trees a step */
+
 /* Their parameters; those that came after the first studies keep the identities of these (PARAM_LATER). */
 #define FOREST_PARAMS(bootstrap_fallback)                                                                                                            \
     {"n_estimators", PARAM_INT | PARAM_UNKEYED, 1, 100000, NULL, "100", "trees"},                                                                    \

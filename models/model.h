@@ -68,8 +68,9 @@ struct model_kind {
     bool by_epochs;             /* the group `train` is active for it */
     bool baseline;              /* runs once in every task without being asked for */
     /* A parameter of its group, a whole number: the file of a finished model with less of it, all else equal, is a state that one with more goes on from,
-     * to the same bits. NULL: there is none. */
+     * to the same bits. NULL: there is none. A step adds so much of it, which so many ranks at most can share. */
     const char *grows;
+    int grows_by;
     const char *extension;      /* of its file in a bundle: "safetensors", "forest", .. */
     /* STATUS_CONFIG, in words, where the parameters cannot work with this shape: an invalid point. */
     enum status (*check)(const struct params *p, const struct model_shape *shape, struct error *e);

@@ -43,6 +43,7 @@ const struct model_kind model_random_forest = {
     .help = "exact CART trees on bootstrap samples, averaged",
     .params = params_of,
     .grows = "n_estimators",
+    .grows_by = FOREST_BLOCK,
     .extension = "forest",
     .check = check,
     .bytes = bytes,

@@ -8,11 +8,12 @@
 #include "mpi/assignment.h"
 #include "mpi/dealing.h"
 #include "mpi/lineage.h"
+#include "mpi/widening.h"
 #include "mpi/signals.h"
 
 /* --- telling --- */
 
-static enum status tell(struct coordinator *c, const struct gang_slot *g, enum message_kind kind, struct error *e)
+enum status coordinator_tell(struct coordinator *c, const struct gang_slot *g, enum message_kind kind, struct error *e)
 {
     for (int i = 0; i < g->n; i++)
         TRY(c->r.transport->send(c->r.transport, g->members[i], kind, NULL, e));
@@ -75,7 +76,7 @@ static enum status assign(struct coordinator *c, const struct scheduler_action *
     g->started = coordinator_now_s();
     g->set = -1;
     enum status s = db_state_read(c->db, id, &origin, &state, e);
-    g->epoch = origin.epoch;
+    g->epoch = g->first_epoch = g->last_epoch = origin.epoch;
     struct db_start start = {id, c->job, g->members, g->n, g->epoch, c->arithmetic, (int64_t)footprint_of_trial(c->r.footprint, action->trial), origin.from};
     struct transaction t = {.of = &c->transactor, .status = s};
     while (s == STATUS_OK && transact(&t, e))
@@ -97,10 +98,10 @@ static enum status ready(struct coordinator *c, struct gang_slot *g, struct erro
         return STATUS_OK;
     if (g->failed || c->stopping) {
         g->stopped = !g->failed;
-        return tell(c, g, MESSAGE_ABANDON, e);
+        return coordinator_tell(c, g, MESSAGE_ABANDON, e);
     }
     g->going = true;
-    return tell(c, g, MESSAGE_GO, e);
+    return coordinator_tell(c, g, MESSAGE_GO, e);
 }
 
 static enum status failed(struct coordinator *c, struct gang_slot *g, int rank, int epoch, struct reader *r, struct error *e)
@@ -210,12 +211,14 @@ static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct 
         struct transaction t = {.of = &c->transactor};
         while (transact(&t, e))
             t.status = g->failed ? db_trial_failed(c->db, id, g->attempt, g->message, &cost, now, e)
-                                 : db_trial_stopped(c->db, id, g->attempt, g->epoch, &cost, now, e);
+                                 : db_trial_stopped(c->db, id, g->attempt, &(struct db_stop){g->epoch, g->widening && !c->stopping}, &cost, now, e);
         TRY(t.status);
         c->progress.failed += g->failed;
     }
     if (g->done || g->failed)
         ended(c, g->trial, g->done ? TRIAL_DONE : TRIAL_FAILED);
+    else
+        widening_left(c, g);
     sets_leave(&c->sets, g->set);
     gangs_disband(&c->gangs, g);
     return STATUS_OK;
@@ -240,7 +243,7 @@ enum status coordinator_handle(void *coordinator, const struct message *m, struc
     case MESSAGE_READY:
         return ready(c, g, e);
     case MESSAGE_EPOCH:
-        gangs_epoch(g, progress_take(&r));
+        gangs_epoch(g, progress_take(&r), coordinator_now_s());
         return STATUS_OK;
     case MESSAGE_CHECKPOINT:
         return checkpointed(c, g, epoch, &r, e);
@@ -268,7 +271,7 @@ static enum status stop(struct coordinator *c, struct error *e)
     scheduler_stop(c->scheduler);
     for (int i = 0; i < c->gangs.n; i++)
         if (c->gangs.slots[i].n > 0 && c->gangs.slots[i].going)
-            TRY(tell(c, &c->gangs.slots[i], MESSAGE_STOP, e));
+            TRY(coordinator_tell(c, &c->gangs.slots[i], MESSAGE_STOP, e));
     return STATUS_OK;
 }
 
@@ -336,6 +339,7 @@ static enum status loop(struct coordinator *c, struct error *e)
         TRY(coordinator_tick(c, e));
         while ((action = scheduler_next(c->scheduler)).trial >= 0)
             TRY(assign(c, &action, e));
+        TRY(widening_look(c, e));
         if (scheduler_running(c->scheduler) == 0)
             return STATUS_OK;
         TRY(hear(c, e));

@@ -32,5 +32,7 @@ struct coordinator {
 double coordinator_now_s(void);
 /* A task with its rows dealt for a repeat, made when first asked for; the coordinator's. Errors of task_new. */
 enum status coordinator_task(struct coordinator *c, int task, int repeat, struct task **out, struct error *e);
+/* The same message to all members of a gang. */
+enum status coordinator_tell(struct coordinator *c, const struct gang_slot *g, enum message_kind kind, struct error *e);
 
 #endif

@@ -75,12 +75,14 @@ void gangs_failed(struct gang_slot *slot, int rank, int epoch, const char *messa
     slot->failed = true;
 }
 
-void gangs_epoch(struct gang_slot *slot, struct model_progress p)
+void gangs_epoch(struct gang_slot *slot, struct model_progress p, double now)
 {
     if (slot->n_rows == slot->rows_capacity) {
         slot->rows_capacity = slot->rows_capacity ? 2 * slot->rows_capacity : 16;
         slot->rows = memory_resize(slot->rows, (size_t)slot->rows_capacity * sizeof *slot->rows);
     }
     slot->rows[slot->n_rows++] = p;
+    slot->first_step = slot->last_epoch == slot->first_epoch ? now : slot->first_step;
+    slot->last_step = now;
     slot->last_epoch = p.epoch;
 }

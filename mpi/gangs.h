@@ -18,6 +18,9 @@ struct gang_slot {
     double started;
     double waited_s;            /* as struct db_cost */
     int64_t moved_bytes, peak_bytes;
+    bool widening;              /* told to leave, so that a larger gang goes on */
+    int first_epoch;            /* where it began */
+    double first_step, last_step; /* when these were heard of */
     int epoch;                  /* of the last checkpoint */
     int last_epoch;             /* heard of */
     struct model_progress *rows; /* (n_rows) since the last checkpoint, owned */
@@ -39,6 +42,6 @@ void gangs_leave(struct gangs *g, int rank);
 void gangs_disband(struct gangs *g, struct gang_slot *slot);
 /* Keeps the message that says most: that of the rank which failed by itself. epoch: the last that it finished. */
 void gangs_failed(struct gang_slot *slot, int rank, int epoch, const char *message);
-void gangs_epoch(struct gang_slot *slot, struct model_progress p);
+void gangs_epoch(struct gang_slot *slot, struct model_progress p, double now);
 
 #endif

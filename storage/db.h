@@ -106,7 +106,11 @@ struct db_result {
 enum status db_trial_done(struct db *d, const struct config *c, int64_t trial, int64_t attempt, const struct db_result *r, double now, struct error *e);
 enum status db_trial_failed(struct db *d, int64_t trial, int64_t attempt, const char *message, const struct db_cost *cost, double now, struct error *e);
 /* Stopped with a checkpoint, or without: queued again; the attempt's outcome is "stopped". */
-enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, int epoch, const struct db_cost *cost, double now, struct error *e);
+struct db_stop {
+    int epoch;     /* of the checkpoint, or 0 */
+    bool widening; /* for a larger gang to go on, not for the run to end */
+};
+enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, const struct db_stop *stop, const struct db_cost *cost, double now, struct error *e);
 enum status db_event(struct db *d, int64_t job, const char *what, const char *text, double now, struct error *e);
 /* Counts by state, for progress lines. */
 struct db_progress {

@@ -307,15 +307,15 @@ enum status db_trial_failed(struct db *d, int64_t trial, int64_t attempt, const 
     return sql_run(d, e, "UPDATE trial SET state = 'failed', error = ? WHERE id = ?", "ti", message, trial);
 }
 
-enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, int epoch, const struct db_cost *cost, double now, struct error *e)
+enum status db_trial_stopped(struct db *d, int64_t trial, int64_t attempt, const struct db_stop *stop, const struct db_cost *cost, double now, struct error *e)
 {
     char why[80];
     fault_at(FAULT_TRANSITION);
-    if (epoch > 0)
-        snprintf(why, sizeof why, "told to stop; it goes on from epoch %d", epoch);
+    if (stop->epoch > 0)
+        snprintf(why, sizeof why, stop->widening ? "a larger gang goes on from epoch %d" : "told to stop; it goes on from epoch %d", stop->epoch);
     else
         snprintf(why, sizeof why, "told to stop before its first checkpoint");
-    TRY(end_attempt(d, trial, attempt, &(struct ending){"stopped", why, epoch, *cost, now}, e));
+    TRY(end_attempt(d, trial, attempt, &(struct ending){"stopped", why, stop->epoch, *cost, now}, e));
     return sql_run(d, e, "UPDATE trial SET state = 'queued' WHERE id = ?", "i", trial);
 }
 

@@ -227,6 +227,19 @@ void scheduler_requeue(struct scheduler *s, int trial)
     }
 }
 
+int scheduler_spare(const struct scheduler *s)
+{
+    return s->stopped || ready_from(s, s->head) != NOBODY || is_running(s, s->lonely) ? 0 : count_free(s, true);
+}
+
+void scheduler_requeue_with(struct scheduler *s, int trial, int ranks)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->queue[i].trial.id == trial)
+            s->queue[i].trial.ranks = ranks < s->n_workers ? ranks : s->n_workers;
+    scheduler_requeue(s, trial);
+}
+
 void scheduler_unblock(struct scheduler *s, int trial)
 {
     for (int i = 0; i < s->n; i++)

@@ -36,6 +36,10 @@ struct scheduler_action scheduler_next(struct scheduler *s);
 void scheduler_worker_free(struct scheduler *s, int worker);
 /* A trial goes back to the queue (its gang could not start, or it was put off). */
 void scheduler_requeue(struct scheduler *s, int trial);
+/* Workers that nobody will ask for as long as what runs goes on: 0 where a trial could start, however many it wants, or one runs alone. */
+int scheduler_spare(const struct scheduler *s);
+/* A trial goes back to the queue, and wants so many ranks from now on (no more than there are). */
+void scheduler_requeue_with(struct scheduler *s, int trial, int ranks);
 /* What a trial had to wait for is there. */
 void scheduler_unblock(struct scheduler *s, int trial);
 /* Start nothing more. */

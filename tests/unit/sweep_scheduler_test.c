@@ -136,6 +136,31 @@ static void test_blocked(void)
     scheduler_free(s);
 }
 
+/* Workers are to spare when nothing could start, and a trial comes back for more of them. */
+static void test_spare(void)
+{
+    struct scheduler_trial trials[] = {{0, 2, 9}, {1, 4, 8}, {2, 1, 7, .blocked = true}};
+    struct scheduler *s = scheduler_new(trials, 3, WORKERS, ORDER_LISTED, 1);
+    CU_ASSERT_EQUAL(scheduler_spare(s), 0);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, 0);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, -1);
+    CU_ASSERT_EQUAL(scheduler_spare(s), 0); /* three are free, but 1 waits for four */
+    scheduler_worker_free(s, 0);
+    scheduler_worker_free(s, 1);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, 1);
+    CU_ASSERT_EQUAL(scheduler_next(s).trial, -1);
+    CU_ASSERT_EQUAL(scheduler_spare(s), 1); /* 2 is blocked */
+    for (int i = 0; i < 4; i++)
+        scheduler_worker_free(s, i);
+    scheduler_requeue_with(s, 1, 99);
+    CU_ASSERT_EQUAL(scheduler_spare(s), 0);
+    struct scheduler_action a = scheduler_next(s);
+    CU_ASSERT(a.trial == 1 && a.n == WORKERS);
+    scheduler_stop(s);
+    CU_ASSERT_EQUAL(scheduler_spare(s), 0);
+    scheduler_free(s);
+}
+
 static void test_stop(void)
 {
     struct scheduler_trial trials[TRIALS];
@@ -147,5 +172,5 @@ static void test_stop(void)
     scheduler_free(s);
 }
 
-UNIT_MAIN({"orders", test_orders}, {"a wide trial is not starved", test_wide_one_is_not_starved}, {"alone", test_alone}, {"blocked", test_blocked},
+UNIT_MAIN({"orders", test_orders}, {"a wide trial is not starved", test_wide_one_is_not_starved}, {"alone", test_alone}, {"blocked", test_blocked}, {"spare", test_spare},
           {"stop", test_stop})

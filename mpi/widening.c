@@ -1,0 +1,62 @@
+#include "mpi/widening.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+static const double WORTH_S = 1; /* what it must save: leaving, writing and reading a checkpoint, and coming together take time too */
+
+/* Ranks that could grow it with so many more. */
+static int wider(const struct gang_slot *g, const struct model_kind *kind, int spare)
+{
+    return g->n + spare < kind->grows_by ? g->n + spare : kind->grows_by;
+}
+
+static int steps_left(const struct coordinator *c, const struct gang_slot *g)
+{
+    const struct plan_configuration *k = &c->plan->configurations[c->plan->trials[g->trial].configuration];
+    char *name = memory_format("%s.%s", k->kind->name, k->kind->grows);
+    int64_t steps = (params_int(&k->params, name) + k->kind->grows_by - 1) / k->kind->grows_by;
+    free(name);
+    return (int)steps - g->last_epoch;
+}
+
+/* Seconds, going by its steps after the first (which makes codes too); 0 where it has done none, or cannot be widened. */
+static double saves(const struct coordinator *c, const struct gang_slot *g, int spare)
+{
+    const struct model_kind *kind = g->n ? c->plan->configurations[c->plan->trials[g->trial].configuration].kind : NULL;
+    if (!kind || !kind->grows || !g->going || g->failed || g->done || g->last_epoch <= g->first_epoch + 1)
+        return 0;
+    double step_s = (g->last_step - g->first_step) / (g->last_epoch - g->first_epoch - 1);
+    /* the step that it is in is its own */
+    return step_s * (steps_left(c, g) - 1) * (1 - (double)g->n / wider(g, kind, spare));
+}
+
+enum status widening_look(struct coordinator *c, struct error *e)
+{
+    int spare = c->stopping ? 0 : scheduler_spare(c->scheduler);
+    struct gang_slot *best = NULL;
+    double most = WORTH_S;
+    for (int i = 0; spare > 0 && i < c->gangs.n; i++) {
+        struct gang_slot *g = &c->gangs.slots[i];
+        double s = saves(c, g, spare);
+        if (g->n > 0 && g->widening)
+            return STATUS_OK;
+        best = s > most ? g : best;
+        most = s > most ? s : most;
+    }
+    if (!best || (uint64_t)spare * footprint_of_trial(c->r.footprint, best->trial) > footprint_available(c->r.footprint) / 2)
+        return STATUS_OK;
+    best->widening = true;
+    return coordinator_tell(c, best, MESSAGE_STOP, e);
+}
+
+void widening_left(struct coordinator *c, struct gang_slot *g)
+{
+    const struct model_kind *kind = c->plan->configurations[c->plan->trials[g->trial].configuration].kind;
+    int others = scheduler_spare(c->scheduler) - g->n; /* its members are free already */
+    if (!g->widening || c->stopping)
+        return;
+    g->stopped = false; /* no work that the run leaves undone */
+    scheduler_requeue_with(c->scheduler, g->trial, others > 0 ? wider(g, kind, others) : g->n);
+}
