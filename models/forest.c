@@ -188,14 +188,14 @@ enum status forest_fit_new(struct model **out, const struct model_spec *spec, bo
 
 /* --- growing --- */
 
-static enum status grow_one(const struct forest *f, int i, double *importances, struct tree *out, struct error *e)
+static enum status grow_one(const struct forest *f, int i, struct slab *room, double *importances, struct tree *out, struct error *e)
 {
     const struct forest_sample *sample = &f->sample;
     int32_t *times = memory_new((size_t)sample->n * sizeof *times);
     double *weight = memory_new((size_t)sample->n_classes * sizeof *weight);
     struct random r = forest_sample_draw(sample, i, times);
     forest_sample_weigh(sample, times, weight);
-    struct tree_request request = {&f->data.tree, &f->grown, times, sample->weight == FOREST_PLAIN ? NULL : weight, &r, importances, NULL};
+    struct tree_request request = {&f->data.tree, &f->grown, times, sample->weight == FOREST_PLAIN ? NULL : weight, &r, importances, NULL, room};
     enum status s = tree_grow(out, &request, e);
     free(times);
     free(weight);
@@ -203,12 +203,12 @@ static enum status grow_one(const struct forest *f, int i, double *importances, 
 }
 
 /* A tree and its importances, which sum to 1 over columns as scikit-learn normalizes them. */
-static enum status grow_and_write(const struct forest *f, int i, struct buffer *out, struct error *e)
+static enum status grow_and_write(const struct forest *f, int i, struct slab *room, struct buffer *out, struct error *e)
 {
     struct tree t = {0};
     struct tree_walk walk = {0};
     double *importances = memory_new((size_t)f->n_columns * sizeof *importances), sum = 0;
-    enum status s = grow_one(f, i, importances, &t, e);
+    enum status s = grow_one(f, i, room, importances, &t, e);
     for (int c = 0; c < f->n_columns; c++)
         sum += importances[c];
     if (s == STATUS_OK && (s = tree_walk_of(&walk, &t, f->n_columns, e)) == STATUS_OK) {
@@ -273,6 +273,7 @@ enum status forest_fit_step(struct model *model, const struct model_spec *spec, 
     struct forest *f = (struct forest *)model;
     int n = f->wanted - f->n_trees < BLOCK ? f->wanted - f->n_trees : BLOCK, start = f->n_trees;
     struct buffer mine = {0}, all = {0};
+    struct slab room = {0};
     bool bad, stop;
     enum status s = STATUS_OK;
     TRY(forest_data_fill(&f->data, spec, g, &stop, e));
@@ -281,9 +282,10 @@ enum status forest_fit_step(struct model *model, const struct model_spec *spec, 
         return STATUS_OK;
     }
     for (int i = gang_first(n, g->rank, g->size); s == STATUS_OK && i < gang_first(n, g->rank + 1, g->size); i++) {
-        s = grow_and_write(f, start + i, &mine, e);
+        s = grow_and_write(f, start + i, &room, &mine, e);
         gang_look(g);
     }
+    slab_fini(&room);
     struct error ignored;
     enum status told = gang_any(g, s != STATUS_OK, &bad, s == STATUS_OK ? e : &ignored);
     if (s == STATUS_OK)
