@@ -115,9 +115,9 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
 {
     uint64_t rows = (uint64_t)shape->train_rows, trees = (uint64_t)whole(p, group, "n_estimators", 0), drawn = rows * trees / 8;
     const struct value *oob = get(p, group, "oob_score");
-    /* coding some columns (156 bytes a row), or growing a tree (up to 148); then trees, whose size depends on the data: a noisy one takes 6 bytes a row, one
+    /* coding some columns (156 bytes a row), or growing a tree (up to 161); then trees, whose size depends on the data: a noisy one takes 6 bytes a row, one
      * of classes that are easily told apart far less, and at the end there are a file and a message of them */
-    uint64_t fit = rows * 156 + trees * rows * 10;
+    uint64_t fit = rows * 161 + trees * rows * 10;
     if (oob && oob->truth)
         fit += drawn < FOREST_OOB_DRAWN ? drawn : FOREST_OOB_DRAWN;
     return (struct model_bytes){.fit = fit};
