@@ -123,9 +123,9 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
 {
     uint64_t rows = (uint64_t)shape->train_rows, trees = (uint64_t)whole(p, group, "n_estimators", 0), drawn = rows * trees / 8;
     const struct value *oob = get(p, group, "oob_score");
-    /* coding some columns (156 bytes a row), or growing a tree (up to 148); then trees, whose size depends on the data: a noisy one takes 6 bytes a row, one
+    /* coding some columns (156 bytes a row), or growing a tree (up to 161); then trees, whose size depends on the data: a noisy one takes 6 bytes a row, one
      * of classes that are easily told apart far less, and at the end there are a file and a message of them */
-    uint64_t fit = rows * 156 + trees * rows * 10;
+    uint64_t fit = rows * 161 + trees * rows * 10;
     if (oob && oob->truth)
         fit += drawn < FOREST_OOB_DRAWN ? drawn : FOREST_OOB_DRAWN;
     if (whole(p, group, "permutation_repeats", 0) > 0)
@@ -199,14 +199,14 @@ enum status forest_fit_new(struct model **out, const struct model_spec *spec, bo
 
 /* --- growing --- */
 
-static enum status grow_one(const struct forest *f, int i, double *importances, struct tree *out, struct error *e)
+static enum status grow_one(const struct forest *f, int i, struct slab *room, double *importances, struct tree *out, struct error *e)
 {
     const struct forest_sample *sample = &f->sample;
     int32_t *times = memory_new((size_t)sample->n * sizeof *times);
     double *weight = memory_new((size_t)sample->n_classes * sizeof *weight);
     struct random r = forest_sample_draw(sample, i, times);
     forest_sample_weigh(sample, times, weight);
-    struct tree_request request = {&f->data.tree, &f->grown, times, sample->weight == FOREST_PLAIN ? NULL : weight, &r, importances, NULL};
+    struct tree_request request = {&f->data.tree, &f->grown, times, sample->weight == FOREST_PLAIN ? NULL : weight, &r, importances, NULL, room};
     enum status s = tree_grow(out, &request, e);
     free(times);
     free(weight);
@@ -214,12 +214,12 @@ static enum status grow_one(const struct forest *f, int i, double *importances, 
 }
 
 /* A tree and its importances, which sum to 1 over columns as scikit-learn normalizes them. */
-static enum status grow_and_write(const struct forest *f, int i, struct buffer *out, struct error *e)
+static enum status grow_and_write(const struct forest *f, int i, struct slab *room, struct buffer *out, struct error *e)
 {
     struct tree t = {0};
     struct tree_walk walk = {0};
     double *importances = memory_new((size_t)f->n_columns * sizeof *importances), sum = 0;
-    enum status s = grow_one(f, i, importances, &t, e);
+    enum status s = grow_one(f, i, room, importances, &t, e);
     for (int c = 0; c < f->n_columns; c++)
         sum += importances[c];
     if (s == STATUS_OK && (s = tree_walk_of(&walk, &t, f->n_columns, e)) == STATUS_OK) {
@@ -284,6 +284,7 @@ enum status forest_fit_step(struct model *model, const struct model_spec *spec, 
     struct forest *f = (struct forest *)model;
     int n = f->wanted - f->n_trees < FOREST_BLOCK ? f->wanted - f->n_trees : FOREST_BLOCK, start = f->n_trees;
     struct buffer mine = {0}, all = {0};
+    struct slab room = {0};
     bool bad, stop;
     enum status s = STATUS_OK;
     TRY(forest_data_fill(&f->data, spec, g, &stop, e));
@@ -292,9 +293,10 @@ enum status forest_fit_step(struct model *model, const struct model_spec *spec, 
         return STATUS_OK;
     }
     for (int i = gang_first(n, g->rank, g->size); s == STATUS_OK && i < gang_first(n, g->rank + 1, g->size); i++) {
-        s = grow_and_write(f, start + i, &mine, e);
+        s = grow_and_write(f, start + i, &room, &mine, e);
         gang_look(g);
     }
+    slab_fini(&room);
     struct error ignored;
     enum status told = gang_any(g, s != STATUS_OK, &bad, s == STATUS_OK ? e : &ignored);
     if (s == STATUS_OK)

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 #include "base/buffer.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "base/status.h"
 
@@ -92,6 +93,7 @@ struct tree_request {
     struct random *random;
     double *importances; /* (n_columns) MDI is added */
     const struct engine *engine; /* NULL: the fastest here; all give the same tree */
+    struct slab *room;           /* kept from tree to tree, of the same data and parameters: {0} before the first, the caller's to free; or NULL */
 };
 
 /* STATUS_MEMORY. */

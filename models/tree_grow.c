@@ -131,16 +131,23 @@ static void grow_depth_first(struct tree_grower *g, int n)
     free(stack.constant);
 }
 
-static enum status allocate(struct tree_grower *g, struct slab *slab, struct error *e)
+static void cut(struct tree_grower *g, struct slab *slab)
 {
     size_t n = (size_t)g->r->data->n;
-    for (int pass = 0; pass < 2; pass++) {
-        g->samples = slab_take(slab, n * sizeof *g->samples);
-        g->room = slab_take(slab, n * sizeof *g->room);
-        tree_splitter_cut(&g->splitter, slab);
-        if (pass == 0)
-            TRY(slab_new(slab, "growing a tree", e));
+    g->samples = slab_take(slab, n * sizeof *g->samples);
+    g->room = slab_take(slab, n * sizeof *g->room);
+    tree_splitter_cut(&g->splitter, slab);
+}
+
+/* Room for a tree; that of the tree before where there was one: it leaves zeros where it found them. */
+static enum status allocate(struct tree_grower *g, struct slab *slab, struct error *e)
+{
+    if (!slab->base) {
+        cut(g, slab);
+        TRY(slab_new(slab, "growing a tree", e));
     }
+    slab->used = 0;
+    cut(g, slab);
     return STATUS_OK;
 }
 
@@ -185,10 +192,10 @@ enum status tree_grow(struct tree *out, const struct tree_request *r, struct err
 {
     const struct tree_data *d = r->data;
     struct tree_grower g = {.r = r, .tree = out, .words = (d->n_columns + 63) / 64};
-    struct slab slab = {0};
+    struct slab own = {0};
     *out = (struct tree){0};
     g.splitter = (struct tree_splitter){.data = d, .params = r->params, .random = r->random, .engine = r->engine ? r->engine : engine_best()};
-    TRY(allocate(&g, &slab, e));
+    TRY(allocate(&g, r->room ? r->room : &own, e));
     take_weights(&g);
     tree_splitter_begin(&g.splitter, r->times);
     int n = take_samples(&g);
@@ -196,6 +203,6 @@ enum status tree_grow(struct tree *out, const struct tree_request *r, struct err
         tree_grow_best_first(&g, n);
     else
         grow_depth_first(&g, n);
-    slab_fini(&slab);
+    slab_fini(&own);
     return STATUS_OK;
 }

@@ -3,7 +3,7 @@
 #include "models/engine.h"
 #include "models/tree_split.h"
 
-static const float nearly = 1 - 0x1p-20F;
+static const float nearly = 1 - 0x1p-11F;
 
 static int bits_of(uint32_t x)
 {
@@ -52,16 +52,22 @@ static double exact_gain(const struct tree_lanes *o, int lane, int at)
     return (double)left / (double)weight + (double)right / (double)(o->weight - weight);
 }
 
+struct place {
+    int lane, at;
+};
+
 /* The best place of a lane, where it is better than *best; floor: what a float comes to at least there. */
-static void best_of_lane(const struct tree_splitter *s, int lane, int column, float floor, struct tree_split *best)
+static void best_of_lane(const struct tree_lanes *o, int lane, int column, float floor, struct tree_split *best, struct place *found)
 {
-    const struct tree_lanes *o = s->lanes;
     for (int i = 0; i + 1 < o->n; i++) {
         if (o->gain[i][lane] < floor)
             continue;
         double gain = exact_gain(o, lane, i);
-        if (gain > best->gain || (gain == best->gain && column < best->feature))
-            *best = tree_splitter_between(s, column, o->keys[i][lane] >> o->label_bits, o->keys[i + 1][lane] >> o->label_bits, gain);
+        if (gain > best->gain || (gain == best->gain && column < best->feature)) {
+            best->gain = gain;
+            best->feature = column;
+            *found = (struct place){lane, i};
+        }
     }
 }
 
@@ -70,6 +76,7 @@ uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_column
     const struct tree_lanes *o = s->lanes;
     uint32_t differ = 0;
     float most = 0;
+    struct place found = {-1, 0};
     gather(s, column, n_columns, samples);
     s->engine->tree_lanes_sort(s->lanes);
     s->engine->tree_lanes_sweep(s->lanes);
@@ -79,6 +86,9 @@ uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_column
     }
     for (int c = 0; c < n_columns; c++)
         if (o->most[c] > 0 && o->most[c] >= most * nearly)
-            best_of_lane(s, c, column[c], most * nearly, best);
+            best_of_lane(o, c, column[c], most * nearly, best, &found);
+    if (found.lane >= 0)
+        *best = tree_splitter_between(s, best->feature, o->keys[found.at][found.lane] >> o->label_bits, o->keys[found.at + 1][found.lane] >> o->label_bits,
+                                      best->gain);
     return differ;
 }

@@ -186,7 +186,7 @@ static void test_trees_of_bins(void)
         struct error e;
         for (int i = 0; i < TOY_ROWS; i++)
             times[i] = 1;
-        struct tree_request request = {&d.tree, &p, times, NULL, &r, NULL, NULL};
+        struct tree_request request = {&d.tree, &p, times, NULL, &r, NULL, NULL, NULL};
         CU_ASSERT_EQUAL_FATAL(tree_grow(&t, &request, &e), STATUS_OK);
         CU_ASSERT_EQUAL_FATAL(tree_walk_of(&walk, &t, TOY_STEPS, &e), STATUS_OK);
         for (int i = 0; i < TOY_ROWS; i++) {

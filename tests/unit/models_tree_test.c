@@ -267,7 +267,7 @@ static struct tree grow(const struct table *t, const struct tree_params *p, uint
     struct random r = random_of(seed, 0);
     struct tree tree;
     struct error e;
-    struct tree_request request = {&t->data, p, t->times, t->weight, &r, importances, NULL};
+    struct tree_request request = {&t->data, p, t->times, t->weight, &r, importances, NULL, NULL};
     CU_ASSERT_EQUAL_FATAL(tree_grow(&tree, &request, &e), STATUS_OK);
     return tree;
 }
@@ -551,7 +551,7 @@ static void test_random_trees(void)
         }
 }
 
-/* Every engine that runs here grows the same tree; of up to 40 classes, so that small nodes keep any number of words for them. */
+/* Every engine that runs here grows the same tree, in room that another tree was grown in too; of up to 40 classes, so that small nodes keep any number of words for them. */
 static void test_engines(void)
 {
     for (int classes = 3; classes <= 40; classes += 9) {
@@ -560,11 +560,12 @@ static void test_engines(void)
         code(&t);
         struct tree_params p = all_columns(&t, TREE_GINI);
         struct tree first;
+        struct slab room = {0};
         struct walk w = check_tree(&t, &p, 4, &first);
         p.max_features = 2;
         for (int e = 0; engines[e]; e++) {
             struct random r = random_of(4, 0), same = random_of(4, 0);
-            struct tree_request request = {&t.data, &p, t.times, NULL, &r, NULL, engines[e]}, best = {&t.data, &p, t.times, NULL, &same, NULL, NULL};
+            struct tree_request request = {&t.data, &p, t.times, NULL, &r, NULL, engines[e], &room}, best = {&t.data, &p, t.times, NULL, &same, NULL, NULL, NULL};
             struct tree a, b;
             struct error error;
             if (!engine_runs(engines[e]))
@@ -576,6 +577,7 @@ static void test_engines(void)
             tree_fini(&a);
             tree_fini(&b);
         }
+        slab_fini(&room);
         tree_fini(&first);
         free(w.decrease);
         table_fini(&t);
