@@ -20,7 +20,7 @@ struct engine {
     void (*exp)(float *x, size_t n);
     void (*tanh)(float *x, size_t n);
     void (*sigmoid)(float *x, size_t n);
-    /* Each lane: keys in ascending order; then what its places gain. */
+    /* NULL where trees do better without. Each lane: keys in ascending order; then what its places gain. */
     void (*tree_lanes_sort)(struct tree_lanes *o);
     void (*tree_lanes_sweep)(struct tree_lanes *o);
     void (*tree_table_sum)(const struct tree_table *t);

@@ -106,7 +106,7 @@ static bool count_together(struct tree_splitter *s, const uint32_t *codes, int n
     uint32_t *restrict counts = s->count_room.counts;
     int apart = (found + TREE_LANES - 1) / TREE_LANES * TREE_LANES;
     struct tree_table t = {counts, f->n_classes, 1, apart, s->count_room.carry, f->weights, s->keys, (uint32_t *)s->keys + apart, s->sorted};
-    if (!s->plain || f->weight > UINT16_MAX || (int64_t)f->n_classes * apart > TABLE)
+    if (!s->engine->tree_table_sum || !s->plain || f->weight > UINT16_MAX || (int64_t)f->n_classes * apart > TABLE)
         return false;
     t.streams = n > 2 * f->n_classes * apart && 2 * f->n_classes * apart <= TABLE ? 2 : 1;
     uint32_t next = (uint32_t)apart * (uint32_t)t.streams, other = t.streams == 2 ? (uint32_t)apart : 0;

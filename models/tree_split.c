@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "models/engine.h"
 #include "models/kernels.h"
 #include "models/tree_sort.h"
 
@@ -56,7 +57,7 @@ void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
         s->code_bits = bits > s->code_bits ? bits : s->code_bits;
         wide |= d->columns[c].wide;
     }
-    s->small = s->plain && !wide && s->params->criterion == TREE_GINI && !s->params->random_thresholds && s->params->min_samples_leaf <= 1;
+    s->small = s->engine->tree_lanes_sort && s->plain && !wide && s->params->criterion == TREE_GINI && !s->params->random_thresholds && s->params->min_samples_leaf <= 1;
 }
 
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n)

@@ -22,9 +22,11 @@ const struct engine ENGINE(engine) = {
     .exp = exp_each,
     .tanh = tanh_each,
     .sigmoid = sigmoid_each,
+#if defined(ENGINE_AVX512)
     .tree_lanes_sort = ENGINE(tree_lanes_sort),
     .tree_lanes_sweep = ENGINE(tree_lanes_sweep),
     .tree_table_sum = ENGINE(tree_table_sum),
+#endif
     .layers =
         {
             [LAYER_INPUT] = &ENGINE(layer_input),

@@ -1,4 +1,5 @@
-/* Sorting and sweeping a small node's columns, summing up the counts of a larger one's (models/tree_lanes.h). */
+/* Sorting and sweeping a small node's columns, summing up the counts of a larger one's (models/tree_lanes.h). AVX-512 alone: with shorter vectors other
+ * ways to the same numbers are faster. */
 #include "models/tree_lanes.h"
 
 #include <string.h>
@@ -6,11 +7,11 @@
 #include "models/engine.h"
 #include "models/engine/lanes.h"
 
+#if defined(ENGINE_AVX512)
 typedef uint32_t whole __attribute__((vector_size(4 * TREE_LANES), may_alias));
 typedef int32_t truth __attribute__((vector_size(4 * TREE_LANES), may_alias));
 typedef float real __attribute__((vector_size(4 * TREE_LANES), may_alias));
 
-#if defined(ENGINE_AVX512)
 INLINE whole lesser(whole a, whole b) { return (whole)_mm512_min_epu32((__m512i)a, (__m512i)b); }
 INLINE whole greater(whole a, whole b) { return (whole)_mm512_max_epu32((__m512i)a, (__m512i)b); }
 /* x where a = b, else 0. */
@@ -28,21 +29,6 @@ INLINE whole running_sum(whole x)
     v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 12));
     return (whole)_mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 8));
 }
-#else
-INLINE real quotient(real a, real b) { return a / b; }
-INLINE whole running_sum(whole x)
-{
-    for (int l = 1; l < TREE_LANES; l++)
-        x[l] += x[l - 1];
-    return x;
-}
-INLINE whole choose(truth m, whole a, whole b) { return (a & (whole)m) | (b & ~(whole)m); }
-INLINE whole lesser(whole a, whole b) { return choose(a < b, a, b); }
-INLINE whole greater(whole a, whole b) { return choose(a < b, b, a); }
-INLINE whole where_equal(whole a, whole b, whole x) { return x & (whole)(a == b); }
-INLINE real where_not_0(whole a, real x) { return (real)((whole)x & (whole)(a != 0)); }
-INLINE real larger(real a, real b) { return (real)choose(a > b, (whole)a, (whole)b); }
-#endif
 INLINE real real_of(whole x) { return __builtin_convertvector((truth)x, real); }
 
 INLINE void exchange(whole *a, whole *b)
@@ -157,3 +143,4 @@ void ENGINE(tree_table_sum)(const struct tree_table *t)
         ((whole *)t->weight)[b] = weight;
     }
 }
+#endif
