@@ -58,12 +58,21 @@ static enum status serve(struct transport *t, struct error *e)
     return comm_serve(t->context, e);
 }
 
+static bool is_under_way(const struct comm *c)
+{
+    for (int rank = 0; rank < c->transport->size; rank++)
+        if (c->peers[rank].first || c->peers[rank].is_coming)
+            return true;
+    return false;
+}
+
 /* An eighth of the time since something last came or went, 0.1 ms at least and 20 ms at most: what took long is noticed a little late, and who trains is
- * left alone. */
+ * left alone. Pieces of a message follow each other sooner. */
 static void pause_idle(struct transport *t)
 {
     const struct comm *c = t->context;
-    double since_s = comm_clock() - c->moved_s, pause_s = since_s < 0.8e-3 ? 0.1e-3 : since_s > 0.16 ? 0.02 : since_s / 8;
+    double since_s = comm_clock() - c->moved_s, most_s = is_under_way(c) ? 0.5e-3 : 20e-3, pause_s = since_s / 8;
+    pause_s = pause_s < 0.1e-3 ? 0.1e-3 : pause_s > most_s ? most_s : pause_s;
     struct timespec p = {0, (long)(pause_s * 1e9)};
     nanosleep(&p, NULL);
 }
