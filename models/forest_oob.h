@@ -7,7 +7,7 @@
 #include "models/gang.h"
 #include "models/tree_walk.h"
 
-enum { FOREST_OOB_DRAWN = 16 << 20 }; /* bytes that say which rows trees drew are kept at a time */
+enum { FOREST_OOB_DRAWN = 4 << 20 }; /* bytes that say which rows trees drew are kept at a time */
 
 struct forest_oob {
     const struct forest_sample *sample;

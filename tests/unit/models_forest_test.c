@@ -350,7 +350,7 @@ static void test_oob_goes_on(void)
 /* More trees and rows than are kept drawn at a time: trees alternate between two leaves, so a row's label hangs on all of its draws. */
 static void test_oob_of_many(void)
 {
-    enum { N = 7000, TREES = 20000 };
+    enum { N = 3500, TREES = 10000 };
     struct tree_node leaf = {.feature = -1, .n = 1};
     int32_t class[2] = {0, 1}, *times = memory_new(N * sizeof *times), *y = memory_new(N * sizeof *y), *balance = memory_new(N * sizeof *balance);
     float one = 1, value = 0;
@@ -358,7 +358,7 @@ static void test_oob_of_many(void)
     struct tree_column column = {.n_values = 1, .values = &value, .most = &value};
     struct tree_data d = {N, 1, 2, records, 1, &column, y};
     struct tree_walk two[2], *trees = memory_new(TREES * sizeof *trees);
-    struct forest_sample s = {.n = N, .n_classes = 2, .y = y, .key = 4, .bootstrap = true, .draws = N / 8};
+    struct forest_sample s = {.n = N, .n_classes = 2, .y = y, .key = 4, .bootstrap = true, .draws = N};
     struct forest_oob o = {&s, &d, trees, TREES};
     struct gang g = gang_alone(NULL, NULL);
     struct error e;

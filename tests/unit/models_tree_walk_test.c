@@ -104,7 +104,7 @@ static void check_shape(struct shape s, uint64_t seed)
     struct tree_walk w = walk_of(&t, &s), again;
     struct buffer bytes = {0}, more = {0};
     struct error e;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows && (size_t)rows[i] * (size_t)s.n_columns < 20000000; i++)
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && (size_t)rows[i] * (size_t)s.n_columns < 2000000; i++)
         CU_ASSERT(agree(&t, &w, &s, rows[i], &r));
     tree_walk_write(&w, s.n_columns, s.n_classes, &bytes);
     struct reader reader = reader_of(bytes.data, bytes.size);
@@ -200,7 +200,7 @@ static void test_hostile(void)
     for (size_t n = 0; n < b.size; n++)
         CU_ASSERT_EQUAL(read_and_walk(&b, n, &s), 0);
     for (size_t i = 0; i < b.size; i++)
-        for (int x = 1; x < 256; x++, tried++) {
+        for (int x = 1; x < 256; x = x < 128 ? 2 * x : x + 127, tried++) { /* each bit, and all */
             b.data[i] = (char)(b.data[i] ^ x);
             refused += !read_and_walk(&b, b.size, &s);
             b.data[i] = (char)(b.data[i] ^ x);
