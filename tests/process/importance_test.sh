@@ -46,7 +46,9 @@ if has_mpi; then
     check "rows that stop and validate" 0 "$($FLOWSWEEP ls both.db --filter 'state != done' --format csv | tail -n +2 | wc -l)"
 fi
 # stopped in the middle: the forest is kept, permutations begin anew
-long=("${asked[@]}" --set space.model=random_forest --set space.random_forest.permutation_repeats=400 --set space.random_forest.n_estimators=64)
+repeats=400
+[ -n "${LSAN_OPTIONS:-}" ] && repeats=30 # the sanitizers take as long for so many
+long=("${asked[@]}" --set space.model=random_forest --set space.random_forest.permutation_repeats=$repeats --set space.random_forest.n_estimators=64)
 $FLOWSWEEP run small.cfg -q -n 0 "${long[@]}" --set study.database=long.db || exit 1
 for n in 0 2; do
     has_mpi || [ $n = 0 ] || continue
