@@ -1,6 +1,7 @@
 # Beside scikit-learn: every node of a tree, the votes of neighbours and importances on real flows; recorded ensembles recomputed by a script that shares no
 # code.
 . "$(dirname "$0")/setup.sh"
+[ -n "${LSAN_OPTIONS:-}" ] && skip "the sanitizers see the same code in other tests, and take minutes here"
 python=$FLOWSWEEP_SOURCE/.venv/bin/python
 "$python" -c 'import sklearn' 2>/dev/null || skip "scikit-learn is not there (./bootstrap test makes .venv where pip can)"
 small_config
