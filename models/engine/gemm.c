@@ -7,6 +7,7 @@ struct block { /* of a product: columns [j, j + vectors * 16) of C, steps of k f
     const float *b;
     size_t b_row;
     int j, p, k;
+    bool add;
 };
 
 /* The last vector of a row of C may stand over its end. */
@@ -23,32 +24,15 @@ INLINE void write(float *c, lanes x, int columns)
         lanes_store_n(c, x, columns);
 }
 
-/* What a tile's sums begin with: rows of C itself, the bias in every row, or zeros. */
-INLINE void begin(const struct gemm *g, const struct block *s, const float *out, lanes *c, int rows, int vectors)
-{
-    bool add = g->add || s->p > 0;
-    const float *from = add ? out : g->bias + s->j;
-    size_t apart = add ? g->c_row : 0;
-    int last = g->n - s->j - (vectors - 1) * LANES;
-    for (int i = 0; i < rows * vectors; i++)
-        c[i] = lanes_set(0);
-    if (!add && !g->bias)
-        return;
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++)
-            c[r * vectors + v] = read(from + (size_t)r * apart + v * LANES, v == vectors - 1 ? last : LANES);
-}
-
 INLINE void tile(const struct gemm *g, const struct block *s, int i, int rows, int vectors)
 {
     lanes c[TILE_ROWS * TILE_VECTORS];
     float *out = g->c + (size_t)i * g->c_row + s->j;
     int last = g->n - s->j - (vectors - 1) * LANES;
-    begin(g, s, out, c, rows, vectors);
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++)
+            c[r * vectors + v] = s->add ? read(out + (size_t)r * g->c_row + v * LANES, v == vectors - 1 ? last : LANES) : lanes_set(0);
     tile_multiply(c, rows, vectors, g->a + (size_t)i * g->a_row + (size_t)s->p * g->a_col, g->a_row, g->a_col, s->b, s->b_row, s->k);
-    if (g->relu && s->p + s->k == g->k)
-        for (int x = 0; x < rows * vectors; x++)
-            c[x] = lanes_max(lanes_set(0), c[x]);
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++)
             write(out + (size_t)r * g->c_row + v * LANES, c[r * vectors + v], v == vectors - 1 ? last : LANES);
@@ -92,14 +76,15 @@ static size_t group_width(int n, int j)
 
 static void packed(const struct gemm *g)
 {
-    for (int p = 0; p == 0 || p < g->k; p += BLOCK)
+    for (int p = 0; p < g->k; p += BLOCK)
         for (int j = 0; j < g->n; j += GEMM_GROUP) {
             size_t width = group_width(g->n, j);
             group(g, (struct block){.b = g->b + (size_t)j * (size_t)g->k + (size_t)p * width,
                                     .b_row = width,
                                     .j = j,
                                     .p = p,
-                                    .k = g->k - p < BLOCK ? g->k - p : BLOCK});
+                                    .k = g->k - p < BLOCK ? g->k - p : BLOCK,
+                                    .add = g->add || p > 0});
         }
 }
 
@@ -139,16 +124,19 @@ void ENGINE(gemm)(const struct gemm *g)
         packed(g);
         return;
     }
-    for (int p = 0; p == 0 || p < g->k; p += BLOCK)
+    for (int p = 0; p < g->k; p += BLOCK)
         for (int j = 0; j < g->n; j += GEMM_GROUP) {
             size_t width = group_width(g->n, j);
             int columns = g->n - j < GEMM_GROUP ? g->n - j : GEMM_GROUP, k = g->k - p < BLOCK ? g->k - p : BLOCK;
             pack_rows(g->b + (size_t)p * g->b_row + j, g->b_row, k, columns, room, width);
-            struct block s = {.b = room, .b_row = width, .j = j, .p = p, .k = k};
+            struct block s = {.b = room, .b_row = width, .j = j, .p = p, .k = k, .add = g->add || p > 0};
             group(g, s);
             if (g->m_below > 0)
                 group(&below, s);
         }
+    if (g->k == 0 && !g->add)
+        for (int i = 0; i < g->m; i++)
+            memset(g->c + (size_t)i * g->c_row, 0, (size_t)g->n * sizeof *g->c);
 }
 
 void ENGINE(gemm_pack)(const float *b, size_t b_row, size_t b_col, int k, int n, float *out)

@@ -98,19 +98,17 @@ static bool is_one_product(const struct layer *l, const struct leaf *leaf, int t
     return l->in_width == 1 && strides(l) == 1 && !leaf->active && first >= 0 && last < l->in_steps;
 }
 
-static void one_forward(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, int t, int end)
+/* To out, which holds the bias in every row: its taps' products. */
+static void one_product(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, int t, int end)
 {
     size_t n = (size_t)l->width, rows = (size_t)leaf->n;
     ENGINE(gemm)(&(struct gemm){.m = (end - t) * leaf->n, .n = l->width, .k = l->kernel_size, .a = in + (size_t)(t - padding(l)) * rows, .a_row = 1,
-                                .a_col = (size_t)dilation(l) * rows, .b = w, .b_row = n, .c = out + (size_t)t * rows * n, .c_row = n,
-                                .bias = w + (size_t)l->kernel_size * n, .relu = l->activation == 'r'});
+                                .a_col = (size_t)dilation(l) * rows, .b = w, .b_row = n, .c = out + (size_t)t * rows * n, .c_row = n, .add = true});
 }
 
-static void steps_forward(const struct layer *l, const float *bias, const float *packed, const struct leaf *leaf, const float *in, float *out, int t, int end)
+static void tap_by_tap(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, float *out, int t, int end)
 {
     size_t cin = (size_t)l->in_width, n = (size_t)l->width, rows = (size_t)leaf->n;
-    for (size_t i = (size_t)t * rows; i < (size_t)end * rows; i++)
-        memcpy(out + i * n, bias, n * sizeof *out);
     for (int k = 0; k < l->kernel_size; k++) {
         struct reach r;
         for (int at = t; next(l, leaf, k, at, end, &r); at = r.t + steps_of(leaf, &r))
@@ -118,6 +116,18 @@ static void steps_forward(const struct layer *l, const float *bias, const float 
                                         .b = packed + (size_t)k * gemm_packed(l->in_width, l->width), .c = out + (size_t)r.t * rows * n, .c_row = n,
                                         .add = true});
     }
+}
+
+static void steps_forward(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, int t, int end)
+{
+    size_t n = (size_t)l->width, rows = (size_t)leaf->n;
+    const float *bias = w + (size_t)l->kernel_size * (size_t)l->in_width * n;
+    for (size_t i = (size_t)t * rows; i < (size_t)end * rows; i++)
+        memcpy(out + i * n, bias, n * sizeof *out);
+    if (is_one_product(l, leaf, t, end))
+        one_product(l, w, leaf, in, out, t, end);
+    else
+        tap_by_tap(l, packed, leaf, in, out, t, end);
     if (l->activation == 'r')
         relu(out + (size_t)t * rows * n, out + (size_t)t * rows * n, (size_t)(end - t) * rows * n);
 }
@@ -129,13 +139,9 @@ static int later(const struct layer *l, int t)
 
 static void forward(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, float *cache)
 {
-    const float *bias = w + (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width;
     (void)cache;
     for (int t = 0; t < l->steps; t = later(l, t))
-        if (is_one_product(l, leaf, t, later(l, t)))
-            one_forward(l, w, leaf, in, out, t, later(l, t));
-        else
-            steps_forward(l, bias, packed, leaf, in, out, t, later(l, t));
+        steps_forward(l, w, packed, leaf, in, out, t, later(l, t));
 }
 
 /* One tap of some steps: the gradient of its weights, and what reaches the input. */
