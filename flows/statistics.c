@@ -184,7 +184,8 @@ static float *put_way(const struct packets *p, unsigned groups, int way, float *
 void statistics_row(const struct flows *f, unsigned groups, int row, int steps, int clip, float *room, float *out)
 {
     size_t at = (size_t)row * (size_t)f->steps;
-    struct packets p = {.size = f->size + at, .direction = f->direction + at, .n = f->length[row] < steps ? f->length[row] : steps, .clip = clip};
+    struct packets p = {.size = f->size + at, .n = f->length[row] < steps ? f->length[row] : steps, .clip = clip};
+    p.direction = has(groups, CHANNEL_DIRECTION) ? f->direction + at : NULL;
     p.payload = has(groups, CHANNEL_PAYLOAD) ? f->payload + at : NULL;
     p.iat = has(groups, CHANNEL_IAT) ? f->iat + at : NULL;
     for (int way = has(groups, CHANNEL_DIRECTION) ? WAY_OUT : WAY_ALL; way < WAYS; way++)

@@ -129,7 +129,7 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
     if (oob && oob->truth)
         fit += drawn < FOREST_OOB_DRAWN ? drawn : FOREST_OOB_DRAWN;
     if (whole(p, group, "permutation_repeats", 0) > 0)
-        fit += forest_permutation_bytes(shape->validation_rows, columns_of(shape));
+        fit += forest_permutation_bytes(shape->validation_rows, columns_of(shape), shape->n_classes);
     return (struct model_bytes){.fit = fit};
 }
 
@@ -357,7 +357,7 @@ enum status forest_permute(const struct model *model, const struct model_spec *s
                            struct error *e)
 {
     const struct forest *f = (const struct forest *)model;
-    struct forest_permutation p = {f->trees, f->importances, f->n_trees, f->n_classes, .key = spec->key};
+    struct forest_permutation p = {f->trees, f->n_trees, f->n_classes, .key = spec->key};
     p.repeats = (int)whole(spec->params, spec->kind->name, "permutation_repeats", 0);
     return forest_permutation(&p, spec->features, rows, g, out, e);
 }
@@ -392,6 +392,8 @@ enum status forest_importances(const void *bytes, size_t n, int columns, double 
         return error_set(e, STATUS_DATA, "no forest file, or one that is not over %d columns", columns);
     for (int c = 0; c < columns; c++) {
         out[c] = reader_f64(&r);
+        if (out[c] < 0 && out[c] > -1e-6) /* splits that take nothing away, rounded */
+            out[c] = 0;
         if (!(out[c] >= 0) || !isfinite(out[c]))
             return error_set(e, STATUS_DATA, "a forest with an importance of %g", out[c]);
         sum += out[c];

@@ -20,15 +20,17 @@ struct work {
     const struct rows *rows;
     struct groups groups;
     float *raw;      /* (n, columns) */
+    uint32_t *all;   /* the same memory: their keys */
     uint32_t *keys;  /* (TOGETHER, columns + 1) */
+    bool *used;      /* (columns) does a tree look at it? */
     double *sum;     /* (TOGETHER, classes) */
     int32_t *order;  /* (n) */
     int64_t *right;  /* (1 + groups * repeats) rows labelled right: as they are, then permuted; -1: as they are */
 };
 
-uint64_t forest_permutation_bytes(int64_t rows, int columns)
+uint64_t forest_permutation_bytes(int64_t rows, int columns, int classes)
 {
-    return (uint64_t)rows * ((uint64_t)columns + 1) * sizeof(float);
+    return (uint64_t)rows * ((uint64_t)columns + 1) * sizeof(float) + TOGETHER * (((uint64_t)columns + 1) * sizeof(uint32_t) + (uint64_t)classes * sizeof(double));
 }
 
 /* --- groups --- */
@@ -61,7 +63,7 @@ static bool is_there(const struct work *w, int group)
 static bool is_used(const struct work *w, int group)
 {
     for (int c = 0; c < w->groups.n_columns; c++)
-        if (in_group(w, group, c) && w->p->used[c] > 0)
+        if (in_group(w, group, c) && w->used[c])
             return true;
     return false;
 }
@@ -87,15 +89,16 @@ static void put_keys(const struct work *w, int group, int first, int n)
 {
     size_t columns = (size_t)w->groups.n_columns;
     for (int i = 0; i < n; i++) {
-        const float *row = w->raw + (size_t)(first + i) * columns;
         uint32_t *key = w->keys + (size_t)i * (columns + 1);
-        for (size_t c = 0; c < columns; c++)
-            key[c] = tree_walk_key(row[c]);
+        memcpy(key, w->all + (size_t)(first + i) * columns, columns * sizeof *key);
         key[columns] = 0;
     }
-    for (int c = 0; group >= 0 && c < w->groups.n_columns; c++)
-        for (int i = 0; in_group(w, group, c) && i < n; i++)
-            w->keys[(size_t)i * (columns + 1) + (size_t)c] = tree_walk_key(w->raw[(size_t)w->order[first + i] * columns + (size_t)c]);
+    for (int c = 0; group >= 0 && c < w->groups.n_columns; c++) {
+        if (!in_group(w, group, c))
+            continue;
+        for (int i = 0; i < n; i++)
+            w->keys[(size_t)i * (columns + 1) + (size_t)c] = w->all[(size_t)w->order[first + i] * columns + (size_t)c];
+    }
 }
 
 /* The label is that of the probabilities, floats, as forest_predict has them. */
@@ -182,19 +185,26 @@ static void put_group(const struct work *w, int group, struct buffer *out)
     buffer_put_f64(out, sqrt(squares / n) / w->rows->n);
 }
 
-/* Collective: every rank's own rows, for all. */
+/* Collective: every rank's own rows, for all; then they become keys. */
 static enum status gather(const struct work *w, struct gang *g, struct error *e)
 {
     int first, last, columns = w->groups.n_columns;
     gang_rows(w->rows->n, g->rank, g->size, &first, &last);
     features_gather_raw(w->x, w->rows->row + first, last - first, w->raw + (size_t)first * (size_t)columns);
-    return gang_share_rows(g, w->raw, w->rows->n, columns, e);
+    TRY(gang_share_rows(g, w->raw, w->rows->n, columns, e));
+    for (size_t i = 0; i < (size_t)w->rows->n * (size_t)columns; i++) {
+        uint32_t key = tree_walk_key(w->raw[i]);
+        memcpy(&w->all[i], &key, sizeof key);
+    }
+    return STATUS_OK;
 }
 
 static void lay_out(struct work *w, struct slab *s)
 {
     size_t n = (size_t)w->rows->n, columns = (size_t)w->groups.n_columns;
     w->raw = slab_take(s, n * columns * sizeof *w->raw);
+    w->all = (uint32_t *)w->raw;
+    w->used = slab_take(s, columns * sizeof *w->used);
     w->order = slab_take(s, n * sizeof *w->order);
     w->keys = slab_take(s, TOGETHER * (columns + 1) * sizeof *w->keys);
     w->sum = slab_take(s, (size_t)TOGETHER * (size_t)w->p->n_classes * sizeof *w->sum);
@@ -216,6 +226,8 @@ enum status forest_permutation(const struct forest_permutation *p, const struct 
         s = told != STATUS_OK ? told : bad ? error_set(e, STATUS_MEMORY, "another rank of the gang had no memory for permutation importances") : STATUS_OK;
     if (s == STATUS_OK) {
         lay_out(&w, &slab);
+        for (int t = 0; t < p->n_trees; t++)
+            tree_walk_mark(&p->trees[t], w.used);
         s = gather(&w, g, e);
     }
     if (s == STATUS_OK)

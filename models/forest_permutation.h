@@ -9,7 +9,6 @@
 
 struct forest_permutation {
     const struct tree_walk *trees; /* (n_trees) */
-    const double *used;            /* (columns) 0: no tree looks at it */
     int n_trees, n_classes, repeats;
     uint64_t key;
 };
@@ -19,6 +18,6 @@ struct forest_permutation {
 enum status forest_permutation(const struct forest_permutation *p, const struct features *x, const struct rows *rows, struct gang *g, struct buffer *out,
                                struct error *e);
 /* Bytes that it takes. */
-uint64_t forest_permutation_bytes(int64_t rows, int columns);
+uint64_t forest_permutation_bytes(int64_t rows, int columns, int classes);
 
 #endif

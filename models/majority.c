@@ -140,6 +140,7 @@ const struct model_kind model_majority = {
     .help = "the most frequent class; a baseline that runs in every task",
     .params = no_params,
     .baseline = true,
+    .blind = true,
     .extension = "majority",
     .check = check,
     .bytes = bytes,

@@ -67,6 +67,7 @@ struct model_kind {
     const struct param *params; /* its group, named as it is; ends with a NULL name */
     bool by_epochs;             /* the group `train` is active for it */
     bool baseline;              /* runs once in every task without being asked for */
+    bool blind;                 /* looks at labels alone, at no features */
     /* A parameter of its group, a whole number: the file of a finished model with less of it, all else equal, is a state that one with more goes on from,
      * to the same bits. NULL: there is none. A step adds so much of it, which so many ranks at most can share. */
     const char *grows;

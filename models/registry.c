@@ -24,7 +24,8 @@ struct model_reads model_reads(const struct params *point)
     const char *model = params_text(point, "model");
     snprintf(name, sizeof name, "%s.features", model);
     const struct value *list = params_get(point, name);
-    struct model_reads r = {.channels = !list && strcmp(model, "majority") != 0};
+    const struct model_kind *kind = model_find(model);
+    struct model_reads r = {.channels = !list && !(kind && kind->blind)};
     for (int i = 0; list && i < list->n; i++) {
         r.channels |= strcmp(list->items[i].text, "sequence") == 0;
         r.statistics |= strcmp(list->items[i].text, "statistics") == 0;

@@ -40,11 +40,6 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab)
     s->columns = slab_take(slab, (size_t)s->data->n_columns * sizeof *s->columns);
 }
 
-static int bits_of(uint32_t x) /* that x needs */
-{
-    return x ? 32 - __builtin_clz(x) : 0;
-}
-
 void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
 {
     const struct tree_data *d = s->data;
@@ -52,7 +47,7 @@ void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
     if (s->params->criterion == TREE_ENTROPY)
         tree_logs_fill(&s->logs, d, times, s->unit);
     for (int c = 0; c < d->n_columns; c++) {
-        int bits = bits_of(d->columns[c].n_values - 1);
+        int bits = tree_bits_of(d->columns[c].n_values - 1);
         s->columns[c] = c;
         s->code_bits = bits > s->code_bits ? bits : s->code_bits;
         wide |= d->columns[c].wide;
@@ -157,7 +152,7 @@ static bool sort_column(struct tree_splitter *s, const uint32_t *codes, int n, i
     *out = (struct sorted){.least = least, .range = most - least};
     if (most == least)
         return false;
-    int code_bits = bits_of(out->range), label_bits = times_bits + bits_of((uint32_t)s->node.n_classes - 1);
+    int code_bits = tree_bits_of(out->range), label_bits = times_bits + tree_bits_of((uint32_t)s->node.n_classes - 1);
     out->wide = code_bits + label_bits > 32;
     out->times_bits = out->wide ? 16 : times_bits;
     out->label_bits = out->wide ? 32 : label_bits;
@@ -372,7 +367,7 @@ struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample 
     bool small = tree_small_take(s, n, all_times);
     while ((drawn = draw(s, constant, looked < s->params->max_features ? at_once(s) : 1, &looked, &n_constant, column)) > 0) {
         uint32_t differ = small ? tree_small_try(s, column, drawn, samples, &best)
-                                : try_columns(s, column, drawn, samples, n, bits_of(all_times), &best);
+                                : try_columns(s, column, drawn, samples, n, tree_bits_of(all_times), &best);
         for (int c = 0; c < drawn; c++)
             if (!(differ >> c & 1)) {
                 constant[column[c] / 64] |= UINT64_C(1) << column[c] % 64;

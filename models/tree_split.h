@@ -104,6 +104,11 @@ bool tree_small_take(struct tree_splitter *s, int n, uint32_t all_times);
 uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, struct tree_split *best);
 /* A split between neighbouring codes of a node. */
 struct tree_split tree_splitter_between(const struct tree_splitter *s, int column, uint32_t left, uint32_t right, double gain);
+static inline int tree_bits_of(uint32_t x) /* that x needs */
+{
+    return x ? 32 - __builtin_clz(x) : 0;
+}
+
 /* The smallest and the largest of codes (n). */
 void tree_codes_range(const uint32_t *codes, int n, uint32_t *least, uint32_t *most);
 

@@ -45,6 +45,9 @@ static inline uint32_t tree_walk_key(float x)
 enum status tree_walk_of(struct tree_walk *out, const struct tree *t, int n_columns, struct error *e);
 void tree_walk_fini(struct tree_walk *w);
 
+/* used[c] becomes true of every column c that a node looks at. */
+void tree_walk_mark(const struct tree_walk *w, bool *used);
+
 /* Adds the shares of each row's leaf to sum (n, n_classes). x (n, n_columns + 1): keys, the last of each row is 0. Does not allocate. */
 void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, int n, double *sum, int n_classes);
 

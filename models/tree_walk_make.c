@@ -133,6 +133,13 @@ enum status tree_walk_of(struct tree_walk *out, const struct tree *t, int n_colu
     return error_set(e, STATUS_DATA, "a damaged tree");
 }
 
+void tree_walk_mark(const struct tree_walk *w, bool *used)
+{
+    for (uint32_t at = 0; at < (uint32_t)w->n_nodes; at++)
+        if (!is_leaf(w, at))
+            used[tree_walk_column(w, at, w->wide)] = true;
+}
+
 /* --- bytes --- */
 
 /* Bits of the float that a key stands for. */

@@ -8,8 +8,8 @@
 #include "mpi/assignment.h"
 #include "mpi/dealing.h"
 #include "mpi/lineage.h"
-#include "mpi/widening.h"
 #include "mpi/signals.h"
+#include "mpi/widening.h"
 
 /* --- telling --- */
 

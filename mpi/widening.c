@@ -32,6 +32,14 @@ static double saves(const struct coordinator *c, const struct gang_slot *g, int 
     return step_s * (steps_left(c, g) - 1) * (1 - (double)g->n / wider(g, kind, spare));
 }
 
+/* Half of what this node has left is enough for those who join, as if all were here. */
+static bool has_room(const struct coordinator *c, const struct gang_slot *g, int spare)
+{
+    const struct model_kind *kind = c->plan->configurations[c->plan->trials[g->trial].configuration].kind;
+    uint64_t join = (uint64_t)(wider(g, kind, spare) - g->n);
+    return join * footprint_of_trial(c->r.footprint, g->trial) <= footprint_available(c->r.footprint) / 2;
+}
+
 enum status widening_look(struct coordinator *c, struct error *e)
 {
     int spare = c->stopping ? 0 : scheduler_spare(c->scheduler);
@@ -42,10 +50,12 @@ enum status widening_look(struct coordinator *c, struct error *e)
         double s = saves(c, g, spare);
         if (g->n > 0 && g->widening)
             return STATUS_OK;
-        best = s > most ? g : best;
-        most = s > most ? s : most;
+        if (s <= most || !has_room(c, g, spare))
+            continue;
+        best = g;
+        most = s;
     }
-    if (!best || (uint64_t)spare * footprint_of_trial(c->r.footprint, best->trial) > footprint_available(c->r.footprint) / 2)
+    if (!best)
         return STATUS_OK;
     best->widening = true;
     return coordinator_tell(c, best, MESSAGE_STOP, e);

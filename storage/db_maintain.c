@@ -29,7 +29,8 @@ static enum status hash_metrics(struct db *d, int64_t trial, struct hash *h, str
 {
     sqlite3_stmt *s;
     bool row;
-    TRY(sql_query(d, &s, e, "SELECT part, name, value FROM metric WHERE trial = ? AND epoch IS NULL ORDER BY part, name", "i", trial));
+    TRY(sql_query(d, &s, e, "SELECT part, name, value FROM metric WHERE trial = ? AND epoch IS NULL AND part IN ('stop', 'validation') "
+                     "AND name NOT LIKE 'permutation:%' ORDER BY part, name", "i", trial));
     enum status status;
     while ((status = sql_step(d, s, &row, e)) == STATUS_OK && row) {
         hash_add_text(h, sql_text(s, 0));

@@ -136,7 +136,7 @@ enum status db_state_read(struct db *d, int64_t trial, struct db_origin *origin,
     origin->from = origin->epoch = 0;
     TRY(sql_int(d, &own, &has_own, e, "SELECT epoch FROM artifact WHERE trial = ? AND role = 'checkpoint'", "i", trial));
     TRY(sql_int(d, &smaller, &has_smaller, e, "SELECT epoch FROM artifact WHERE trial = ? AND role = 'model'", "i", origin->smaller));
-    if (has_smaller && (!has_own || smaller >= own)) {
+    if (has_smaller && (!has_own || smaller > own)) {
         origin->from = origin->smaller;
         return db_artifact_read(d, origin->smaller, "model", state, &origin->epoch, &found, e);
     }

@@ -277,8 +277,10 @@ enum status query_importances(struct db *d, int64_t trial, bool whole, struct ta
     i.trial = trial;
     if (s == STATUS_OK && i.n)
         s = any_permuted(&i, &why);
-    if (s == STATUS_BUG || s == STATUS_MEMORY)
+    if (s == STATUS_BUG || s == STATUS_MEMORY) {
+        importances_fini(&i);
         return error_set(e, s, "%s", why.message);
+    }
     if (s != STATUS_OK && !whole)
         out[(*n)++].title = memory_format("importances cannot be told: %s", why.message);
     if (i.n && whole) {

@@ -40,7 +40,7 @@ bool space_active(const struct model_kind *kind, const char *name)
     if (strcmp(name, "model") == 0)
         return true;
     if (strcmp(name, "channels") == 0)
-        return strcmp(kind->name, "majority") != 0; /* and where a point's features are no statistics: model_reads */
+        return !kind->blind; /* and where a point's features are no statistics: model_reads */
     return in_group(name, kind->name) || (kind->by_epochs && in_group(name, "train"));
 }
 

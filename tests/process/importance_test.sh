@@ -48,24 +48,42 @@ fi
 # stopped in the middle: the forest is kept, permutations begin anew
 repeats=400
 [ -n "${LSAN_OPTIONS:-}" ] && repeats=30 # the sanitizers take as long for so many
-long=("${asked[@]}" --set space.model=random_forest --set space.random_forest.permutation_repeats=$repeats --set space.random_forest.n_estimators=64)
+long=("${asked[@]}" --set space.model=random_forest --set space.random_forest.permutation_repeats=$repeats --set 'space.random_forest.n_estimators=[56,64]')
 $FLOWSWEEP run small.cfg -q -n 0 "${long[@]}" --set study.database=long.db || exit 1
 for n in 0 2; do
     has_mpi || [ $n = 0 ] || continue
-    $FLOWSWEEP run small.cfg -q -n $n "${long[@]}" --set study.database=stopped$n.db 2>/dev/null &
-    run=$!
-    for i in $(seq 200); do
-        [ "$($FLOWSWEEP ls stopped$n.db --state running --format csv 2>/dev/null | grep -c random_forest)" = 1 ] && break # the longest comes first
-        sleep 0.05
+    for wait in 0.3 1 3; do # once more where trees took longer than that
+        rm -f stopped$n.db*
+        $FLOWSWEEP run small.cfg -q -n $n "${long[@]}" --set study.database=stopped$n.db 2>/dev/null &
+        run=$!
+        for i in $(seq 400); do # the smaller one is done, the larger one begins with its trees, and grows no block more
+            [ "$(sqlite3 stopped$n.db "SELECT count(*) FROM attempt WHERE from_trial IS NOT NULL" 2>/dev/null)" = 1 ] && break
+            sleep 0.05
+        done
+        sleep $wait
+        kill -TERM $run
+        wait $run
+        code=$?
+        [ "$(sqlite3 stopped$n.db "SELECT count(*) FROM artifact WHERE role = 'checkpoint' AND epoch = 4")" = 1 ] && break
     done
-    sleep 0.3
-    kill -TERM $run
-    wait $run
-    check "$n workers: told to stop" 75 $?
+    check "$n workers: told to stop" 75 $code
     check "$n workers: with a checkpoint of all trees" 4 "$(sqlite3 stopped$n.db "SELECT epoch FROM artifact WHERE role = 'checkpoint'")"
     $FLOWSWEEP run small.cfg -q -n $n "${long[@]}" --set study.database=stopped$n.db || exit 1
     check "$n workers: gone on to the same" "$($FLOWSWEEP db digest long.db)" "$($FLOWSWEEP db digest stopped$n.db)"
+    check "$n workers: from its own checkpoint, not from the smaller forest's trees" "4|" \
+        "$(sqlite3 stopped$n.db "SELECT epoch_from, from_trial FROM attempt WHERE trial = (SELECT trial FROM attempt WHERE from_trial IS NOT NULL) ORDER BY id DESC LIMIT 1")"
 done
+# one size exclusive or the other: the first split takes no impurity away, and yet shuffling its column costs half of what the second tells
+awk 'BEGIN { for (i = 0; i < 400; i++) print ((int(i / 2) + i) % 2 ? "a" : "b") "," (i % 2 ? 10 : 20) "," (int(i / 2) % 2 ? -10 : -20) }' >xor.csv
+awk 'BEGIN { for (i = 0; i < 400; i++) print i < 240 ? "train" : i < 360 ? "validation" : "test" }' >parts.txt
+cat >xor.cfg <<'CFG'
+study = { name = "xor"; database = "xor.db"; };
+data = { path = "xor.csv"; layout = "signed"; steps = 2; split = { method = "file"; path = "parts.txt"; stop = 0.0; }; };
+task = { top_n = 0; steps = 2; };
+space = { model = "random_forest"; random_forest = { n_estimators = 1; bootstrap = false; max_features = "none"; permutation_repeats = 5; }; };
+CFG
+$FLOWSWEEP run xor.cfg -q -n 0 || exit 1
+check "a split that takes nothing away counts" True "$(look xor.db random_forest 'print(all(x["permutation"] > 0.3 for x in shown["importances"]))')"
 $FLOWSWEEP db check small.db >check.txt
 check "db check" 0 $?
 sqlite3 small.db "UPDATE artifact_chunk SET data = x'00' WHERE artifact IN (SELECT id FROM artifact WHERE trial = $(trial small.db random_forest))"

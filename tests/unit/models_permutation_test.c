@@ -169,6 +169,8 @@ static void test_head(void)
     CU_ASSERT(out[0] == 0.75 && out[1] == 0.25);
     CU_ASSERT_EQUAL(read_head("FSFORST1", 2, 0, 99, out), STATUS_OK);
     CU_ASSERT(out[0] == 0 && out[1] == 1);
+    CU_ASSERT_EQUAL(read_head("FSFORST2", 2, -4e-16, 99, out), STATUS_OK); /* rounded */
+    CU_ASSERT(out[0] == 0 && out[1] == 1);
     CU_ASSERT_EQUAL(read_head("FSFORST2", 3, 3, 99, out), STATUS_DATA);
     CU_ASSERT_EQUAL(read_head("FSFORST3", 2, 3, 99, out), STATUS_DATA);
     CU_ASSERT_EQUAL(read_head("FSFORST2", 2, -1, 99, out), STATUS_DATA);
