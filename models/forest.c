@@ -24,6 +24,7 @@ struct forest {
     struct forest_sample sample;
     struct tree_params grown;
     bool oob_score;
+    struct forest_counted counted;
 };
 
 /* --- parameters --- */
@@ -175,6 +176,7 @@ void forest_free(struct model *model)
         tree_walk_fini(&f->trees[i]);
     free(f->trees);
     free(f->importances);
+    free(f->counted.right);
     forest_data_fini(&f->data);
     free(f);
 }
@@ -353,11 +355,11 @@ enum status forest_predict(const struct model *model, const struct features *x, 
     return gang_share_rows(g, proba, n, k, e);
 }
 
-enum status forest_permute(const struct model *model, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
+enum status forest_permute(struct model *model, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
                            struct error *e)
 {
-    const struct forest *f = (const struct forest *)model;
-    struct forest_permutation p = {f->trees, f->n_trees, f->n_classes, .key = spec->key};
+    struct forest *f = (struct forest *)model;
+    struct forest_permutation p = {f->trees, f->n_trees, f->n_classes, .key = spec->key, .counted = &f->counted};
     p.repeats = (int)whole(spec->params, spec->kind->name, "permutation_repeats", 0);
     return forest_permutation(&p, spec->features, rows, g, out, e);
 }
@@ -377,6 +379,18 @@ void forest_write(const struct model *model, struct buffer *out)
         buffer_put_f64(out, f->importances[c]);
     for (int t = 0; t < f->n_trees; t++)
         tree_walk_write(&f->trees[t], f->n_columns, f->n_classes, out);
+}
+
+/* The file; then, where permutations were stopped, how many rounds there are, and their counts (int32). */
+void forest_state_write(const struct model *model, struct buffer *out)
+{
+    const struct forest *f = (const struct forest *)model;
+    forest_write(model, out);
+    if (f->counted.n == 0)
+        return;
+    buffer_put_i32(out, f->counted.n);
+    for (int i = 0; i < f->counted.n; i++)
+        buffer_put_i32(out, f->counted.right[i]);
 }
 
 /* Its head alone. Trees have normalized theirs; where some split nothing, the sum over trees is less than their number. */
@@ -413,29 +427,51 @@ static enum status take_first(struct tree_walk *out, struct reader *r, int colum
     return s;
 }
 
-static enum status take_forest(struct forest *f, const void *bytes, size_t n, struct error *e)
+static enum status take_forest(struct forest *f, struct reader *r, struct error *e)
 {
-    struct reader r = reader_of(bytes, n);
-    const char *head = reader_take(&r, sizeof magic);
-    int columns = reader_i32(&r), classes = reader_i32(&r), trees = reader_i32(&r);
-    if (r.failed || (memcmp(head, magic, sizeof magic) != 0 && memcmp(head, first_magic, sizeof magic) != 0))
+    const char *head = reader_take(r, sizeof magic);
+    int columns = reader_i32(r), classes = reader_i32(r), trees = reader_i32(r);
+    if (r->failed || (memcmp(head, magic, sizeof magic) != 0 && memcmp(head, first_magic, sizeof magic) != 0))
         return error_set(e, STATUS_DATA, "no forest file, or a truncated one");
     if (columns != f->n_columns || classes != f->n_classes || trees < 0 || trees > f->wanted)
         return error_set(e, STATUS_DATA, "a forest of %d trees over %d columns and %d classes; %d, %d and %d were expected", trees, columns, classes,
                          f->wanted, f->n_columns, f->n_classes);
     for (int c = 0; c < columns; c++)
-        f->importances[c] = reader_f64(&r);
+        f->importances[c] = reader_f64(r);
     while (f->n_trees < trees) {
         struct tree_walk *tree = &f->trees[f->n_trees];
-        TRY(memcmp(head, magic, sizeof magic) == 0 ? tree_walk_read(tree, &r, columns, classes, e) : take_first(tree, &r, columns, classes, e));
+        TRY(memcmp(head, magic, sizeof magic) == 0 ? tree_walk_read(tree, r, columns, classes, e) : take_first(tree, r, columns, classes, e));
         f->n_trees++;
     }
-    return r.failed || r.at != r.end ? error_set(e, STATUS_DATA, "a truncated forest file, or one with more bytes than a forest has") : STATUS_OK;
+    return r->failed ? error_set(e, STATUS_DATA, "a truncated forest file") : STATUS_OK;
+}
+
+static enum status take_end(const struct reader *r, struct error *e)
+{
+    return r->failed || r->at != r->end ? error_set(e, STATUS_DATA, "a truncated forest file, or one with more bytes than a forest has") : STATUS_OK;
+}
+
+static void take_counted(struct forest *f, struct reader *r)
+{
+    int n = reader_i32(r);
+    const unsigned char *counts = n > 0 && (size_t)n <= SIZE_MAX / 4 ? reader_take(r, (size_t)n * 4) : NULL;
+    if (!counts)
+        return;
+    struct reader of = reader_of(counts, (size_t)n * 4);
+    f->counted.right = memory_resize(f->counted.right, (size_t)n * sizeof *f->counted.right);
+    f->counted.n = n;
+    for (int i = 0; i < n; i++)
+        f->counted.right[i] = reader_i32(&of);
 }
 
 enum status forest_state_read(struct model *model, const void *bytes, size_t n, struct error *e)
 {
-    return take_forest((struct forest *)model, bytes, n, e);
+    struct forest *f = (struct forest *)model;
+    struct reader r = reader_of(bytes, n);
+    TRY(take_forest(f, &r, e));
+    if (r.at != r.end)
+        take_counted(f, &r);
+    return take_end(&r, e);
 }
 
 enum status forest_read(struct model **out, const struct model_kind *kind, const struct params *p, const struct model_shape *shape,
@@ -443,7 +479,10 @@ enum status forest_read(struct model **out, const struct model_kind *kind, const
 {
     struct forest *f = new_forest(kind, columns_of(shape), shape->n_classes, (int)whole(p, kind->name, "n_estimators", 0));
     *out = NULL;
-    enum status s = take_forest(f, bytes->data, bytes->n, e);
+    struct reader r = reader_of(bytes->data, bytes->n);
+    enum status s = take_forest(f, &r, e);
+    if (s == STATUS_OK)
+        s = take_end(&r, e);
     if (s == STATUS_OK && f->n_trees == 0)
         s = error_set(e, STATUS_DATA, "a forest without trees");
     if (s == STATUS_OK)

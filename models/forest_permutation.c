@@ -25,7 +25,7 @@ struct work {
     bool *used;      /* (columns) does a tree look at it? */
     double *sum;     /* (TOGETHER, classes) */
     int32_t *order;  /* (n) */
-    int64_t *right;  /* (1 + groups * repeats) rows labelled right: as they are, then permuted; -1: as they are */
+    int32_t *right;  /* (1 + groups * repeats) rows labelled right: as they are, then permuted; -1: as they are */
 };
 
 uint64_t forest_permutation_bytes(int64_t rows, int columns, int classes)
@@ -110,9 +110,9 @@ static int label_of(const struct work *w, const double *sum)
     return best;
 }
 
-static int64_t count_right(const struct work *w, int group, struct gang *g)
+static int32_t count_right(const struct work *w, int group, struct gang *g)
 {
-    int64_t right = 0;
+    int32_t right = 0;
     size_t k = (size_t)w->p->n_classes;
     for (int at = 0; at < w->rows->n; at += TOGETHER) {
         int n = w->rows->n - at < TOGETHER ? w->rows->n - at : TOGETHER;
@@ -127,7 +127,7 @@ static int64_t count_right(const struct work *w, int group, struct gang *g)
     return right;
 }
 
-static int64_t count_item(const struct work *w, int item, struct gang *g)
+static int32_t count_item(const struct work *w, int item, struct gang *g)
 {
     int group = (item - 1) / w->p->repeats, repeat = (item - 1) % w->p->repeats;
     if (item == 0)
@@ -154,25 +154,37 @@ static enum status count_some(struct work *w, int first, int last, struct gang *
     return s;
 }
 
+static void keep(const struct work *w, int n)
+{
+    struct forest_counted *c = w->p->counted;
+    c->right = memory_resize(c->right, (size_t)n * sizeof *c->right);
+    memcpy(c->right, w->right, (size_t)n * sizeof *c->right);
+    c->n = n;
+}
+
 /* Collective. STATUS_STOPPED where told to, between some and some more. */
 static enum status count_all(struct work *w, struct gang *g, struct error *e)
 {
-    int items = 1 + w->groups.n * w->p->repeats;
-    for (int first = 0; first < items;) {
+    int items = 1 + w->groups.n * w->p->repeats, first = w->p->counted->n < items ? w->p->counted->n : items;
+    if (first > 0)
+        memcpy(w->right, w->p->counted->right, (size_t)first * sizeof *w->right);
+    while (first < items) {
         int last = items - first < EACH * g->size ? items : first + EACH * g->size;
         bool stop;
         TRY(count_some(w, first, last, g, e));
         first = last;
         TRY(gang_any(g, first < items && g->stop(g), &stop, e));
-        if (stop)
-            return error_set(e, STATUS_STOPPED, "told to stop before the last permutation");
+        if (!stop)
+            continue;
+        keep(w, first);
+        return error_set(e, STATUS_STOPPED, "told to stop before the last permutation");
     }
     return STATUS_OK;
 }
 
 static void put_group(const struct work *w, int group, struct buffer *out)
 {
-    const int64_t *right = w->right + 1 + (size_t)group * (size_t)w->p->repeats;
+    const int32_t *right = w->right + 1 + (size_t)group * (size_t)w->p->repeats;
     double sum = 0, squares = 0, n = w->p->repeats;
     for (int r = 0; r < w->p->repeats; r++)
         sum += right[r] < 0 ? 0 : (double)(w->right[0] - right[r]);

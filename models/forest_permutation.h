@@ -7,10 +7,16 @@
 #include "models/model.h"
 #include "models/tree_walk.h"
 
+struct forest_counted { /* as long as it is not done: of the first n rounds, how many rows are labelled right */
+    int32_t *right;    /* (n) owned */
+    int n;
+};
+
 struct forest_permutation {
     const struct tree_walk *trees; /* (n_trees) */
     int n_trees, n_classes, repeats;
     uint64_t key;
+    struct forest_counted *counted; /* goes on from there; told to stop, the rounds so far are left there */
 };
 
 /* Collective. Appends, the same on every rank and any number of them: a name ("signed_size[3]", "signed_size", "packet 3"), the mean over repeats and their

@@ -100,8 +100,8 @@ struct model_kind {
     enum status (*importances)(const void *bytes, size_t n, int columns, double *out, struct error *e);
     /* Collective: permutation importances of a finished model on rows, where its parameters ask for them: a name (string), mean and standard deviation of
      * the accuracy lost (f64) of each, appended on every rank. A rank holds the rows that gang_rows has it predict; y of all. STATUS_STOPPED, on every
-     * rank: told to stop; it begins anew. NULL: has none. */
-    enum status (*permute)(const struct model *m, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
+     * rank: told to stop; what it has counted is kept in m, and state_write's. NULL: has none. */
+    enum status (*permute)(struct model *m, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
                            struct error *e);
     void (*free)(struct model *m); /* NULL is fine */
 };

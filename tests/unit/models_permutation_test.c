@@ -116,6 +116,45 @@ static void test_permutation(void)
     end(m);
 }
 
+static bool at_once(struct gang *g)
+{
+    (void)g;
+    return true;
+}
+
+/* Told to stop after every few rounds, each time gone on with from what was written: the same in the end. */
+static void test_stopped(void)
+{
+    struct model *m = grown("[\"signed_size\"]", "3");
+    struct model_spec spec = spec_of();
+    struct gang g = gang_alone(NULL, NULL);
+    struct buffer whole = {0}, parts = {0};
+    struct error e;
+    int stops = 0;
+    CU_ASSERT_EQUAL_FATAL(m->kind->permute(m, &spec, &toy.rows, &g, &whole, &e), STATUS_OK);
+    g.stop = at_once;
+    while (stops < 100 && m->kind->permute(m, &spec, &toy.rows, &g, &parts, &e) == STATUS_STOPPED) {
+        struct buffer state = {0}, file = {0};
+        m->kind->state_write(m, &state);
+        m->kind->write(m, &file);
+        CU_ASSERT(state.size > file.size);
+        m->kind->free(m);
+        CU_ASSERT_EQUAL_FATAL(spec.kind->fit_new(&m, &spec, &e), STATUS_OK);
+        CU_ASSERT_EQUAL(m->kind->state_read(m, state.data, state.size - 1, &e), STATUS_DATA);
+        m->kind->free(m);
+        CU_ASSERT_EQUAL_FATAL(spec.kind->fit_new(&m, &spec, &e), STATUS_OK);
+        CU_ASSERT_EQUAL_FATAL(m->kind->state_read(m, state.data, state.size, &e), STATUS_OK);
+        buffer_fini(&state);
+        buffer_fini(&file);
+        stops++;
+    }
+    CU_ASSERT(stops > 5 && stops < 100);
+    CU_ASSERT(parts.size == whole.size && memcmp(parts.data, whole.data, whole.size) == 0);
+    buffer_fini(&whole);
+    buffer_fini(&parts);
+    end(m);
+}
+
 /* Not asked for; no rows; and packets of several channels are groups, too. */
 static void test_groups(void)
 {
@@ -180,4 +219,4 @@ static void test_head(void)
         CU_ASSERT_EQUAL(read_head("FSFORST2", 2, 3, n, out), STATUS_DATA);
 }
 
-UNIT_MAIN({"by permutation", test_permutation}, {"groups", test_groups}, {"out of a file's head", test_head})
+UNIT_MAIN({"by permutation", test_permutation}, {"stopped and gone on", test_stopped}, {"groups", test_groups}, {"out of a file's head", test_head})
