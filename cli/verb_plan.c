@@ -15,7 +15,7 @@ static enum status run(const struct arguments *a, struct error *e)
     struct error unfit = {0};
     enum status s = plan_tables(a->positional[0], sets, n, launch_workers(), t, &unfit, e);
     if (s == STATUS_OK)
-        s = print_tables(a, t, 3, e);
+        s = print_tables(a, t, table_rows(&t[2]) > 0 ? 3 : 2, e); /* gangs gain nothing where no network trains */
     if (s == STATUS_OK && unfit.code != STATUS_OK)
         s = error_set(e, unfit.code, "%s", unfit.message);
     for (int i = 0; i < 3; i++)

@@ -20,7 +20,7 @@ int nearest_members(const struct nearest *s, uint64_t key, const int32_t **rows)
 
 void nearest_row(const struct nearest *s, int row, float *out)
 {
-    const float *x = kept(s, s->place[row]);
+    const float *x = nearest_kept(s, s->place[row]);
     for (int j = 0; j < s->width; j++)
         out[j] = x[j * ROWS];
 }
@@ -52,7 +52,7 @@ struct search { /* one of the rows of a call */
 /* The block where x would stand. */
 static int home_of(const struct nearest *s, const float *x)
 {
-    int from = 0, to = blocks_of(s->distinct);
+    int from = 0, to = nearest_blocks_of(s->distinct);
     while (to - from > 1) {
         int middle = from + (to - from) / 2;
         if (x[s->cut[middle].column] < s->cut[middle].value)
@@ -132,7 +132,7 @@ static void look_into(const struct nearest *s, const struct distances *d, int bl
 {
     float distance[ROWS];
     int first = block * ROWS, n = s->distinct - first < ROWS ? s->distinct - first : ROWS;
-    const float *x = s->x + (size_t)block * block_floats(s);
+    const float *x = s->x + (size_t)block * nearest_block_floats(s);
     if (q->seldom && d->none(x, s->width, q->x, limit_of(q)))
         return;
     uint64_t near = d->rows(x, s->width, q->x, limit_of(q), distance);
@@ -151,8 +151,8 @@ static void look_into(const struct nearest *s, const struct distances *d, int bl
 /* Bits of the blocks of a group that may hold one of the k. */
 static unsigned blocks_near(const struct nearest *s, const struct distances *d, int group, const struct search *q)
 {
-    int n = blocks_of(s->distinct) - group * BOXES;
-    unsigned near = d->boxes(s->box + (size_t)group * group_floats(s), s->width, q->x, limit_of(q));
+    int n = nearest_blocks_of(s->distinct) - group * BOXES;
+    unsigned near = d->boxes(s->box + (size_t)group * nearest_group_floats(s), s->width, q->x, limit_of(q));
     return near & (n < BOXES ? (1U << n) - 1 : ~0U);
 }
 
@@ -191,7 +191,7 @@ int nearest_search(const struct nearest *s, const float *x, int n, int k, uint64
         q[i] = (struct search){.x = x + (size_t)i * (size_t)s->width, .best = out + 2 * (size_t)i * (size_t)k, .k = k, .last = UINT64_MAX};
         begin(s, d, &q[i]);
     }
-    for (int g = 0; g < groups_of(s->distinct); g++)
+    for (int g = 0; g < nearest_groups_of(s->distinct); g++)
         look_through(s, d, g, q, n);
     for (int i = 0; i < n; i++) {
         settle(&q[i]);

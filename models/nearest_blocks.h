@@ -5,7 +5,7 @@
 #include "models/engine/distances.h"
 #include "models/nearest.h"
 
-struct cut { /* between two blocks: what is less in this column went to those before it */
+struct nearest_cut { /* between two blocks: what is less in this column went to those before it */
     int32_t column;
     float value;
 };
@@ -14,49 +14,49 @@ struct nearest {
     int n, width, distinct;
     float *x;               /* blocks (ceil(distinct / 64), width, 64), zeros behind the last row; owned, as all */
     float *box;             /* groups (ceil(blocks / 16), width, 2, 16) */
-    struct cut *cut;        /* (blocks) before a block; 0 has none */
+    struct nearest_cut *cut;        /* (blocks) before a block; 0 has none */
     int32_t *place;         /* (n) where a row is kept */
     int32_t *member;        /* (n) rows, those that are the same beside each other, in order */
     int32_t *first, *last;  /* (distinct) where a place's members begin and end */
-    struct filling *filling;
+    struct nearest_filling *filling;
 };
 
-struct sortable { /* rows that are the same */
+struct nearest_sortable { /* rows that are the same */
     float value;   /* in the column that they are sorted by */
     int32_t first; /* of them among the members */
 };
 
-struct filling { /* what filling takes besides */
-    struct sortable *distinct; /* (n) */
+struct nearest_filling { /* what filling takes besides */
+    struct nearest_sortable *distinct; /* (n) */
     double *sums;              /* (2, width) */
     const float *rows;
     int width;
 };
 
-static inline int blocks_of(int rows)
+static inline int nearest_blocks_of(int rows)
 {
     return (rows + DISTANCES_ROWS - 1) / DISTANCES_ROWS;
 }
 
-static inline size_t block_floats(const struct nearest *s)
+static inline size_t nearest_block_floats(const struct nearest *s)
 {
     return (size_t)s->width * DISTANCES_ROWS;
 }
 
-static inline size_t group_floats(const struct nearest *s)
+static inline size_t nearest_group_floats(const struct nearest *s)
 {
     return (size_t)s->width * 2 * DISTANCES_BOXES;
 }
 
-static inline int groups_of(int rows)
+static inline int nearest_groups_of(int rows)
 {
-    return (blocks_of(rows) + DISTANCES_BOXES - 1) / DISTANCES_BOXES;
+    return (nearest_blocks_of(rows) + DISTANCES_BOXES - 1) / DISTANCES_BOXES;
 }
 
 /* The first column of a place; the next ones are DISTANCES_ROWS apart. */
-static inline float *kept(const struct nearest *s, int place)
+static inline float *nearest_kept(const struct nearest *s, int place)
 {
-    return s->x + (size_t)(place / DISTANCES_ROWS) * block_floats(s) + place % DISTANCES_ROWS;
+    return s->x + (size_t)(place / DISTANCES_ROWS) * nearest_block_floats(s) + place % DISTANCES_ROWS;
 }
 
 #endif

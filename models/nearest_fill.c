@@ -6,7 +6,7 @@
 
 enum { ROWS = DISTANCES_ROWS, BOXES = DISTANCES_BOXES, SAMPLE = 1024 };
 
-static void filling_free(struct filling *f)
+static void filling_free(struct nearest_filling *f)
 {
     if (!f)
         return;
@@ -41,9 +41,9 @@ enum status nearest_new(struct nearest **out, int n, int width, struct error *e)
     struct nearest *s = memory_new(sizeof *s);
     size_t rows = (size_t)n + 1;
     *s = (struct nearest){.n = n, .width = width, .filling = memory_new(sizeof *s->filling)};
-    s->x = lines_new((size_t)blocks_of(n) * block_floats(s));
-    s->box = lines_new((size_t)groups_of(n) * group_floats(s));
-    s->cut = calloc((size_t)blocks_of(n) + 1, sizeof *s->cut);
+    s->x = lines_new((size_t)nearest_blocks_of(n) * nearest_block_floats(s));
+    s->box = lines_new((size_t)nearest_groups_of(n) * nearest_group_floats(s));
+    s->cut = calloc((size_t)nearest_blocks_of(n) + 1, sizeof *s->cut);
     s->place = calloc(rows, sizeof *s->place);
     s->member = calloc(rows, sizeof *s->member);
     s->first = calloc(rows, sizeof *s->first);
@@ -61,7 +61,7 @@ enum status nearest_new(struct nearest **out, int n, int width, struct error *e)
 uint64_t nearest_bytes(int64_t n, int64_t width)
 {
     uint64_t row = (uint64_t)width * sizeof(float), rows = (uint64_t)n, blocks = rows / ROWS + 1;
-    return (rows + ROWS) * row + (blocks + BOXES) * 2 * row + blocks * sizeof(struct cut) + rows * (4 * sizeof(int32_t) + sizeof(struct sortable));
+    return (rows + ROWS) * row + (blocks + BOXES) * 2 * row + blocks * sizeof(struct nearest_cut) + rows * (4 * sizeof(int32_t) + sizeof(struct nearest_sortable));
 }
 
 /* Of what is filled: the row that a member is. */
@@ -72,7 +72,7 @@ static const float *row_of(const struct nearest *s, int member)
 
 static int by_columns(const void *a, const void *b, void *filling)
 {
-    const struct filling *f = filling;
+    const struct nearest_filling *f = filling;
     int32_t i = *(const int32_t *)a, k = *(const int32_t *)b;
     const float *x = f->rows + (size_t)i * (size_t)f->width, *y = f->rows + (size_t)k * (size_t)f->width;
     for (int j = 0; j < f->width; j++)
@@ -105,7 +105,7 @@ static int find_distinct(struct nearest *s)
 }
 
 /* The column in which rows vary most; of many rows, some say it. */
-static int widest(const struct nearest *s, const struct sortable *some, int n)
+static int widest(const struct nearest *s, const struct nearest_sortable *some, int n)
 {
     double *sum = s->filling->sums, *squares = sum + s->width, most = -1;
     int column = 0, step = n / SAMPLE + 1, count = (n + step - 1) / step;
@@ -130,21 +130,21 @@ static int widest(const struct nearest *s, const struct sortable *some, int n)
 
 static int by_value(const void *a, const void *b)
 {
-    const struct sortable *x = a, *y = b;
+    const struct nearest_sortable *x = a, *y = b;
     return x->value != y->value ? (x->value < y->value ? -1 : 1) : (x->first > y->first) - (x->first < y->first);
 }
 
 /* Blocks [from, to) of n rows in all: those of the lower half of values in the widest column, then the others, and so on within each half. */
 static void deal(struct nearest *s, int from, int to, int n)
 {
-    struct sortable *distinct = s->filling->distinct;
+    struct nearest_sortable *distinct = s->filling->distinct;
     while (to - from > 1) {
         int middle = from + (to - from) / 2, first = from * ROWS, end = to * ROWS < n ? to * ROWS : n;
         int column = widest(s, distinct + first, end - first);
         for (int i = first; i < end; i++)
             distinct[i].value = row_of(s, distinct[i].first)[column];
         qsort(distinct + first, (size_t)(end - first), sizeof *distinct, by_value);
-        s->cut[middle] = (struct cut){column, distinct[middle * ROWS].value};
+        s->cut[middle] = (struct nearest_cut){column, distinct[middle * ROWS].value};
         deal(s, from, middle, n);
         from = middle;
     }
@@ -153,11 +153,11 @@ static void deal(struct nearest *s, int from, int to, int n)
 static void keep(struct nearest *s, const float *row)
 {
     int place = s->distinct++, block = place / ROWS;
-    float *x = kept(s, place), *box = s->box + (size_t)(block / BOXES) * group_floats(s) + block % BOXES;
+    float *x = nearest_kept(s, place), *box = s->box + (size_t)(block / BOXES) * nearest_group_floats(s) + block % BOXES;
     if (place % ROWS == 0)
-        memset(x, 0, block_floats(s) * sizeof *x);
+        memset(x, 0, nearest_block_floats(s) * sizeof *x);
     if (place % (ROWS * BOXES) == 0)
-        memset(box, 0, group_floats(s) * sizeof *box);
+        memset(box, 0, nearest_group_floats(s) * sizeof *box);
     for (int j = 0; j < s->width; j++, box += 2 * BOXES) {
         float v = row[j] + 0.0F; /* -0 becomes 0 */
         x[j * ROWS] = v;
@@ -183,7 +183,7 @@ void nearest_fill(struct nearest *s, const float *rows)
     s->filling->rows = rows;
     s->filling->width = s->width;
     int n = find_distinct(s);
-    deal(s, 0, blocks_of(n), n);
+    deal(s, 0, nearest_blocks_of(n), n);
     for (int i = 0; i < n; i++)
         take_members(s, s->filling->distinct[i].first);
     filling_free(s->filling);

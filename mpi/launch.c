@@ -254,6 +254,8 @@ static enum status outcome(struct launch *l, bool *died, int64_t *done, struct e
         return error_set(e, l->told.code, "%s%s", l->told.message, l->lost >= 0 ? "; run it again to go on" : "");
     if (finished)
         return STATUS_OK;
+    if (signals_count() - l->signals > 1)
+        return error_set(e, STATUS_STOPPED, "ended at once, as told twice; run it again to go on from the last checkpoints");
     return error_set(e, STATUS_STOPPED, "a rank died%s%s; run it again to go on", telling(l) ? ": " : "", telling(l) ? telling(l) : "");
 }
 

@@ -99,8 +99,12 @@ enum status db_copy(struct db *d, const char *out, bool replace, struct error *e
                                            : write_copy(d, temporary, e);
     if (s == STATUS_OK && rename(temporary, out) != 0)
         s = error_set(e, STATUS_CANNOT_CREATE, "%s: %s", out, strerror(errno));
-    if (s != STATUS_OK)
+    if (s != STATUS_OK) {
+        char *journal = memory_format("%s-journal", temporary);
+        unlink(journal);
         unlink(temporary);
+        free(journal);
+    }
     free(temporary);
     return s;
 }

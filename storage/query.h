@@ -20,7 +20,7 @@ enum status query_ls(const char *path, const struct query_ls *q, struct table *o
 /* Best configurations of every task by the study's metric, mean over repeats. */
 enum status query_best(const char *path, int k, struct table *out, struct error *e);
 /* Everything about one trial, for people (several tables), and as one JSON object. */
-enum status query_show(const char *path, int64_t trial, struct table **tables, int *n, struct error *e);
+enum status query_show(const char *path, int64_t trial, bool whole, struct table **tables, int *n, struct error *e);
 enum status query_show_json(const char *path, int64_t trial, struct buffer *out, struct error *e);
 /* Seconds that epochs of a trial took with so many ranks, over all attempts that ended by themselves. out (n): sorted by
  * identity, owned by the caller. STATUS_NO_INPUT where there is no database. */

@@ -254,7 +254,7 @@ static void put_statistics(const struct importances *i, struct table *out)
 
 static void put_people(const struct importances *i, struct table *out, int *n)
 {
-    out[*n].title = memory_text(i->permuted ? "importances (mdi: share of the impurity that splits take away; permutation: validation accuracy that is lost without)"
+    out[*n].title = memory_text(i->permuted ? "importances (mdi and its profile: share of the impurity that splits take away; permutation: validation accuracy that is lost without)"
                                              : "importances (mdi: share of the impurity that splits take away)");
     put_blocks(i, true, &out[(*n)++]);
     if (i->x.n_channels) {

@@ -57,9 +57,19 @@ static enum status collect(const char *path, int64_t trial, bool whole, struct t
     return s;
 }
 
-enum status query_show(const char *path, int64_t trial, struct table **tables, int *n, struct error *e)
+enum status query_show(const char *path, int64_t trial, bool whole, struct table **tables, int *n, struct error *e)
 {
-    return collect(path, trial, false, tables, n, e);
+    int all = 0;
+    enum status s = collect(path, trial, whole, tables, &all, e);
+    *n = 0;
+    for (int i = 0; i < all; i++) { /* a model may have nothing of some, as forests have no curves */
+        struct table *t = &(*tables)[i];
+        if (t->n_columns > 0 && table_rows(t) == 0)
+            table_fini(t);
+        else
+            (*tables)[(*n)++] = *t;
+    }
+    return s;
 }
 
 static void put_name(const char *name, struct buffer *out)

@@ -261,7 +261,7 @@ static enum status add_tasks(struct planner *w, const struct params *points, int
     if (w->plan->n_invalid == 0)
         return error_set(e, STATUS_CONFIG, "space: there is no point to run");
     const struct plan_invalid *last = &w->plan->invalid[w->plan->n_invalid - 1];
-    return error_set(e, STATUS_CONFIG, "space: no point can work with these flows; %.400s: %.400s", last->params, last->message);
+    return error_set(e, STATUS_CONFIG, "space: no point can work with these flows: %.400s; the last one: %.400s", last->message, last->params);
 }
 
 /* --- trials that go on from others --- */

@@ -6,18 +6,14 @@ Permutation: the forest's file (docs/forest-file.md) is read as an estimator, wh
 sklearn.inspection.permutation_importance, of other permutations, must agree within five standard errors, for every column and for a block as a whole. MDI: those of a
 RandomForestClassifier of as many trees must be alike (it draws other rows, and of equal splits takes one at random, ours the first column's; tests/oracle/tree.py compares the same splits). Ends with code 1 where they are not.
 """
-import json
 import os
-import sqlite3
-import subprocess
 import sys
-import tempfile
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.inspection import permutation_importance
 
-import forest_file
+from one_forest import one_forest
 from tree import read_flows
 
 REPEATS = 20
@@ -56,18 +52,8 @@ def shares(tree, classes):
 
 
 def fit(program, path, trees, repeats):
-    with tempfile.TemporaryDirectory() as folder:
-        open(f"{folder}/forest.cfg", "w").write(CONFIG % (path, trees, repeats))
-        run = lambda *a: subprocess.run([program, *a], cwd=folder, check=True, capture_output=True, text=True).stdout
-        run("run", "forest.cfg", "-q", "-n", "0")
-        con = sqlite3.connect(f"{folder}/forest.db")
-        trial, = con.execute("SELECT t.id FROM trial t JOIN configuration c ON c.id = t.configuration WHERE c.model = 'random_forest'").fetchone()
-        run("export", "forest.db", str(trial), "--out", "b")
-        columns, classes, _, trees = forest_file.read(open(f"{folder}/b/member1.forest", "rb").read())
-        labels = json.load(open(f"{folder}/b/manifest.json"))["labels"]
-        rows = {part: set(np.frombuffer(rows, np.int32).tolist()) for part, rows in con.execute("SELECT part, rows FROM prediction WHERE trial = ?", (trial,))}
-        shown = json.loads(run("show", "forest.db", str(trial), "--format", "json"))
-    return Forest(trees, classes), labels, rows, shown
+    (_, classes, _, trees), *others = one_forest(program, CONFIG % (path, trees, repeats))
+    return Forest(trees, classes), *others
 
 
 def apart(ours, theirs, sd):

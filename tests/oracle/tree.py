@@ -8,10 +8,7 @@ at every node asks scikit-learn's DecisionTreeClassifier (1.9.1) for the best sp
 column, then the lowest threshold (plain Gini; elsewhere, one of them). Importances (MDI) must be what scikit-learn's tree computes of our splits. Ends with code 1 where one is not.
 """
 import itertools
-import json
 import os
-import sqlite3
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -21,19 +18,14 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.tree._tree import Tree
 from sklearn.utils.class_weight import compute_sample_weight
 
-import forest_file
+from one_forest import one_forest
 
 CONFIG = """
-study = { name = "tree"; seed = 3; };
+study = { name = "forest"; seed = 3; };
 data = { path = "%s"; split = { stop = 0.1; validation = 0.1; test = 0.1; }; };
 space = { model = "random_forest"; channels = ( ["signed_size", "iat"] );
   random_forest = { n_estimators = 1; bootstrap = false; max_features = "none"; criterion = "%s"; class_weight = "%s"; }; };
 """
-
-
-def read_tree(path):
-    nodes = forest_file.read(open(path, "rb").read())[3][0]
-    return [(column, threshold, right) if column >= 0 else (-1, None, None) for column, threshold, right in nodes]
 
 
 def measure(w, criterion):
@@ -90,20 +82,9 @@ def mdi_of(tree, x, y, weight, criterion):
 
 def fit(program, path, criterion, class_weight):
     """The tree, the labels, the rows of the file that it did not see, and its importances."""
-    with tempfile.TemporaryDirectory() as folder:
-        open(f"{folder}/tree.cfg", "w").write(CONFIG % (path, criterion, class_weight))
-        run = lambda *a: subprocess.run([program, *a], cwd=folder, check=True, capture_output=True, text=True).stdout
-        run("run", "tree.cfg", "-q", "-n", "0")
-        con = sqlite3.connect(f"{folder}/tree.db")
-        trial, = con.execute("SELECT t.id FROM trial t JOIN configuration c ON c.id = t.configuration WHERE c.model = 'random_forest'").fetchone()
-        run("export", "tree.db", str(trial), "--out", "b")
-        tree = read_tree(f"{folder}/b/member1.forest")
-        labels = json.load(open(f"{folder}/b/manifest.json"))["labels"]
-        held_out = set()
-        for rows, in con.execute("SELECT rows FROM prediction WHERE trial = ?", (trial,)):
-            held_out |= set(np.frombuffer(rows, np.int32).tolist())
-        shown = json.loads(run("show", "tree.db", str(trial), "--format", "json"))["importances"]
-    return tree, labels, held_out, np.array([c["mdi"] for c in shown])
+    forest, labels, rows, shown = one_forest(program, CONFIG % (path, criterion, class_weight))
+    tree = [(column, threshold, right) if column >= 0 else (-1, None, None) for column, threshold, right in forest[3][0]]
+    return tree, labels, set().union(*rows.values()), np.array([c["mdi"] for c in shown["importances"]])
 
 
 def read_flows(path, labels, held_out):
