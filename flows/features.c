@@ -80,41 +80,61 @@ static float time_value(const struct features *x, float iat)
     return (float)(x->iat_log_nonzero ? log((double)iat) : log1p((double)iat * 1e6));
 }
 
-static float packet_value(const struct features *x, enum channel channel, size_t packet)
+/* n packets' values of a channel, `apart` floats from each other. */
+static inline void fill(const struct features *x, enum channel channel, size_t packet, int n, float *out, size_t apart)
 {
     const struct flows *f = x->flows;
     switch (channel) {
     case CHANNEL_SIGNED_SIZE:
-        return clipped(f->size[packet], x->clip);
+        for (int i = 0; i < n; i++)
+            out[(size_t)i * apart] = clipped(f->size[packet + (size_t)i], x->clip);
+        break;
     case CHANNEL_SIZE:
-        return fabsf(clipped(f->size[packet], x->clip));
+        for (int i = 0; i < n; i++)
+            out[(size_t)i * apart] = fabsf(clipped(f->size[packet + (size_t)i], x->clip));
+        break;
     case CHANNEL_PAYLOAD:
-        return clipped(f->payload[packet], x->clip);
+        for (int i = 0; i < n; i++)
+            out[(size_t)i * apart] = clipped(f->payload[packet + (size_t)i], x->clip);
+        break;
     case CHANNEL_IAT:
-        return time_value(x, f->iat[packet]);
+        for (int i = 0; i < n; i++)
+            out[(size_t)i * apart] = time_value(x, f->iat[packet + (size_t)i]);
+        break;
     case CHANNEL_DIRECTION:
-        return (float)f->direction[packet];
+        for (int i = 0; i < n; i++)
+            out[(size_t)i * apart] = (float)f->direction[packet + (size_t)i];
+        break;
     default:
         assert(false);
-        return 0;
     }
 }
 
 static void raw_row(const struct features *x, int row, float *out)
 {
     int first, last;
+    size_t channels = (size_t)x->n_channels;
     span(x, row, &first, &last);
-    memset(out, 0, (size_t)x->steps * (size_t)x->n_channels * sizeof *out);
-    for (int c = 0; c < x->n_channels; c++)
-        for (int t = first; t < last; t++)
-            out[t * x->n_channels + c] =
-                packet_value(x, x->channel[c], (size_t)row * (size_t)x->flows->steps + (size_t)(t - first));
+    memset(out, 0, (size_t)x->steps * channels * sizeof *out);
+    for (size_t c = 0; c < channels; c++)
+        fill(x, x->channel[c], (size_t)row * (size_t)x->flows->steps, last - first, out + (size_t)first * channels + c, channels);
+}
+
+/* Rows in random order are far away: asks for one ahead. */
+static void fetch(const struct features *x, int row)
+{
+    const float *size = x->flows->size;
+    for (size_t i = (size_t)row * (size_t)x->flows->steps, end = i + (size_t)x->steps; size && i < end; i += 16)
+        __builtin_prefetch(size + i);
 }
 
 void features_gather_raw(const struct features *x, const int32_t *rows, int n, float *out)
 {
+    enum { AHEAD = 4 };
     size_t width = (size_t)x->steps * (size_t)x->n_channels, all = (size_t)features_columns(x);
     for (int i = 0; i < n; i++, out += all) {
+        if (i + AHEAD < n)
+            fetch(x, rows[i + AHEAD]);
         raw_row(x, rows[i], out);
         if (x->statistics)
             statistics_row(x->flows, x->statistics, rows[i], x->steps, x->clip, x->room, out + width);
@@ -143,7 +163,10 @@ static void gather_packets(const struct features *x, const int32_t *rows, int n,
         span(x, rows[i], &from, &to);
         size_t packets = (size_t)rows[i] * (size_t)x->flows->steps;
         for (int c = 0, t = step, k = channel; c < count; c++) {
-            out[(size_t)c * apart + (size_t)i] = t < from || t >= to ? 0 : packet_value(x, x->channel[k], packets + (size_t)(t - from));
+            float *value = out + (size_t)c * apart + (size_t)i;
+            *value = 0;
+            if (t >= from && t < to)
+                fill(x, x->channel[k], packets + (size_t)(t - from), 1, value, 1);
             if (++k == x->n_channels) {
                 k = 0;
                 t++;

@@ -54,11 +54,26 @@ int gang_slot(int first, int i, int n_leaves)
     return gang_parts(first, i, n_leaves);
 }
 
+/* Slots from the `slot`-th down to the last that the leaves up to i leave. */
+static void merge(float *x, size_t stride, size_t n, int slot, int first, int i, int n_leaves)
+{
+    for (int last = gang_parts(first, i + 1, n_leaves) - 1; slot > last; slot--)
+        gang_add(x + (size_t)(slot - 1) * stride, x + (size_t)slot * stride, n);
+}
+
 void gang_merge(float *x, size_t stride, size_t n, int first, int i, int n_leaves)
 {
-    int last = gang_parts(first, i + 1, n_leaves) - 1;
-    for (int slot = gang_slot(first, i, n_leaves); slot > last; slot--)
-        gang_add(x + (size_t)(slot - 1) * stride, x + (size_t)slot * stride, n);
+    merge(x, stride, n, gang_slot(first, i, n_leaves), first, i, n_leaves);
+}
+
+bool gang_joins_before(int first, int i, int n_leaves)
+{
+    return gang_slot(first, i, n_leaves) >= gang_parts(first, i + 1, n_leaves);
+}
+
+void gang_merge_rest(float *x, size_t stride, size_t n, int first, int i, int n_leaves)
+{
+    merge(x, stride, n, gang_slot(first, i, n_leaves) - 1, first, i, n_leaves);
 }
 
 int gang_slots(int first, int end, int n_leaves)

@@ -72,6 +72,9 @@ int gang_parts(int first, int end, int n_leaves);
 int gang_slot(int first, int i, int n_leaves);
 /* After leaf i: adds what it completes. x: (slots, stride), or the floats of it that are worked on; n of each slot are added. */
 void gang_merge(float *x, size_t stride, size_t n, int first, int i, int n_leaves);
+/* Who adds a leaf's floats to those of the slot before as it makes them saves its own: is this what gang_merge would do first? It then does the rest. */
+bool gang_joins_before(int first, int i, int n_leaves);
+void gang_merge_rest(float *x, size_t stride, size_t n, int first, int i, int n_leaves);
 /* Slots that the run [first, end) needs at any moment, and what no run of so many leaves exceeds. */
 int gang_slots(int first, int end, int n_leaves);
 int gang_slots_most(int count);

@@ -38,6 +38,7 @@ enum layer_type {
 struct leaf {
     int n;                  /* rows */
     bool training;
+    bool joins;             /* backward adds its gradient to what is there */
     const int32_t *samples; /* (n) index among the training rows: names a row's random numbers */
     uint64_t key;           /* of the trial and epoch */
     const int32_t *tokens;  /* (n, steps) or NULL */
@@ -81,9 +82,11 @@ struct layer_kind {
     void (*init)(const struct layer *l, float *w, uint64_t key); /* NULL: zeros */
     void (*pack)(const struct layer *l, const float *w, float *packed); /* once a batch, before all else; NULL: needs none */
     void (*forward)(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, float *cache);
-    /* dout may be overwritten; din NULL: not wanted. */
+    /* dout may be overwritten; din NULL: not wanted. grad: zeros at first, which the leaf's gradient is added to step by step; with whole_gradient it is
+     * made at once, in place of what is there, or added to it where the leaf joins others. */
     void (*backward)(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache,
                      float *dout, float *din, float *grad);
+    bool whole_gradient;
     int (*tensors)(const struct layer *l, struct tensor out[TENSORS_MAX]); /* NULL: no weights */
 };
 

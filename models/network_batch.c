@@ -148,17 +148,30 @@ static void grad_merge(const struct network *net, struct run *r, const struct de
     leaf_merge(d, r->grad + l->weights, width_of(net), l->n_weights, i);
 }
 
+/* The same for a layer that gives its gradient whole: in the slot of the leaves that it joins, it is added to theirs. */
+static float *grad_place(const struct network *net, struct run *r, const struct deal *d, const struct layer *l, int i, bool joins)
+{
+    return leaf_slot(d, r->grad, width_of(net), i) - (joins ? width_of(net) : 0) + l->weights;
+}
+
+static void grad_merge_rest(const struct network *net, struct run *r, const struct deal *d, const struct layer *l, int i)
+{
+    gang_merge_rest(r->grad + l->weights, width_of(net), l->n_weights, d->first, d->first + i, d->n_leaves);
+}
+
 /* Of own leaf i, resident as `leaf`. */
 static void layer_backward(const struct network *net, struct run *r, const struct deal *d, int layer, int i, int leaf)
 {
     const struct layer *l = &net->layers[layer];
-    float *grad = grad_slot(net, r, d, l, i);
+    bool whole = network_kind(net, layer)->whole_gradient, joins = whole && gang_joins_before(d->first, d->first + i, d->n_leaves);
+    float *grad = whole ? grad_place(net, r, d, l, i, joins) : grad_slot(net, r, d, l, i);
     size_t at = (size_t)leaf * LEAF_ROWS * r->widest;
+    r->leaves[leaf].joins = joins;
     bool wanted = layer > 1 || (layer == 1 && net->layers[0].embedding);
     network_kind(net, layer)->backward(l, r->packed + l->packed, &r->leaves[leaf], layer ? leaf_out(net, r, layer - 1, leaf) : NULL,
                                        leaf_out(net, r, layer, leaf), leaf_cache(net, r, layer, leaf), r->dout + at, wanted ? r->din + at : NULL,
                                        grad);
-    grad_merge(net, r, d, l, i);
+    (joins ? grad_merge_rest : grad_merge)(net, r, d, l, i);
 }
 
 static void swap_deltas(struct run *r)

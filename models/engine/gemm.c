@@ -1,7 +1,8 @@
 #include "models/engine.h"
 #include "models/engine/tile.h"
 
-enum { BLOCK = 64 }; /* steps of k at a time: a group of B of so many (16 KB) stays in the first cache */
+/* Steps of k at a time: a group of B of so many stays in the nearest cache (16 KB, beside an A that is read by columns), or in it for the most part. */
+enum { BLOCK = GEMM_SUM, PACKED_BLOCK = 128 };
 
 struct block { /* of a product: columns [j, j + vectors * 16) of C, steps of k from p on */
     const float *b;
@@ -34,8 +35,11 @@ INLINE void tile(const struct gemm *g, const struct block *s, int i, int rows, i
             c[r * vectors + v] = s->add ? read(out + (size_t)r * g->c_row + v * LANES, v == vectors - 1 ? last : LANES) : lanes_set(0);
     tile_multiply(c, rows, vectors, g->a + (size_t)i * g->a_row + (size_t)s->p * g->a_col, g->a_row, g->a_col, s->b, s->b_row, s->k);
     for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++)
-            write(out + (size_t)r * g->c_row + v * LANES, c[r * vectors + v], v == vectors - 1 ? last : LANES);
+        for (int v = 0; v < vectors; v++) {
+            float *at = out + (size_t)r * g->c_row + v * LANES;
+            int columns = v == vectors - 1 ? last : LANES;
+            write(at, g->sum ? lanes_add(read(at, columns), c[r * vectors + v]) : c[r * vectors + v], columns);
+        }
 }
 
 INLINE void tiles(const struct gemm *g, const struct block *s, int vectors)
@@ -76,14 +80,15 @@ static size_t group_width(int n, int j)
 
 static void packed(const struct gemm *g)
 {
-    for (int p = 0; p < g->k; p += BLOCK)
+    int blocks = (g->k + PACKED_BLOCK - 1) / PACKED_BLOCK, steps = blocks ? (g->k + blocks - 1) / blocks : 1; /* alike */
+    for (int p = 0; p < g->k; p += steps)
         for (int j = 0; j < g->n; j += GEMM_GROUP) {
             size_t width = group_width(g->n, j);
             group(g, (struct block){.b = g->b + (size_t)j * (size_t)g->k + (size_t)p * width,
                                     .b_row = width,
                                     .j = j,
                                     .p = p,
-                                    .k = g->k - p < BLOCK ? g->k - p : BLOCK,
+                                    .k = g->k - p < steps ? g->k - p : steps,
                                     .add = g->add || p > 0});
         }
 }
@@ -99,16 +104,38 @@ static void pack_rows(const float *b, size_t b_row, int k, int columns, float *o
     }
 }
 
-/* The same where rows of B are columns in memory: a few rows of `out` at a time, which stay in the cache. */
-static void pack_columns(const float *b, size_t b_row, size_t b_col, int k, int columns, float *out, size_t width)
+/* Rows of x become columns: four times, rows i and i + 8 are put together like cards. */
+static void transpose(float x[LANES][LANES])
 {
-    memset(out, 0, (size_t)k * width * sizeof *out);
-    for (int from = 0; from < k; from += LANES) {
-        int end = k - from < LANES ? k : from + LANES;
-        for (size_t c = 0; c < (size_t)columns; c++)
-            for (size_t p = (size_t)from; p < (size_t)end; p++)
-                out[p * width + c] = b[p * b_row + c * b_col];
+    typedef float cards __attribute__((vector_size(4 * LANES)));
+    cards a[LANES], b[LANES];
+    memcpy(a, x, sizeof a);
+    for (int turn = 0; turn < 2; turn++) {
+        for (int i = 0; i < LANES / 2; i++) {
+            b[2 * i] = __builtin_shufflevector(a[i], a[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        }
+        for (int i = 0; i < LANES / 2; i++) {
+            a[2 * i] = __builtin_shufflevector(b[i], b[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            a[2 * i + 1] = __builtin_shufflevector(b[i], b[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        }
     }
+    memcpy(x, a, sizeof a);
+}
+
+/* The same where rows of B are columns in memory: element (p, j) lies at b[p + j * b_col]. Squares of 16 by 16. */
+static void pack_columns(const float *b, size_t b_col, int k, int columns, float *out, size_t width)
+{
+    for (int j = 0; j < columns; j += LANES)
+        for (int p = 0; p < k; p += LANES) {
+            int rows = k - p < LANES ? k - p : LANES;
+            float square[LANES][LANES];
+            for (int c = 0; c < LANES; c++)
+                lanes_store(square[c], j + c < columns ? lanes_load_n(b + p + (size_t)(j + c) * b_col, rows) : lanes_set(0));
+            transpose(square);
+            for (int r = 0; r < rows; r++)
+                lanes_store(out + (size_t)(p + r) * width + j, lanes_load(square[r]));
+        }
 }
 
 void ENGINE(gemm)(const struct gemm *g)
@@ -144,11 +171,10 @@ void ENGINE(gemm_pack)(const float *b, size_t b_row, size_t b_col, int k, int n,
     for (int j = 0; j < n; j += GEMM_GROUP) {
         size_t width = group_width(n, j);
         int columns = n - j < GEMM_GROUP ? n - j : GEMM_GROUP;
-        if (b_col == 1) {
+        if (b_col == 1)
             pack_rows(b + j, b_row, k, columns, out, width);
-        } else {
-            pack_columns(b + (size_t)j * b_col, b_row, b_col, k, columns, out, width);
-        }
+        else
+            pack_columns(b + (size_t)j * b_col, b_col, k, columns, out, width);
         out += (size_t)k * width;
     }
 }

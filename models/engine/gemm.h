@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { GEMM_GROUP = 64 };
+enum { GEMM_GROUP = 64, GEMM_SUM = 64 };
 
 struct gemm {
     int m, n, k;
@@ -22,6 +22,7 @@ struct gemm {
     float *c; /* (m,n), rows c_row apart; must not overlap a and b */
     size_t c_row;
     bool add; /* C += A B; else C = A B */
+    bool sum; /* without add: C += A B too, but the chains begin with zeros and what they come to is added in the end; k at most GEMM_SUM */
     int m_below; /* with B that is not packed: so many rows more, of another A; they stand below the others in C */
     const float *a_below;
     size_t a_below_row, a_below_col;

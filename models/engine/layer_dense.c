@@ -1,11 +1,13 @@
 /* Dense: y = x W + b of one step; kernel (in, width), bias (width). Packed: W, then its transpose. */
 #include "models/engine/columns.h"
 #include "models/engine.h"
+#include "models/gang.h"
 
 static void shape(struct layer *l)
 {
     l->steps = 1;
     l->n_weights = ((size_t)l->in_width + 1) * (size_t)l->width;
+    l->cache = ((size_t)l->width + LEAF_ROWS - 1) / LEAF_ROWS; /* the bias's gradient of a leaf */
     l->n_packed = gemm_packed(l->in_width, l->width) + gemm_packed(l->width, l->in_width);
 }
 
@@ -34,10 +36,14 @@ static void backward(const struct layer *l, const float *packed, const struct le
                      float *din, float *grad)
 {
     size_t k = (size_t)l->in_width, n = (size_t)l->width;
-    (void)out, (void)cache;
+    float *bias = leaf->joins ? cache : grad + k * n;
+    (void)out;
     ENGINE(gemm)(&(struct gemm){
-        .m = l->in_width, .n = l->width, .k = leaf->n, .a = in, .a_row = 1, .a_col = k, .b = dout, .b_row = n, .c = grad, .c_row = n, .add = true});
-    columns_add(grad + k * n, dout, n, (size_t)leaf->n, n);
+        .m = l->in_width, .n = l->width, .k = leaf->n, .a = in, .a_row = 1, .a_col = k, .b = dout, .b_row = n, .c = grad, .c_row = n, .sum = leaf->joins});
+    memset(bias, 0, n * sizeof *bias);
+    columns_add(bias, dout, n, (size_t)leaf->n, n);
+    for (size_t j = 0; leaf->joins && j < n; j++)
+        grad[k * n + j] += bias[j];
     if (din)
         ENGINE(gemm)(&(struct gemm){.m = leaf->n, .n = l->in_width, .k = l->width, .a = dout, .a_row = n, .a_col = 1,
                                     .b = packed + gemm_packed(l->in_width, l->width), .c = din, .c_row = k});
@@ -51,4 +57,4 @@ static int tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
 }
 
 const struct layer_kind ENGINE(layer_dense) = {
-    .name = "dense", .shape = shape, .init = init, .pack = pack, .forward = forward, .backward = backward, .tensors = tensors};
+    .name = "dense", .shape = shape, .init = init, .pack = pack, .forward = forward, .backward = backward, .whole_gradient = true, .tensors = tensors};

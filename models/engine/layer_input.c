@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "models/engine.h"
 #include "models/engine/lanes.h"
+#include "models/gang.h"
 
 static void shape(struct layer *l)
 {
@@ -10,6 +11,8 @@ static void shape(struct layer *l)
     l->steps = l->flat ? 1 : l->in_steps;
     l->width = l->flat ? l->in_steps * width : width;
     l->n_weights = (size_t)l->embedding * (size_t)l->vocabulary;
+    if (l->embedding) /* struct sums */
+        l->cache = ((size_t)l->vocabulary + LEAF_ROWS - 1) / LEAF_ROWS + (size_t)l->in_steps * ((size_t)l->embedding + 1);
 }
 
 static void init(const struct layer *l, float *w, uint64_t key)
@@ -60,18 +63,45 @@ static void forward(const struct layer *l, const float *w, const float *packed, 
         }
 }
 
+/* Gradients of the vectors of those tokens that a leaf has. */
+struct sums {
+    int32_t *number, *token; /* (vocabulary) 1 + which one a token's is, 0: none; (n) whose they are */
+    float *sum;              /* (n, embedding) */
+    int n;
+};
+
+static float *sum_of(struct sums *s, int32_t token, size_t k)
+{
+    if (!s->number[token]) {
+        memset(s->sum + (size_t)s->n * k, 0, k * sizeof *s->sum);
+        s->token[s->n++] = token;
+        s->number[token] = s->n;
+    }
+    return s->sum + (size_t)(s->number[token] - 1) * k;
+}
+
+static void add(float *restrict y, const float *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
 static void backward(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache, float *dout,
                      float *din, float *grad)
 {
     size_t k = (size_t)l->embedding;
-    (void)packed, (void)in, (void)out, (void)cache, (void)din;
-    for (int t = 0; t < l->in_steps && k; t++)
-        for (int i = 0; i < leaf_rows_in(leaf, l, t); i++) {
-            const float *dy = dout + place(l, leaf, i, t);
-            float *g = grad + (size_t)leaf->tokens[(size_t)i * (size_t)l->in_steps + (size_t)t] * k;
-            for (size_t j = 0; j < k; j++)
-                g[j] += dy[j];
-        }
+    struct sums s = {.number = (int32_t *)cache};
+    s.token = s.number + l->vocabulary;
+    s.sum = (float *)s.token + (size_t)leaf->n * (size_t)l->in_steps;
+    (void)packed, (void)in, (void)out, (void)din;
+    memset(s.number, 0, (size_t)l->vocabulary * sizeof *s.number);
+    for (int t = 0; t < l->in_steps; t++)
+        for (int i = 0; i < leaf_rows_in(leaf, l, t); i++)
+            add(sum_of(&s, leaf->tokens[(size_t)i * (size_t)l->in_steps + (size_t)t], k), dout + place(l, leaf, i, t), k);
+    if (!leaf->joins)
+        memset(grad, 0, l->n_weights * sizeof *grad);
+    for (int i = 0; i < s.n; i++)
+        add(grad + (size_t)s.token[i] * k, s.sum + (size_t)i * k, k);
 }
 
 static int tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
@@ -83,4 +113,4 @@ static int tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
 }
 
 const struct layer_kind ENGINE(layer_input) = {
-    .name = "embedding", .shape = shape, .init = init, .forward = forward, .backward = backward, .tensors = tensors};
+    .name = "embedding", .shape = shape, .init = init, .forward = forward, .backward = backward, .whole_gradient = true, .tensors = tensors};

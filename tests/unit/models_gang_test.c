@@ -28,21 +28,24 @@ static void whole(int n_leaves, float sum[WIDTH])
     memcpy(sum, x[0], sizeof x[0]);
 }
 
-/* A rank's leaves one after the other through its slots: the middle WIDTH of STRIDE floats, so that what must stay untouched shows. */
-static int leaf_after_leaf(int first, int end, int n_leaves, float *slots)
+/* A rank's leaves one after the other through its slots: the middle WIDTH of STRIDE floats, so that what must stay untouched shows; adds: added to the slot before where a leaf joins it. */
+static int leaf_after_leaf(int first, int end, int n_leaves, bool adds, float *slots)
 {
     int most = 0;
     for (int i = first; i < end; i++) {
         int slot = gang_slot(first, i, n_leaves);
+        bool joins = adds && gang_joins_before(first, i, n_leaves);
         most = slot + 1 > most ? slot + 1 : most;
-        for (int j = 0; j < WIDTH; j++)
-            slots[slot * STRIDE + 1 + j] = value(i, j);
-        gang_merge(slots + 1, STRIDE, WIDTH, first, i, n_leaves);
+        for (int j = 0; j < WIDTH; j++) {
+            float *x = &slots[(slot - joins) * STRIDE + 1 + j];
+            *x = joins ? *x + value(i, j) : value(i, j);
+        }
+        (joins ? gang_merge_rest : gang_merge)(slots + 1, STRIDE, WIDTH, first, i, n_leaves);
     }
     return most;
 }
 
-static void sum_of_ranks(int n_leaves, int size, float sum[WIDTH])
+static void sum_of_ranks(int n_leaves, int size, bool adds, float sum[WIDTH])
 {
     float parts[LEAVES][WIDTH];
     struct gang_join joins[LEAVES];
@@ -52,7 +55,7 @@ static void sum_of_ranks(int n_leaves, int size, float sum[WIDTH])
         int first = gang_first(n_leaves, r, size), end = gang_first(n_leaves, r + 1, size);
         for (int i = 0; i < LEAVES * STRIDE; i++)
             slots[i] = 7;
-        CU_ASSERT_EQUAL(leaf_after_leaf(first, end, n_leaves, slots), gang_slots(first, end, n_leaves));
+        CU_ASSERT_EQUAL(leaf_after_leaf(first, end, n_leaves, adds, slots), gang_slots(first, end, n_leaves));
         CU_ASSERT(gang_slots(first, end, n_leaves) <= gang_slots_most(end - first));
         CU_ASSERT(gang_parts(first, end, n_leaves) <= gang_slots_most(end - first));
         CU_ASSERT_EQUAL(n, gang_part_offset(n_leaves, r, size));
@@ -82,7 +85,9 @@ static void test_bits(void)
         differ += memcmp(all, in_order, sizeof all) != 0;
         for (int size = 1; size <= SIZES; size++) {
             float sum[WIDTH];
-            sum_of_ranks(n, size, sum);
+            sum_of_ranks(n, size, false, sum);
+            CU_ASSERT(memcmp(sum, all, sizeof sum) == 0);
+            sum_of_ranks(n, size, true, sum);
             CU_ASSERT(memcmp(sum, all, sizeof sum) == 0);
         }
     }

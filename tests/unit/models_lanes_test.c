@@ -144,11 +144,11 @@ static void test_specials(void)
 
 /* --- products --- */
 
-enum { MOST = 70, GAP = 3, ROOM = (MOST + GAP) * (MOST + GEMM_GROUP) }; /* GAP: between rows, in which nothing may change */
+enum { MOST = 70, STEPS = 260, GAP = 3, ROOM = (STEPS + GAP) * (MOST + GEMM_GROUP) }; /* GAP: between rows, in which nothing may change */
 
 struct shape {
     int m, n, k;
-    bool transposed, packed, add;
+    bool transposed, packed, add, sum;
 };
 
 /* a (m,k) as the shape wants it: rows apart, or columns. */
@@ -181,10 +181,10 @@ static void chain(const struct shape *s, const float *a, const float *b, float *
 {
     for (int i = 0; i < s->m; i++)
         for (int j = 0; j < s->n; j++) {
-            float sum = s->add ? c[i * (s->n + GAP) + j] : 0;
+            float before = c[i * (s->n + GAP) + j], sum = s->add ? before : 0;
             for (int p = 0; p < s->k; p++)
                 sum = fmaf(a[i * s->k + p], b[p * s->n + j], sum);
-            c[i * (s->n + GAP) + j] = sum;
+            c[i * (s->n + GAP) + j] = s->sum ? before + sum : sum;
         }
 }
 
@@ -198,8 +198,8 @@ static void fill(float *x, size_t n, uint64_t stream)
 /* Is C the same bits as the chain's on every engine, and nothing beside it changed? */
 static bool holds(const struct shape *s)
 {
-    static float a[MOST * MOST], b[MOST * MOST], before[ROOM], expected[ROOM], laid_a[ROOM], laid_b[ROOM], c[ROOM];
-    struct gemm g = {.m = s->m, .n = s->n, .k = s->k, .c = c, .c_row = (size_t)s->n + GAP, .add = s->add};
+    static float a[MOST * STEPS], b[MOST * STEPS], before[ROOM], expected[ROOM], laid_a[ROOM], laid_b[ROOM], c[ROOM];
+    struct gemm g = {.m = s->m, .n = s->n, .k = s->k, .c = c, .c_row = (size_t)s->n + GAP, .add = s->add, .sum = s->sum};
     bool good = true;
     fill(a, (size_t)s->m * (size_t)s->k, 1);
     fill(b, (size_t)s->k * (size_t)s->n, 2);
@@ -219,19 +219,45 @@ static bool holds(const struct shape *s)
 
 static void test_products(void)
 {
-    const int m[] = {1, 2, 3, 4, 5, 8, 31, 70}, n[] = {1, 3, 15, 16, 17, 33, 48, 64, 65, 70}, k[] = {0, 1, 2, 3, 8, 17, 63, 64, 65, 70};
+    const int m[] = {1, 2, 3, 4, 5, 8, 31, 70}, n[] = {1, 3, 15, 16, 17, 33, 48, 64, 65, 70}, k[] = {0, 1, 2, 3, 8, 17, 63, 64, 65, 129, 260};
     int wrong = 0;
     for (int i = 0; i < 8; i++)
         for (int j = 0; j < 10; j++)
-            for (int p = 0; p < 10; p++)
-                for (int v = 0; v < 8; v++) {
-                    struct shape s = {m[i], n[j], k[p], .transposed = v & 1, .packed = v & 2 && k[p] > 0, .add = v & 4};
-                    if (holds(&s))
+            for (int p = 0; p < 11; p++)
+                for (int v = 0; v < 12; v++) {
+                    struct shape s = {m[i], n[j], k[p], .transposed = v & 1, .packed = v & 2 && k[p] > 0, .add = v & 4, .sum = v & 8};
+                    if ((s.sum && (k[p] == 0 || k[p] > GEMM_SUM)) || holds(&s))
                         continue;
-                    printf("m %d n %d k %d%s%s%s ", s.m, s.n, s.k, s.transposed ? " transposed" : "", s.packed ? " packed" : "", s.add ? " add" : "");
+                    printf("m %d n %d k %d%s%s%s%s ", s.m, s.n, s.k, s.transposed ? " transposed" : "", s.packed ? " packed" : "", s.add ? " add" : "", s.sum ? " sum" : "");
                     wrong++;
                 }
     CU_ASSERT_EQUAL(wrong, 0);
 }
 
-UNIT_MAIN({"errors of exp, sigmoid, tanh; equal bits", test_errors}, {"infinities, zeros, what is no number", test_specials}, {"products", test_products})
+/* A dense layer's weights (k,n) are packed as they are, then their transpose. */
+static void test_packing(void)
+{
+    static float b[MOST * MOST], across[MOST * MOST], expected[2 * ROOM], packed[2 * ROOM];
+    const int sizes[] = {1, 2, 15, 16, 17, 33, 64, 65, 70};
+    struct gemm ignored;
+    int wrong = 0;
+    fill(b, MOST * MOST, 4);
+    for (int i = 0; i < 9; i++)
+        for (int j = 0; j < 9; j++) {
+            struct shape there = {.k = sizes[i], .n = sizes[j], .packed = true}, back = {.k = sizes[j], .n = sizes[i], .packed = true};
+            struct layer l = {.in_width = there.k, .width = there.n};
+            for (int p = 0; p < there.k; p++)
+                for (int c = 0; c < there.n; c++)
+                    across[c * there.k + p] = b[p * there.n + c];
+            lay_b(&there, b, expected, &ignored);
+            lay_b(&back, across, expected + gemm_packed(there.k, there.n), &ignored);
+            for (int e = 0; engines[e]; e++)
+                if (engine_runs(engines[e])) {
+                    engines[e]->layers[LAYER_DENSE]->pack(&l, b, packed);
+                    wrong += memcmp(packed, expected, (gemm_packed(there.k, there.n) + gemm_packed(back.k, back.n)) * sizeof *packed) != 0;
+                }
+        }
+    CU_ASSERT_EQUAL(wrong, 0);
+}
+
+UNIT_MAIN({"errors of exp, sigmoid, tanh; equal bits", test_errors}, {"infinities, zeros, what is no number", test_specials}, {"products", test_products}, {"packing", test_packing})
