@@ -23,6 +23,7 @@ struct engine {
     /* NULL where trees do better without. Each lane: keys in ascending order; then what its places gain. */
     void (*tree_lanes_sort)(struct tree_lanes *o);
     void (*tree_lanes_sweep)(struct tree_lanes *o);
+    int (*tree_others)(const struct tree_others *o, int n); /* returns how many */
     void (*tree_table_sum)(const struct tree_table *t);
     const struct layer_kind *layers[LAYER_COUNT];
     const struct batch_norm *batch_norm;
@@ -47,6 +48,7 @@ const struct engine *engine_best(void);
 #if defined(ENGINE)
 void ENGINE(tree_lanes_sort)(struct tree_lanes *o);
 void ENGINE(tree_lanes_sweep)(struct tree_lanes *o);
+int ENGINE(tree_others)(const struct tree_others *o, int n);
 void ENGINE(tree_table_sum)(const struct tree_table *t);
 void ENGINE(gemm)(const struct gemm *g);
 /* out (gemm_packed(k, n)) = B packed; element (p,j) lies at b[p * b_row + j * b_col]. */

@@ -251,6 +251,17 @@ static float *values_of(const struct forest_data *d, const struct set *s, int co
     return s->values + (size_t)column * ((size_t)d->tree.n + 1);
 }
 
+/* The code that stands for 0, or one that stands near it. */
+static uint32_t code_of_zero(const float *values, uint32_t n)
+{
+    uint32_t low = 0;
+    for (uint32_t high = n; high - low > 1;) {
+        uint32_t middle = low + (high - low) / 2;
+        *(values[middle] <= 0 ? &low : &high) = middle;
+    }
+    return low;
+}
+
 /* Where the codes of every column lie in a record. */
 static void place_columns(struct forest_data *d)
 {
@@ -403,6 +414,8 @@ enum status forest_data_fill(struct forest_data *d, const struct model_spec *spe
         place_columns(d);
         d->tree.order = set_of(d).order;
         d->tree.planes = planes_of(d, set_of(d).records);
+        for (int c = 0; c < d->tree.n_columns; c++)
+            d->columns[c].common = code_of_zero(d->columns[c].values, d->columns[c].n_values);
     }
     return STATUS_OK;
 }

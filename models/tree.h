@@ -40,6 +40,7 @@ struct tree_column {
     uint32_t n_values;
     const float *values; /* (n_values) distinct ones, ascending; where a code stands for several, the least of them */
     const float *most;   /* (n_values) the largest that a code stands for: values again where each stands for one */
+    uint32_t common;     /* a code that many rows may have, 0's, which padding is: any will do, this one saves time */
 };
 
 /* Training rows, read-only, each a record of codes side by side: a node looks at several columns of a row at once, and deep in a tree no two rows are

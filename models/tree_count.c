@@ -22,6 +22,8 @@ void tree_count_cut(struct tree_count *c, struct slab *slab, size_t samples)
     c->counts = slab_take(slab, (samples > TABLE ? samples : TABLE) * sizeof *c->counts);
     c->carry = slab_take(slab, TABLE / TREE_LANES * sizeof *c->carry);
     c->left = slab_take(slab, samples * sizeof *c->left);
+    c->codes = slab_take(slab, (samples + TREE_LANES) * sizeof *c->codes);
+    c->labels = slab_take(slab, (samples + TREE_LANES) * sizeof *c->labels);
 }
 
 /* Lists those of eight marks that are set, from code `at` on. */
@@ -37,7 +39,7 @@ static int take_marks(struct tree_count *c, uint8_t *marks, uint32_t at, int fou
     return found;
 }
 
-/* The codes (n) that occur, and their ranks. Returns how many. */
+/* The codes (n) that occur, those marked already too, and their ranks. Returns how many. */
 static int rank_codes(struct tree_count *c, const uint32_t *codes, int n, uint32_t n_values, int32_t *distinct)
 {
     uint8_t *marks = c->marks;
@@ -98,15 +100,21 @@ static void widen(const uint32_t *restrict from, int n, int64_t *restrict to)
         to[i] = from[i];
 }
 
-/* All classes at once, where the sums of squares stay below 2^32 and there is room for so many counters; else false. */
-static bool count_together(struct tree_splitter *s, const uint32_t *codes, int n, int found)
+/* May all classes be counted at once? Sums of squares stay below 2^32 then. */
+static bool counts_together(const struct tree_splitter *s)
+{
+    return s->engine->tree_table_sum && s->plain && s->node.weight <= UINT16_MAX;
+}
+
+/* All classes at once, by samples (n) of other codes than the common one, whose rank is `common`, -1: by all; false where there is no room for so many counters. */
+static bool count_together(struct tree_splitter *s, const uint32_t *codes, const uint32_t *labels, int n, int common, int found)
 {
     const struct tree_node_facts *f = &s->node;
-    const uint32_t *restrict ranks = s->count_room.ranks, *restrict labels = s->labels;
+    const uint32_t *restrict ranks = s->count_room.ranks;
     uint32_t *restrict counts = s->count_room.counts;
     int apart = (found + TREE_LANES - 1) / TREE_LANES * TREE_LANES;
-    struct tree_table t = {counts, f->n_classes, 1, apart, s->count_room.carry, f->weights, s->keys, (uint32_t *)s->keys + apart, s->sorted};
-    if (!s->engine->tree_table_sum || !s->plain || f->weight > UINT16_MAX || (int64_t)f->n_classes * apart > TABLE)
+    struct tree_table t = {counts, f->n_classes, 1, apart, common, s->count_room.carry, f->weights, s->keys, (uint32_t *)s->keys + apart, s->sorted};
+    if ((int64_t)f->n_classes * apart > TABLE)
         return false;
     t.streams = n > 2 * f->n_classes * apart && 2 * f->n_classes * apart <= TABLE ? 2 : 1;
     uint32_t next = (uint32_t)apart * (uint32_t)t.streams, other = t.streams == 2 ? (uint32_t)apart : 0;
@@ -137,17 +145,23 @@ static void count_by_class(struct tree_splitter *s, const uint32_t *codes, int f
     }
 }
 
-int tree_splitter_count(struct tree_splitter *s, const uint32_t *codes, int n, uint32_t n_values)
+int tree_splitter_count(struct tree_splitter *s, const uint32_t *codes, int n, const struct tree_column *column)
 {
     enum { FEW = 64, SPARSE = 32, WORTH = 8 };
-    if (n < FEW || n_values > SPARSE * (uint32_t)n || s->params->criterion != TREE_GINI || s->params->min_samples_leaf > 1)
+    struct tree_count *c = &s->count_room;
+    const struct tree_others others = {codes, s->labels, column->common, c->codes, c->labels};
+    bool together = counts_together(s);
+    if (n < FEW || column->n_values > SPARSE * (uint32_t)n || s->params->criterion != TREE_GINI || s->params->min_samples_leaf > 1)
         return -1;
-    int found = rank_codes(&s->count_room, codes, n, n_values, s->place);
+    int left = together ? s->engine->tree_others(&others, n) : n;
+    if (left < n)
+        c->marks[column->common] = 1;
+    int found = rank_codes(c, left < n ? c->codes : codes, left, column->n_values, s->place);
     if (found == 1)
         return 0;
     if ((int64_t)found * s->node.n_classes > WORTH * (int64_t)n)
         return -1;
-    if (!count_together(s, codes, n, found))
+    if (!together || !count_together(s, left < n ? c->codes : codes, left < n ? c->labels : s->labels, left, left < n ? (int)c->ranks[column->common] : -1, found))
         count_by_class(s, codes, found);
     return found - 1;
 }

@@ -28,10 +28,18 @@ struct tree_lanes {
     int n, n_classes;
 };
 
+/* Labels and codes (n) of samples whose code is another than `common`. */
+struct tree_others {
+    const uint32_t *codes, *labels;
+    uint32_t common;
+    uint32_t *out_codes, *out_labels; /* (n + TREE_LANES) */
+};
+
 /* One column's counts by class and rank (models/tree_count.c), summed up. */
 struct tree_table {
     uint32_t *counts;        /* (n_classes, streams, apart) how often samples of a rank were drawn, dealt to streams; 0 afterwards. Starts at 64 bytes */
     int n_classes, streams, apart; /* apart: a multiple of TREE_LANES */
+    int common;              /* a rank that was left out of the counts: what is missing of a class's weight is its; -1: none */
     uint32_t *carry;         /* (n_classes) room */
     const int64_t *whole;    /* (n_classes) their weights; all together below 65536 */
     uint32_t *squares, *across, *weight; /* (apart) of what has up to such a rank: sum over classes of its square, of it times the class's weight, of it */

@@ -293,7 +293,7 @@ static int best_of(const struct tree_splitter *s, int column, int places, const 
 static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, int n, int times_bits, struct tree_split *best)
 {
     struct sorted o = {0};
-    int places = tree_splitter_count(s, codes, n, s->data->columns[column].n_values);
+    int places = tree_splitter_count(s, codes, n, &s->data->columns[column]);
     bool counted = places >= 0;
     if (places == 0 || (!counted && !sort_column(s, codes, n, times_bits, &o)))
         return false;

@@ -44,6 +44,7 @@ struct tree_count {
     uint32_t *counts; /* by rank */
     uint32_t *carry;  /* of classes */
     uint32_t *left;   /* summed up */
+    uint32_t *codes, *labels; /* of samples whose code is not the column's common one */
 };
 
 struct tree_splitter {
@@ -96,7 +97,7 @@ bool tree_splitter_try_random(struct tree_splitter *s, int column, const uint32_
 void tree_splitter_gains(const struct tree_splitter *s, int n);
 /* What is noted of the places of a column, by its codes (n), counted instead of sorted (tree_count.c): how many places, 0 where it is constant; s->place
  * (places + 1): the codes that they stand between. -1 where sorting is better. */
-int tree_splitter_count(struct tree_splitter *s, const uint32_t *codes, int n, uint32_t n_values);
+int tree_splitter_count(struct tree_splitter *s, const uint32_t *codes, int n, const struct tree_column *column);
 void tree_count_cut(struct tree_count *c, struct slab *slab, size_t samples);
 /* Is the node looked at last, of n samples, one for tree_small_try (tree_small.c)? all_times: their times, ored. */
 bool tree_small_take(struct tree_splitter *s, int n, uint32_t all_times);

@@ -25,6 +25,7 @@ const struct engine ENGINE(engine) = {
 #if defined(ENGINE_AVX512)
     .tree_lanes_sort = ENGINE(tree_lanes_sort),
     .tree_lanes_sweep = ENGINE(tree_lanes_sweep),
+    .tree_others = ENGINE(tree_others),
     .tree_table_sum = ENGINE(tree_table_sum),
 #endif
     .layers =

@@ -120,9 +120,38 @@ void ENGINE(tree_lanes_sweep)(struct tree_lanes *o)
         sweep(o, 8);
 }
 
+int ENGINE(tree_others)(const struct tree_others *o, int n)
+{
+    int found = 0;
+    __m512i common = _mm512_set1_epi32((int)o->common);
+    for (int i = 0; i < n; i += TREE_LANES) {
+        __mmask16 there = lanes_mask(n - i < TREE_LANES ? n - i : TREE_LANES);
+        __m512i codes = _mm512_maskz_loadu_epi32(there, o->codes + i), labels = _mm512_maskz_loadu_epi32(there, o->labels + i);
+        __mmask16 others = _mm512_mask_cmpneq_epi32_mask(there, codes, common);
+        _mm512_storeu_si512(o->out_codes + found, _mm512_maskz_compress_epi32(others, codes));
+        _mm512_storeu_si512(o->out_labels + found, _mm512_maskz_compress_epi32(others, labels));
+        found += __builtin_popcount(others);
+    }
+    return found;
+}
+
+/* Gives the rank that was left out what is missing of each class. */
+static void add_common(const struct tree_table *t, int blocks)
+{
+    uint32_t *counts = t->counts;
+    for (int c = 0; c < t->n_classes; c++, counts += t->streams * t->apart) {
+        whole sum = {0};
+        for (int b = 0; b < t->streams * blocks; b++)
+            sum += ((const whole *)counts)[b];
+        counts[t->common] += (uint32_t)t->whole[c] - (uint32_t)_mm512_reduce_add_epi32((__m512i)sum);
+    }
+}
+
 void ENGINE(tree_table_sum)(const struct tree_table *t)
 {
     int blocks = t->apart / TREE_LANES;
+    if (t->common >= 0)
+        add_common(t, blocks);
     memset(t->carry, 0, (size_t)t->n_classes * sizeof *t->carry);
     for (int b = 0; b < blocks; b++) {
         whole *counts = (whole *)t->counts + b, squares = {0}, across = {0}, weight = {0};

@@ -58,7 +58,7 @@ static void code(struct table *t)
         for (int i = 0; i < t->n; i++)
             if (i == 0 || v[i] != v[distinct - 1])
                 v[distinct++] = v[i];
-        t->column[c] = (struct tree_column){stride, distinct > 65536, distinct, v, v};
+        t->column[c] = (struct tree_column){stride, distinct > 65536, distinct, v, v, (uint32_t)c % distinct};
         stride += distinct > 65536 ? 2 : 1;
     }
     t->records = memory_new((size_t)t->n * stride * sizeof *t->records);
