@@ -151,6 +151,7 @@ static uint32_t join_values(const struct forest_data *d, uint32_t *places, float
 struct set {
     _Atomic uint64_t *word;
     uint32_t *distinct; /* (columns) */
+    uint32_t *common;   /* (columns) as in struct tree_column */
     uint8_t *wide;      /* (columns) */
     uint8_t *joined;    /* (columns) values are followed by the largest of each code */
     int32_t *order;     /* (rows) the row of each record: they stand by class */
@@ -163,6 +164,7 @@ static struct set cut(struct slab *s, size_t rows, size_t columns)
     struct set set;
     set.word = slab_take(s, sizeof *set.word);
     set.distinct = slab_take(s, columns * sizeof *set.distinct);
+    set.common = slab_take(s, columns * sizeof *set.common);
     set.wide = slab_take(s, columns * sizeof *set.wide);
     set.joined = slab_take(s, columns * sizeof *set.joined);
     set.order = slab_take(s, rows * sizeof *set.order);
@@ -251,17 +253,6 @@ static float *values_of(const struct forest_data *d, const struct set *s, int co
     return s->values + (size_t)column * ((size_t)d->tree.n + 1);
 }
 
-/* The code that stands for 0, or one that stands near it. */
-static uint32_t code_of_zero(const float *values, uint32_t n)
-{
-    uint32_t low = 0;
-    for (uint32_t high = n; high - low > 1;) {
-        uint32_t middle = low + (high - low) / 2;
-        *(values[middle] <= 0 ? &low : &high) = middle;
-    }
-    return low;
-}
-
 /* Where the codes of every column lie in a record. */
 static void place_columns(struct forest_data *d)
 {
@@ -273,7 +264,8 @@ static void place_columns(struct forest_data *d)
                                              .wide = s.wide[c],
                                              .n_values = s.distinct[c],
                                              .values = values,
-                                             .most = s.joined[c] ? values + s.distinct[c] : values};
+                                             .most = s.joined[c] ? values + s.distinct[c] : values,
+                                             .common = s.common[c]};
         d->tree.stride += s.wide[c] ? 2 : 1;
     }
 }
@@ -348,6 +340,17 @@ static void put_codes(const struct forest_data *d, const struct set *s, int firs
         planes[(size_t)first * n + at] = (uint16_t)codes[at];
 }
 
+/* The code that stands for 0, or one that stands near it. */
+static uint32_t code_of_zero(const float *values, uint32_t n)
+{
+    uint32_t low = 0;
+    for (uint32_t high = n; high - low > 1;) {
+        uint32_t middle = low + (high - low) / 2;
+        *(values[middle] <= 0 ? &low : &high) = middle;
+    }
+    return low;
+}
+
 /* A column's x (rows) into the set, but for the records. */
 static void code_into(struct forest_data *d, struct set *s, int column, const float *x, uint32_t *places)
 {
@@ -355,6 +358,7 @@ static void code_into(struct forest_data *d, struct set *s, int column, const fl
     uint32_t distinct = code_column(d, x, places, values);
     s->joined[column] = d->max_bins > 0 && distinct > (uint32_t)d->max_bins;
     s->distinct[column] = s->joined[column] ? join_values(d, places, values, distinct) : distinct;
+    s->common[column] = code_of_zero(values, s->distinct[column]);
 }
 
 /* Collective where rows are dealt: every rank's values of a column are needed by whoever makes a set. */
@@ -414,8 +418,6 @@ enum status forest_data_fill(struct forest_data *d, const struct model_spec *spe
         place_columns(d);
         d->tree.order = set_of(d).order;
         d->tree.planes = planes_of(d, set_of(d).records);
-        for (int c = 0; c < d->tree.n_columns; c++)
-            d->columns[c].common = code_of_zero(d->columns[c].values, d->columns[c].n_values);
     }
     return STATUS_OK;
 }
