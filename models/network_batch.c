@@ -135,28 +135,18 @@ static void layer_forward(const struct network *net, struct run *r, const float 
         network_kind(net, layer)->forward(l, weights + l->weights, r->packed + l->packed, &r->leaves[leaf], in, out, cache);
 }
 
-/* Where own leaf i's gradient of a layer is added up, zero at first. */
-static float *grad_slot(const struct network *net, struct run *r, const struct deal *d, const struct layer *l, int i)
+/* Where own leaf i's gradient of a layer goes, zeros at first; whole: it is made at once and may join the leaves before it there. */
+static float *grad_slot(const struct network *net, struct run *r, const struct deal *d, const struct layer *l, int i, bool whole, bool joins)
 {
-    float *grad = leaf_slot(d, r->grad, width_of(net), i) + l->weights;
-    memset(grad, 0, l->n_weights * sizeof *grad);
+    float *grad = leaf_slot(d, r->grad, width_of(net), i) - (joins ? width_of(net) : 0) + l->weights;
+    if (!whole)
+        memset(grad, 0, l->n_weights * sizeof *grad);
     return grad;
 }
 
-static void grad_merge(const struct network *net, struct run *r, const struct deal *d, const struct layer *l, int i)
+static void grad_merge(const struct network *net, struct run *r, const struct deal *d, const struct layer *l, int i, bool joins)
 {
-    leaf_merge(d, r->grad + l->weights, width_of(net), l->n_weights, i);
-}
-
-/* The same for a layer that gives its gradient whole: in the slot of the leaves that it joins, it is added to theirs. */
-static float *grad_place(const struct network *net, struct run *r, const struct deal *d, const struct layer *l, int i, bool joins)
-{
-    return leaf_slot(d, r->grad, width_of(net), i) - (joins ? width_of(net) : 0) + l->weights;
-}
-
-static void grad_merge_rest(const struct network *net, struct run *r, const struct deal *d, const struct layer *l, int i)
-{
-    gang_merge_rest(r->grad + l->weights, width_of(net), l->n_weights, d->first, d->first + i, d->n_leaves);
+    (joins ? gang_merge_rest : gang_merge)(r->grad + l->weights, width_of(net), l->n_weights, d->first, d->first + i, d->n_leaves);
 }
 
 /* Of own leaf i, resident as `leaf`. */
@@ -164,14 +154,14 @@ static void layer_backward(const struct network *net, struct run *r, const struc
 {
     const struct layer *l = &net->layers[layer];
     bool whole = network_kind(net, layer)->whole_gradient, joins = whole && gang_joins_before(d->first, d->first + i, d->n_leaves);
-    float *grad = whole ? grad_place(net, r, d, l, i, joins) : grad_slot(net, r, d, l, i);
+    float *grad = grad_slot(net, r, d, l, i, whole, joins);
     size_t at = (size_t)leaf * LEAF_ROWS * r->widest;
     r->leaves[leaf].joins = joins;
     bool wanted = layer > 1 || (layer == 1 && net->layers[0].embedding);
     network_kind(net, layer)->backward(l, r->packed + l->packed, &r->leaves[leaf], layer ? leaf_out(net, r, layer - 1, leaf) : NULL,
                                        leaf_out(net, r, layer, leaf), leaf_cache(net, r, layer, leaf), r->dout + at, wanted ? r->din + at : NULL,
                                        grad);
-    (joins ? grad_merge_rest : grad_merge)(net, r, d, l, i);
+    grad_merge(net, r, d, l, i, joins);
 }
 
 static void swap_deltas(struct run *r)
@@ -335,14 +325,14 @@ static enum status norm_backward(const struct network *net, struct run *r, const
     double count;
     TRY(norm_count(net, r, l, b, d, g, &count, e));
     for (int i = 0; i < d->count; i++) {
-        float *sum = leaf_slot(d, r->sums, 2 * n, i), *grad = grad_slot(net, r, d, l, i);
+        float *sum = leaf_slot(d, r->sums, 2 * n, i), *grad = grad_slot(net, r, d, l, i, false, false);
         net->engine->batch_norm->backward_sum(l, &r->leaves[i], r->dout + (size_t)i * row, leaf_cache(net, r, layer, i), sum);
         for (size_t j = 0; j < n; j++) {
             grad[j] += sum[n + j];
             grad[n + j] += sum[j];
         }
         leaf_merge(d, r->sums, 2 * n, 2 * n, i);
-        grad_merge(net, r, d, l, i);
+        grad_merge(net, r, d, l, i, false);
     }
     TRY(g->sum(g, r->sums, r->sum, 2 * n, d->n_leaves, e));
     for (int i = 0; i < d->count; i++)

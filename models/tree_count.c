@@ -5,13 +5,13 @@
  *     counts of a class by rank      2 0 1 3      summed up: 2 2 3 6, what stands left of each place to split
  *     squares of these               4 4 9 36     added to those of the classes before
  *
- * That is a pass over the samples and one over classes times ranks, in a row of counters that stays in the nearest cache. */
+ * That is a pass over the samples and one over classes times ranks, in a row of counters that stays in the nearest cache. Where classes are counted together,
+ * samples with the column's common code (most often padding) are left out: what the others leave of a class's weight is theirs. */
 #include <string.h>
 
 #include "models/engine.h"
 #include "models/kernels.h"
 #include "models/tree_split.h"
-
 
 enum { MARKS = 32 /* looked at together */, TABLE = 1 << 16 /* counters of all classes together */ };
 
@@ -106,11 +106,12 @@ static bool counts_together(const struct tree_splitter *s)
     return s->engine->tree_table_sum && s->plain && s->node.weight <= UINT16_MAX;
 }
 
-/* All classes at once, by samples (n) of other codes than the common one, whose rank is `common`, -1: by all; false where there is no room for so many counters. */
-static bool count_together(struct tree_splitter *s, const uint32_t *codes, const uint32_t *labels, int n, int common, int found)
+/* All classes at once, by the samples (n) of other codes than the common one, whose rank is `common`; -1: no sample has it. False where there is no room
+ * for so many counters. */
+static bool count_together(struct tree_splitter *s, int n, int common, int found)
 {
     const struct tree_node_facts *f = &s->node;
-    const uint32_t *restrict ranks = s->count_room.ranks;
+    const uint32_t *restrict codes = s->count_room.codes, *restrict labels = s->count_room.labels, *restrict ranks = s->count_room.ranks;
     uint32_t *restrict counts = s->count_room.counts;
     int apart = (found + TREE_LANES - 1) / TREE_LANES * TREE_LANES;
     struct tree_table t = {counts, f->n_classes, 1, apart, common, s->count_room.carry, f->weights, s->keys, (uint32_t *)s->keys + apart, s->sorted};
@@ -149,19 +150,18 @@ int tree_splitter_count(struct tree_splitter *s, const uint32_t *codes, int n, c
 {
     enum { FEW = 64, SPARSE = 32, WORTH = 8 };
     struct tree_count *c = &s->count_room;
-    const struct tree_others others = {codes, s->labels, column->common, c->codes, c->labels};
     bool together = counts_together(s);
     if (n < FEW || column->n_values > SPARSE * (uint32_t)n || s->params->criterion != TREE_GINI || s->params->min_samples_leaf > 1)
         return -1;
-    int left = together ? s->engine->tree_others(&others, n) : n;
-    if (left < n)
+    int others = together ? s->engine->tree_others(&(struct tree_others){codes, s->labels, column->common, c->codes, c->labels}, n) : n;
+    if (others < n)
         c->marks[column->common] = 1;
-    int found = rank_codes(c, left < n ? c->codes : codes, left, column->n_values, s->place);
+    int found = rank_codes(c, together ? c->codes : codes, others, column->n_values, s->place);
     if (found == 1)
         return 0;
     if ((int64_t)found * s->node.n_classes > WORTH * (int64_t)n)
         return -1;
-    if (!together || !count_together(s, left < n ? c->codes : codes, left < n ? c->labels : s->labels, left, left < n ? (int)c->ranks[column->common] : -1, found))
+    if (!together || !count_together(s, others, others < n ? (int)c->ranks[column->common] : -1, found))
         count_by_class(s, codes, found);
     return found - 1;
 }

@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "models/engine.h"
 #include "models/engine/tile.h"
 
@@ -142,6 +144,7 @@ void ENGINE(gemm)(const struct gemm *g)
 {
     float room[BLOCK * GEMM_GROUP];
     struct gemm below = *g;
+    assert(!g->sum || (!g->add && g->k > 0 && g->k <= GEMM_SUM));
     below.m = g->m_below;
     below.a = g->a_below;
     below.a_row = g->a_below_row;

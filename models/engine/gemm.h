@@ -22,7 +22,7 @@ struct gemm {
     float *c; /* (m,n), rows c_row apart; must not overlap a and b */
     size_t c_row;
     bool add; /* C += A B; else C = A B */
-    bool sum; /* without add: C += A B too, but the chains begin with zeros and what they come to is added in the end; k at most GEMM_SUM */
+    bool sum; /* without add: C += A B too, but the chains begin with zeros and what they come to is added in the end; k from 1 to GEMM_SUM */
     int m_below; /* with B that is not packed: so many rows more, of another A; they stand below the others in C */
     const float *a_below;
     size_t a_below_row, a_below_col;

@@ -42,8 +42,8 @@ static void backward(const struct layer *l, const float *packed, const struct le
         .m = l->in_width, .n = l->width, .k = leaf->n, .a = in, .a_row = 1, .a_col = k, .b = dout, .b_row = n, .c = grad, .c_row = n, .sum = leaf->joins});
     memset(bias, 0, n * sizeof *bias);
     columns_add(bias, dout, n, (size_t)leaf->n, n);
-    for (size_t j = 0; leaf->joins && j < n; j++)
-        grad[k * n + j] += bias[j];
+    if (leaf->joins)
+        columns_add(grad + k * n, bias, n, 1, n);
     if (din)
         ENGINE(gemm)(&(struct gemm){.m = leaf->n, .n = l->in_width, .k = l->width, .a = dout, .a_row = n, .a_col = 1,
                                     .b = packed + gemm_packed(l->in_width, l->width), .c = din, .c_row = k});

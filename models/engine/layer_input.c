@@ -2,7 +2,7 @@
  * (steps, n, width), or with `flat` (1, n, steps * width). */
 #include "base/random.h"
 #include "models/engine.h"
-#include "models/engine/lanes.h"
+#include "models/engine/columns.h"
 #include "models/gang.h"
 
 static void shape(struct layer *l)
@@ -80,12 +80,6 @@ static float *sum_of(struct sums *s, int32_t token, size_t k)
     return s->sum + (size_t)(s->number[token] - 1) * k;
 }
 
-static void add(float *restrict y, const float *restrict x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        y[i] += x[i];
-}
-
 static void backward(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache, float *dout,
                      float *din, float *grad)
 {
@@ -97,11 +91,11 @@ static void backward(const struct layer *l, const float *packed, const struct le
     memset(s.number, 0, (size_t)l->vocabulary * sizeof *s.number);
     for (int t = 0; t < l->in_steps; t++)
         for (int i = 0; i < leaf_rows_in(leaf, l, t); i++)
-            add(sum_of(&s, leaf->tokens[(size_t)i * (size_t)l->in_steps + (size_t)t], k), dout + place(l, leaf, i, t), k);
+            columns_add(sum_of(&s, leaf->tokens[(size_t)i * (size_t)l->in_steps + (size_t)t], k), dout + place(l, leaf, i, t), k, 1, k);
     if (!leaf->joins)
         memset(grad, 0, l->n_weights * sizeof *grad);
     for (int i = 0; i < s.n; i++)
-        add(grad + (size_t)s.token[i] * k, s.sum + (size_t)i * k, k);
+        columns_add(grad + (size_t)s.token[i] * k, s.sum + (size_t)i * k, k, 1, k);
 }
 
 static int tensors(const struct layer *l, struct tensor out[TENSORS_MAX])

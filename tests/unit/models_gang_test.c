@@ -28,7 +28,8 @@ static void whole(int n_leaves, float sum[WIDTH])
     memcpy(sum, x[0], sizeof x[0]);
 }
 
-/* A rank's leaves one after the other through its slots: the middle WIDTH of STRIDE floats, so that what must stay untouched shows; adds: added to the slot before where a leaf joins it. */
+/* A rank's leaves one after the other through its slots: the middle WIDTH of STRIDE floats, so that what must stay untouched shows; adds: to the slot before
+ * where a leaf joins it. */
 static int leaf_after_leaf(int first, int end, int n_leaves, bool adds, float *slots)
 {
     int most = 0;
