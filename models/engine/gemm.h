@@ -1,6 +1,6 @@
 /* Matrix products whose bits do not depend on shapes, positions, or the kind of processor.
  *
- * Every element of C is one chain of fused multiply-adds over k in order, whatever the tile that computes it; so a row's result is the same
+ * Every element of A B is one chain of fused multiply-adds over k in order, from zero or from C's, whatever the tile that computes it; so a row's result is the same
  * in any batch, and the same on any machine (processors without FMA compute it in software).
  *
  * A tile is 4 rows by up to 64 columns. B is read in groups of 64 columns, each (k, 64) without gaps, the last one (k, 16, 32, 48 or 64) with zeros
