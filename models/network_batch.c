@@ -209,6 +209,19 @@ static float chosen_of(const float *logits, int k, int y, float smoothing)
     return (1 - smoothing) * logits[y] + smoothing / (float)k * sum;
 }
 
+/* The first of them. */
+static int largest(const float *p, int k)
+{
+    int best = 0;
+    float most = p[0];
+    for (int c = 1; c < k; c++)
+        if (p[c] > most) {
+            most = p[c];
+            best = c;
+        }
+    return best;
+}
+
 /* Softmax cross-entropy, mean over the batch's rows (weights of the rows' classes multiply and labels are smoothed as in Keras): of own leaf i, resident as `leaf`, its logits become
  * probabilities, dout their gradient; loss, hits and the stop flag. Source: Bishop 2006, eq. 4.108. */
 static void leaf_loss(const struct network *net, struct run *r, const struct batch *b, const struct deal *d, int i, int leaf)
@@ -222,15 +235,14 @@ static void leaf_loss(const struct network *net, struct run *r, const struct bat
     extra[EXTRA_STOP] = d->stop || d->gang->stop(d->gang);
     for (int row = 0; row < f->n; row++) {
         float *p = logits + (size_t)row * (size_t)k, *dp = dlogits + (size_t)row * (size_t)k;
-        int y = b->rows->y[f->samples[row]], best = 0;
+        int y = b->rows->y[f->samples[row]];
         float weight = b->class_weight ? b->class_weight[y] : 1, scale = weight / (float)b->n;
         float chosen = smoothing > 0 ? chosen_of(p, k, y, smoothing) : p[y];
         extra[EXTRA_LOSS] += weight * (softmax_row(net->engine, p, k) - chosen);
-        for (int c = 0; c < k; c++) {
-            best = p[c] > p[best] ? c : best;
-            dp[c] = (p[c] - (c == y ? 1 - smoothing + others : others)) * scale;
-        }
-        extra[EXTRA_HITS] += best == y;
+        for (int c = 0; c < k; c++)
+            dp[c] = (p[c] - others) * scale;
+        dp[y] = (p[y] - (1 - smoothing + others)) * scale;
+        extra[EXTRA_HITS] += largest(p, k) == y;
     }
     leaf_merge(d, r->grad + net->n_weights, width_of(net), EXTRA_COUNT, i);
 }

@@ -4,7 +4,7 @@
 #include "models/engine/tile.h"
 
 /* Steps of k at a time: a group of B of so many stays in the nearest cache (16 KB, beside an A that is read by columns), or in it for the most part. */
-enum { BLOCK = GEMM_SUM, PACKED_BLOCK = 128 };
+enum { BLOCK = 128 };
 
 struct block { /* of a product: columns [j, j + vectors * 16) of C, steps of k from p on */
     const float *b;
@@ -46,48 +46,47 @@ INLINE void tile(const struct gemm *g, const struct block *s, int i, int rows, i
 
 INLINE void tiles(const struct gemm *g, const struct block *s, int vectors)
 {
-    int i = 0;
-    for (; i + TILE_ROWS <= g->m; i += TILE_ROWS)
-        tile(g, s, i, TILE_ROWS, vectors);
+    int i = 0, rows = 2 * vectors <= TILE_VECTORS ? 2 * TILE_ROWS : TILE_ROWS; /* few columns: as many sums side by side of more rows */
+    for (; i + rows <= g->m; i += rows)
+        tile(g, s, i, rows, vectors);
     for (; i < g->m; i++)
         tile(g, s, i, 1, vectors);
+}
+
+/* Columns of the group that begins at column j, with zeros beside them to whole vectors: those that are left are dealt evenly. */
+static int group_width(int n, int j)
+{
+    int left = (n - j + LANES - 1) / LANES, groups = (left * LANES + GEMM_GROUP - 1) / GEMM_GROUP;
+    return (left + groups - 1) / groups * LANES;
 }
 
 /* All rows of C for one group of columns. */
 static void group(const struct gemm *g, struct block s)
 {
-    int left = (g->n - s.j + LANES - 1) / LANES;
-    left = left < GEMM_GROUP / LANES ? left : GEMM_GROUP / LANES;
+    int vectors = (int)s.b_row / LANES;
 #if defined(ENGINE_AVX512)
-    if (left == 4)
+    if (vectors == 4)
         tiles(g, &s, 4);
-    else if (left == 3)
+    else if (vectors == 3)
         tiles(g, &s, 3);
-    else if (left == 2)
+    else if (vectors == 2)
         tiles(g, &s, 2);
     else
         tiles(g, &s, 1);
 #else
-    for (; left > 0; left--, s.b += LANES, s.j += LANES)
+    for (; vectors > 0; vectors--, s.b += LANES, s.j += LANES)
         tiles(g, &s, 1);
 #endif
 }
 
-/* Width of the group that begins at column j. */
-static size_t group_width(int n, int j)
-{
-    int left = (n - j + LANES - 1) / LANES * LANES;
-    return (size_t)(left < GEMM_GROUP ? left : GEMM_GROUP);
-}
-
 static void packed(const struct gemm *g)
 {
-    int blocks = (g->k + PACKED_BLOCK - 1) / PACKED_BLOCK, steps = blocks ? (g->k + blocks - 1) / blocks : 1; /* alike */
+    int blocks = (g->k + BLOCK - 1) / BLOCK, steps = blocks ? (g->k + blocks - 1) / blocks : 1; /* alike */
     for (int p = 0; p < g->k; p += steps)
-        for (int j = 0; j < g->n; j += GEMM_GROUP) {
-            size_t width = group_width(g->n, j);
-            group(g, (struct block){.b = g->b + (size_t)j * (size_t)g->k + (size_t)p * width,
-                                    .b_row = width,
+        for (int j = 0, width; j < g->n; j += width) {
+            width = group_width(g->n, j);
+            group(g, (struct block){.b = g->b + (size_t)j * (size_t)g->k + (size_t)p * (size_t)width,
+                                    .b_row = (size_t)width,
                                     .j = j,
                                     .p = p,
                                     .k = g->k - p < steps ? g->k - p : steps,
@@ -155,11 +154,11 @@ void ENGINE(gemm)(const struct gemm *g)
         return;
     }
     for (int p = 0; p < g->k; p += BLOCK)
-        for (int j = 0; j < g->n; j += GEMM_GROUP) {
-            size_t width = group_width(g->n, j);
-            int columns = g->n - j < GEMM_GROUP ? g->n - j : GEMM_GROUP, k = g->k - p < BLOCK ? g->k - p : BLOCK;
-            pack_rows(g->b + (size_t)p * g->b_row + j, g->b_row, k, columns, room, width);
-            struct block s = {.b = room, .b_row = width, .j = j, .p = p, .k = k, .add = g->add || p > 0};
+        for (int j = 0, width; j < g->n; j += width) {
+            width = group_width(g->n, j);
+            int columns = g->n - j < width ? g->n - j : width, k = g->k - p < BLOCK ? g->k - p : BLOCK;
+            pack_rows(g->b + (size_t)p * g->b_row + j, g->b_row, k, columns, room, (size_t)width);
+            struct block s = {.b = room, .b_row = (size_t)width, .j = j, .p = p, .k = k, .add = g->add || p > 0};
             group(g, s);
             if (g->m_below > 0)
                 group(&below, s);
@@ -171,13 +170,13 @@ void ENGINE(gemm)(const struct gemm *g)
 
 void ENGINE(gemm_pack)(const float *b, size_t b_row, size_t b_col, int k, int n, float *out)
 {
-    for (int j = 0; j < n; j += GEMM_GROUP) {
-        size_t width = group_width(n, j);
-        int columns = n - j < GEMM_GROUP ? n - j : GEMM_GROUP;
+    for (int j = 0, width; j < n; j += width) {
+        width = group_width(n, j);
+        int columns = n - j < width ? n - j : width;
         if (b_col == 1)
-            pack_rows(b + j, b_row, k, columns, out, width);
+            pack_rows(b + j, b_row, k, columns, out, (size_t)width);
         else
-            pack_columns(b + (size_t)j * b_col, b_col, k, columns, out, width);
-        out += (size_t)k * width;
+            pack_columns(b + (size_t)j * b_col, b_col, k, columns, out, (size_t)width);
+        out += (size_t)k * (size_t)width;
     }
 }

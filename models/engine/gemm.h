@@ -3,8 +3,8 @@
  * Every element of A B is one chain of fused multiply-adds over k in order, from zero or from C's, whatever the tile that computes it; so a row's result is the same
  * in any batch, and the same on any machine (processors without FMA compute it in software).
  *
- * A tile is 4 rows by up to 64 columns. B is read in groups of 64 columns, each (k, 64) without gaps, the last one (k, 16, 32, 48 or 64) with zeros
- * beside its columns: weights are packed so once a batch (gemm_pack), anything else a block at a time while multiplying. */
+ * A tile is 4 rows by up to 64 columns, or 8 rows by up to 32. B is read in groups of 16, 32, 48 or 64 columns, as alike as may be, each (k, columns)
+ * without gaps, the last one with zeros beside its columns: weights are packed so once a batch (gemm_pack), anything else a block at a time while multiplying. */
 #ifndef MODELS_GEMM_H
 #define MODELS_GEMM_H
 

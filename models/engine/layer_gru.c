@@ -266,13 +266,30 @@ static void recurrent_backward(const struct gru *c, int t)
     ENGINE(gemm)(&g);
 }
 
+/* What forward left of a row at a step is far away by now, and so is the input: asks for them ahead. */
+INLINE void fetch(const struct gru *c, int t, int before, size_t row)
+{
+    size_t u = c->s.units, at = (size_t)t * c->s.rows + row;
+    for (size_t j = 0; j < 3 * u; j += LANES)
+        __builtin_prefetch(c->gates + 3 * at * u + j);
+    for (size_t j = 0; j < u; j += LANES) {
+        __builtin_prefetch(c->inner + at * u + j);
+        if (before >= 0)
+            __builtin_prefetch(c->s.outputs + ((size_t)before * c->s.rows + row) * u + j);
+    }
+    for (size_t j = 0; j < c->s.in; j += LANES)
+        __builtin_prefetch(c->x + at * c->s.in + j);
+}
+
 static void step_backward(const struct gru *c, int t, float *din, bool add)
 {
     int before = recurrence_before(&c->s, t), rows = leaf_rows_in(c->s.leaf, c->s.l, t);
     size_t u = c->s.units, slot = recurrence_slot(&c->s, t);
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++) {
+        fetch(c, t, before, (size_t)i + 2);
         for (size_t j = 0; j < u; j += LANES)
             gradients(c, t, before, (size_t)i, j);
+    }
     if (!c->s.l->reset_after) {
         ENGINE(gemm)(&(struct gemm){.m = rows, .n = (int)u, .k = (int)u, .a = c->dz + slot * 3 * u + 2 * u, .a_row = 3 * u, .a_col = 1,
                                     .b = c->candidate_t, .c = c->room, .c_row = u});

@@ -129,32 +129,66 @@ INLINE void states(const struct lstm *c, const lanes z[4], int t, int before, si
     lanes_store_n(c->s.outputs + at, lanes_mul(o, th), units);
 }
 
-INLINE void tile(const struct lstm *c, const float *panel, int t, int before, size_t row, size_t j, int rows)
+struct tile { /* rows of a step and a block of units, whose gates z wait to become states */
+    lanes z[CELL_ROWS * 4];
+    int t, before, rows;
+    size_t row, j;
+};
+
+INLINE void waiting_row(const struct lstm *c, const struct tile *w, int r)
+{
+    if (r < w->rows)
+        states(c, w->z + r * 4, w->t, w->before, w->row + (size_t)r, w->j);
+}
+
+/* z += a panel, one half and then the other. States are long chains, products many short ones: two rows that wait become states beside them. */
+INLINE void multiply(const struct lstm *c, lanes *z, int rows, const float *a, size_t width, const float *panel, const struct tile *w, int r)
+{
+    int half = (int)width / 2;
+    tile_multiply(z, rows, 4, a, width, 1, panel, PANEL, half);
+    waiting_row(c, w, r);
+    tile_multiply(z, rows, 4, a + half, width, 1, panel + half * PANEL, PANEL, (int)width - half);
+    waiting_row(c, w, r + 1);
+}
+
+/* w: the tile before; becomes this one. */
+INLINE void tile(const struct lstm *c, const float *panel, int t, int before, size_t row, size_t j, int rows, struct tile *w)
 {
     lanes z[CELL_ROWS * 4];
     size_t u = c->s.units, in = c->s.in;
     for (int r = 0; r < rows * 4; r++)
         z[r] = lanes_load(panel + r % 4 * LANES);
-    tile_multiply(z, rows, 4, c->x + ((size_t)t * c->s.rows + row) * in, in, 1, panel + PANEL, PANEL, (int)in);
+    multiply(c, z, rows, c->x + ((size_t)t * c->s.rows + row) * in, in, panel + PANEL, w, 0);
     if (before >= 0)
-        tile_multiply(z, rows, 4, c->s.outputs + ((size_t)before * c->s.rows + row) * u, u, 1, panel + (1 + in) * PANEL, PANEL, (int)u);
-    for (int r = 0; r < rows; r++)
-        states(c, z + r * 4, t, before, row + (size_t)r, j);
+        multiply(c, z, rows, c->s.outputs + ((size_t)before * c->s.rows + row) * u, u, panel + (1 + in) * PANEL, w, 2);
+    else
+        for (int r = 2; r < CELL_ROWS; r++)
+            waiting_row(c, w, r);
+    for (int r = 0; r < rows * 4; r++)
+        w->z[r] = z[r];
+    w->t = t;
+    w->before = before;
+    w->rows = rows;
+    w->row = row;
+    w->j = j;
 }
 
 static void step_forward(const struct lstm *c, int t)
 {
     int before = recurrence_before(&c->s, t), rows = leaf_rows_in(c->s.leaf, c->s.l, t);
+    struct tile w = {.rows = 0};
     recurrence_clear(&c->s, t, c->cells);
     recurrence_clear(&c->s, t, c->s.outputs);
     for (size_t j = 0; j < c->s.units; j += LANES) {
         const float *panel = c->panels + j / LANES * (1 + c->s.in + c->s.units) * PANEL;
         int i = 0;
         for (; i + CELL_ROWS <= rows; i += CELL_ROWS)
-            tile(c, panel, t, before, (size_t)i, j, CELL_ROWS);
+            tile(c, panel, t, before, (size_t)i, j, CELL_ROWS, &w);
         for (; i < rows; i++)
-            tile(c, panel, t, before, (size_t)i, j, 1);
+            tile(c, panel, t, before, (size_t)i, j, 1, &w);
     }
+    for (int r = 0; r < CELL_ROWS; r++)
+        waiting_row(c, &w, r);
 }
 
 static void forward(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, float *cache)
