@@ -46,10 +46,16 @@ INLINE void tile(const struct gemm *g, const struct block *s, int i, int rows, i
 
 INLINE void tiles(const struct gemm *g, const struct block *s, int vectors)
 {
-    int i = 0, rows = 2 * vectors <= TILE_VECTORS ? 2 * TILE_ROWS : TILE_ROWS; /* few columns: as many sums side by side of more rows */
-    for (; i + rows <= g->m; i += rows)
-        tile(g, s, i, rows, vectors);
-    for (; i < g->m; i++)
+    int i = 0;
+    for (; 2 * vectors <= TILE_VECTORS && i + 2 * TILE_ROWS <= g->m; i += 2 * TILE_ROWS) /* few columns: as many sums side by side of more rows */
+        tile(g, s, i, 2 * TILE_ROWS, vectors);
+    for (; i + TILE_ROWS <= g->m; i += TILE_ROWS)
+        tile(g, s, i, TILE_ROWS, vectors);
+    if (g->m - i == 3)
+        tile(g, s, i, 3, vectors);
+    else if (g->m - i == 2)
+        tile(g, s, i, 2, vectors);
+    else if (g->m - i == 1)
         tile(g, s, i, 1, vectors);
 }
 
@@ -63,7 +69,7 @@ static int group_width(int n, int j)
 /* All rows of C for one group of columns. */
 static void group(const struct gemm *g, struct block s)
 {
-    int vectors = (int)s.b_row / LANES;
+    int vectors = group_width(g->n, s.j) / LANES;
 #if defined(ENGINE_AVX512)
     if (vectors == 4)
         tiles(g, &s, 4);
@@ -157,8 +163,12 @@ void ENGINE(gemm)(const struct gemm *g)
         for (int j = 0, width; j < g->n; j += width) {
             width = group_width(g->n, j);
             int columns = g->n - j < width ? g->n - j : width, k = g->k - p < BLOCK ? g->k - p : BLOCK;
-            pack_rows(g->b + (size_t)p * g->b_row + j, g->b_row, k, columns, room, (size_t)width);
-            struct block s = {.b = room, .b_row = (size_t)width, .j = j, .p = p, .k = k, .add = g->add || p > 0};
+            struct block s = {.b = g->b + (size_t)p * g->b_row + j, .b_row = g->b_row, .j = j, .p = p, .k = k, .add = g->add || p > 0};
+            if (columns < width || !(gemm_is_spread(g->b_row) || g->b_row == (size_t)width)) {
+                pack_rows(s.b, g->b_row, k, columns, room, (size_t)width);
+                s.b = room;
+                s.b_row = (size_t)width;
+            }
             group(g, s);
             if (g->m_below > 0)
                 group(&below, s);

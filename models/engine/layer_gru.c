@@ -9,7 +9,7 @@
  * recurrent kernel (u, 48); then transposes: of the kernel, of the recurrent kernel's z and r, of its h.
  *
  * Cache of a leaf, for each direction: gates (T,n,3u) after their activation; inner (T,n,u): h Uh + bh' or r * h; outputs (T,n,u); gradients of gates and of
- * inner at two steps (2,n,3u), (2,n,u); dh, room (n,u). */
+ * inner at two steps (2,n,3u), (2,n,u), rows dz_row and dinner_row apart; dh, room (n,u). */
 #include "models/engine/recurrence.h"
 
 enum { PANEL = 3 * LANES };
@@ -19,6 +19,7 @@ struct gru {
     const float *panels, *kernel_t, *gates_t, *candidate_t;
     const float *x; /* (T, n, in) */
     float *gates, *inner, *dz, *dinner, *dh, *room;
+    size_t dz_row, dinner_row;
 };
 
 static size_t panels_floats(const struct layer *l)
@@ -48,7 +49,7 @@ static void shape(struct layer *l)
     l->width = sides(l) * l->units;
     l->n_weights = both * side_weights(l);
     l->n_packed = both * side_packed(l);
-    l->cache = both * ((size_t)l->in_steps * 5 * u + 10 * u);
+    l->cache = both * ((size_t)l->in_steps * 5 * u + 2 * gemm_row(3 * u) + 2 * gemm_row(u) + 2 * u);
 }
 
 static int length(const struct layer *l, int in)
@@ -103,12 +104,14 @@ static struct gru gru_of(const struct layer *l, const struct leaf *leaf, int sid
     c.kernel_t = c.panels + panels_floats(l);
     c.gates_t = c.kernel_t + gemm_packed(3 * l->units, l->in_width);
     c.candidate_t = c.gates_t + gemm_packed(2 * l->units, l->units);
-    c.gates = cache + (size_t)side * (5 * all + 10 * n * u);
+    c.gates = cache + (size_t)side * (5 * all + n * (2 * gemm_row(3 * u) + 2 * gemm_row(u) + 2 * u));
     c.inner = c.gates + 3 * all;
     c.s.outputs = c.inner + all;
     c.dz = c.s.outputs + all;
-    c.dinner = c.dz + 6 * n * u;
-    c.dh = c.dinner + 2 * n * u;
+    c.dz_row = gemm_row(3 * u);
+    c.dinner_row = gemm_row(u);
+    c.dinner = c.dz + 2 * n * c.dz_row;
+    c.dh = c.dinner + 2 * n * c.dinner_row;
     c.room = c.dh + n * u;
     return c;
 }
@@ -224,7 +227,7 @@ INLINE void gradients(const struct gru *c, int t, int before, size_t row, size_t
 {
     struct place p = place_of(c, t, before, row, j);
     size_t u = c->s.units, slot = recurrence_slot(&c->s, t) + row;
-    float *dz = c->dz + slot * 3 * u + j;
+    float *dz = c->dz + slot * c->dz_row + j;
     lanes z = lanes_load_n(p.gates, p.units), r = lanes_load_n(p.gates + u, p.units), h = lanes_load_n(p.gates + 2 * u, p.units),
           dh = lanes_load_n(c->dh + row * u + j, p.units), one = lanes_set(1),
           last = p.before ? lanes_load_n(p.before, p.units) : lanes_set(0);
@@ -235,7 +238,7 @@ INLINE void gradients(const struct gru *c, int t, int before, size_t row, size_t
     if (c->s.l->reset_after) {
         lanes inner = lanes_load_n(c->inner + p.at, p.units);
         lanes_store_n(dz + u, lanes_mul(lanes_mul(dx, inner), recurrence_gate_slope(c->s.l, r)), p.units);
-        lanes_store_n(c->dinner + slot * u + j, lanes_mul(dx, r), p.units);
+        lanes_store_n(c->dinner + slot * c->dinner_row + j, lanes_mul(dx, r), p.units);
     }
 }
 
@@ -246,7 +249,7 @@ INLINE void reset_gradients(const struct gru *c, int t, int before, size_t row, 
     size_t u = c->s.units;
     lanes r = lanes_load_n(p.gates + u, p.units), d = lanes_load_n(c->room + row * u + j, p.units), dh = lanes_load_n(c->dh + row * u + j, p.units),
           last = p.before ? lanes_load_n(p.before, p.units) : lanes_set(0);
-    lanes_store_n(c->dz + (recurrence_slot(&c->s, t) + row) * 3 * u + u + j, lanes_mul(lanes_mul(d, last), recurrence_gate_slope(c->s.l, r)), p.units);
+    lanes_store_n(c->dz + (recurrence_slot(&c->s, t) + row) * c->dz_row + u + j, lanes_mul(lanes_mul(d, last), recurrence_gate_slope(c->s.l, r)), p.units);
     lanes_store_n(c->dh + row * u + j, lanes_fma(d, r, dh), p.units);
 }
 
@@ -254,14 +257,14 @@ INLINE void reset_gradients(const struct gru *c, int t, int before, size_t row, 
 static void recurrent_backward(const struct gru *c, int t)
 {
     size_t u = c->s.units, slot = recurrence_slot(&c->s, t);
-    struct gemm g = {.m = recurrence_rows_before(&c->s, t), .n = (int)u, .k = 2 * (int)u, .a = c->dz + slot * 3 * u, .a_row = 3 * u, .a_col = 1,
+    struct gemm g = {.m = recurrence_rows_before(&c->s, t), .n = (int)u, .k = 2 * (int)u, .a = c->dz + slot * c->dz_row, .a_row = c->dz_row, .a_col = 1,
                      .b = c->gates_t, .c = c->dh, .c_row = u, .add = true};
     ENGINE(gemm)(&g);
     if (!c->s.l->reset_after)
         return;
     g.k = (int)u;
-    g.a = c->dinner + slot * u;
-    g.a_row = u;
+    g.a = c->dinner + slot * c->dinner_row;
+    g.a_row = c->dinner_row;
     g.b = c->candidate_t;
     ENGINE(gemm)(&g);
 }
@@ -291,7 +294,7 @@ static void step_backward(const struct gru *c, int t, float *din, bool add)
             gradients(c, t, before, (size_t)i, j);
     }
     if (!c->s.l->reset_after) {
-        ENGINE(gemm)(&(struct gemm){.m = rows, .n = (int)u, .k = (int)u, .a = c->dz + slot * 3 * u + 2 * u, .a_row = 3 * u, .a_col = 1,
+        ENGINE(gemm)(&(struct gemm){.m = rows, .n = (int)u, .k = (int)u, .a = c->dz + slot * c->dz_row + 2 * u, .a_row = c->dz_row, .a_col = 1,
                                     .b = c->candidate_t, .c = c->room, .c_row = u});
         for (int i = 0; i < rows; i++)
             for (size_t j = 0; j < u; j += LANES)
@@ -299,7 +302,7 @@ static void step_backward(const struct gru *c, int t, float *din, bool add)
     }
     recurrent_backward(c, t);
     if (din)
-        ENGINE(gemm)(&(struct gemm){.m = rows, .n = (int)c->s.in, .k = 3 * (int)u, .a = c->dz + slot * 3 * u, .a_row = 3 * u, .a_col = 1,
+        ENGINE(gemm)(&(struct gemm){.m = rows, .n = (int)c->s.in, .k = 3 * (int)u, .a = c->dz + slot * c->dz_row, .a_row = c->dz_row, .a_col = 1,
                                     .b = c->kernel_t, .c = din + (size_t)t * c->s.rows * c->s.in, .c_row = c->s.in, .add = add});
 }
 
@@ -309,15 +312,15 @@ static void weight_gradients(const struct gru *c, int i, int steps, float *grad)
     size_t u = c->s.units;
     float *recurrent = grad + c->s.in * 3 * u, *bias = recurrent + u * 3 * u;
     const struct recurrence_states x = {c->x, c->s.in, false}, h = {c->s.outputs, u, true}, rh = {c->inner, u, false};
-    recurrence_gradient(&c->s, i, steps, &x, c->dz, 3 * u, 3 * u, grad, 3 * u);
-    recurrence_gradient(&c->s, i, steps, &h, c->dz, 3 * u, 2 * u, recurrent, 3 * u);
-    recurrence_bias(&c->s, i, steps, c->dz, 3 * u, 3 * u, bias);
+    recurrence_gradient(&c->s, i, steps, &x, c->dz, c->dz_row, 3 * u, grad, 3 * u);
+    recurrence_gradient(&c->s, i, steps, &h, c->dz, c->dz_row, 2 * u, recurrent, 3 * u);
+    recurrence_bias(&c->s, i, steps, c->dz, c->dz_row, 3 * u, bias);
     if (c->s.l->reset_after) {
-        recurrence_gradient(&c->s, i, steps, &h, c->dinner, u, u, recurrent + 2 * u, 3 * u);
-        recurrence_bias(&c->s, i, steps, c->dz, 3 * u, 2 * u, bias + 3 * u);
-        recurrence_bias(&c->s, i, steps, c->dinner, u, u, bias + 5 * u);
+        recurrence_gradient(&c->s, i, steps, &h, c->dinner, c->dinner_row, u, recurrent + 2 * u, 3 * u);
+        recurrence_bias(&c->s, i, steps, c->dz, c->dz_row, 2 * u, bias + 3 * u);
+        recurrence_bias(&c->s, i, steps, c->dinner, c->dinner_row, u, bias + 5 * u);
     } else {
-        recurrence_gradient(&c->s, i, steps, &rh, c->dz + 2 * u, 3 * u, u, recurrent + 2 * u, 3 * u);
+        recurrence_gradient(&c->s, i, steps, &rh, c->dz + 2 * u, c->dz_row, u, recurrent + 2 * u, 3 * u);
     }
 }
 

@@ -5,7 +5,7 @@
  * recurrent kernel (u, 64), so that a tile's registers hold all gates of 4 rows by 16 units and nothing is stored before they have become states; then
  * the transposes of both kernels.
  *
- * Cache of a leaf, for each direction: gates (T,n,4u) after their activation; cells, their tanh, outputs (T,n,u); gradients of gates at two steps (2,n,4u);
+ * Cache of a leaf, for each direction: gates (T,n,4u) after their activation; cells, their tanh, outputs (T,n,u); gradients of gates at two steps (2,n,4u), rows dz_row apart;
  * dh, dc (n,u). */
 #include "models/engine/recurrence.h"
 
@@ -16,6 +16,7 @@ struct lstm {
     const float *panels, *kernel_t, *recurrent_t;
     const float *x; /* (T, n, in) */
     float *gates, *cells, *tanhs, *dz, *dh, *dc;
+    size_t dz_row;
 };
 
 static size_t panels_floats(const struct layer *l)
@@ -45,7 +46,7 @@ static void shape(struct layer *l)
     l->width = sides(l) * l->units;
     l->n_weights = both * side_weights(l);
     l->n_packed = both * side_packed(l);
-    l->cache = both * ((size_t)l->in_steps * 7 * u + 10 * u);
+    l->cache = both * ((size_t)l->in_steps * 7 * u + 2 * gemm_row(4 * u) + 2 * u);
 }
 
 static int length(const struct layer *l, int in)
@@ -97,12 +98,13 @@ static struct lstm lstm_of(const struct layer *l, const struct leaf *leaf, int s
     c.panels = packed + (size_t)side * side_packed(l);
     c.kernel_t = c.panels + panels_floats(l);
     c.recurrent_t = c.kernel_t + gemm_packed(4 * l->units, l->in_width);
-    c.gates = cache + (size_t)side * (7 * all + 10 * n * u);
+    c.gates = cache + (size_t)side * (7 * all + n * (2 * gemm_row(4 * u) + 2 * u));
     c.cells = c.gates + 4 * all;
     c.tanhs = c.cells + all;
     c.s.outputs = c.tanhs + all;
     c.dz = c.s.outputs + all;
-    c.dh = c.dz + 8 * n * u;
+    c.dz_row = gemm_row(4 * u);
+    c.dh = c.dz + 2 * n * c.dz_row;
     c.dc = c.dh + n * u;
     return c;
 }
@@ -210,7 +212,7 @@ INLINE void gradients(const struct lstm *c, int t, int before, size_t row, size_
     size_t u = c->s.units, at = ((size_t)t * c->s.rows + row) * u + j;
     int units = recurrence_units(&c->s, j);
     const float *gates = c->gates + 4 * (at - j) + j;
-    float *dz = c->dz + (recurrence_slot(&c->s, t) + row) * 4 * u + j, *dc = c->dc + row * u + j;
+    float *dz = c->dz + (recurrence_slot(&c->s, t) + row) * c->dz_row + j, *dc = c->dc + row * u + j;
     lanes i = lanes_load_n(gates, units), f = lanes_load_n(gates + u, units), g = lanes_load_n(gates + 2 * u, units),
           o = lanes_load_n(gates + 3 * u, units), th = lanes_load_n(c->tanhs + at, units), dh = lanes_load_n(c->dh + row * u + j, units);
     lanes cell = before >= 0 ? lanes_load_n(c->cells + ((size_t)before * c->s.rows + row) * u + j, units) : lanes_set(0);
@@ -244,7 +246,7 @@ static void step_backward(const struct lstm *c, int t, float *din, bool add)
         for (size_t j = 0; j < u; j += LANES)
             gradients(c, t, before, (size_t)i, j);
     }
-    struct gemm g = {.m = recurrence_rows_before(&c->s, t), .n = (int)u, .k = 4 * (int)u, .a = c->dz + recurrence_slot(&c->s, t) * 4 * u, .a_row = 4 * u, .a_col = 1,
+    struct gemm g = {.m = recurrence_rows_before(&c->s, t), .n = (int)u, .k = 4 * (int)u, .a = c->dz + recurrence_slot(&c->s, t) * c->dz_row, .a_row = c->dz_row, .a_col = 1,
                      .b = c->recurrent_t, .c = c->dh, .c_row = u};
     ENGINE(gemm)(&g);
     if (!din)
@@ -263,8 +265,8 @@ static void weight_gradients(const struct lstm *c, int i, int steps, float *grad
 {
     size_t u = c->s.units, in = c->s.in;
     const struct recurrence_states inputs[2] = {{c->x, in, false}, {c->s.outputs, u, true}};
-    recurrence_gradients(&c->s, i, steps, inputs, c->dz, 4 * u, 4 * u, grad, 4 * u);
-    recurrence_bias(&c->s, i, steps, c->dz, 4 * u, 4 * u, grad + (in + u) * 4 * u);
+    recurrence_gradients(&c->s, i, steps, inputs, c->dz, c->dz_row, 4 * u, grad, 4 * u);
+    recurrence_bias(&c->s, i, steps, c->dz, c->dz_row, 4 * u, grad + (in + u) * 4 * u);
 }
 
 static void backward(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache, float *dout,
