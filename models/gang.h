@@ -33,7 +33,7 @@ enum { LEAF_ROWS = 32 };
 
 struct gang_slab { /* a sum's two sides on a rank */
     const float *mine; /* (gang_parts of the own run of leaves, width) row-major */
-    float *total;      /* (width) the same on every rank in the end; does not overlap mine */
+    float *total;      /* (width) the same on every rank in the end; does not overlap mine, but in a gang of one, which has a single part, may be mine */
     size_t width;
     int n_leaves;      /* of all ranks */
 };

@@ -135,6 +135,11 @@ struct run *run_cut(struct slab *s, const struct network *net, int max_leaves, b
     return there;
 }
 
+float *run_total(struct run *r)
+{
+    return r->grad; /* the first slot */
+}
+
 enum status run_new(struct run **out, const struct network *net, int max_leaves, bool training, struct error *e)
 {
     struct slab slab = {0};

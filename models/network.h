@@ -49,6 +49,8 @@ void run_free(struct run *r);
 /* The same out of the caller's slab, with which it goes: NULL while that only counts. Not for run_free. */
 struct run *run_cut(struct slab *s, const struct network *net, int max_leaves, bool training);
 
+float *run_total(struct run *r); /* the run's */
+
 struct batch {
     const struct features *features;
     const struct rows *rows;     /* the training part */
@@ -60,7 +62,8 @@ struct batch {
     float label_smoothing;       /* share of a label that is spread over all classes, its own too */
 };
 
-/* Collective. total (n_weights + EXTRA_COUNT): gradients of the mean loss; sum of losses, hits; stop flags. Moves the moving statistics. */
+/* Collective. total (n_weights + EXTRA_COUNT): gradients of the mean loss; sum of losses, hits; stop flags. Moves the moving statistics.
+ * Best for a gang of one: run_total, where they are made. */
 enum status network_batch(const struct network *net, struct run *r, const float *weights, float *stats, const struct batch *b, struct gang *g,
                           float *total, struct error *e);
 /* Collective: probabilities (n, n_classes) on every rank. */

@@ -208,18 +208,19 @@ static enum status batches(struct trainer *t, const struct model_spec *spec, str
 {
     int size = (int)params_int(spec->params, "train.batch_size"), n = spec->train->n;
     size_t w = t->net.n_weights;
+    float *total = g->size == 1 ? run_total(t->run) : t->total;
     for (int at = 0; at < n && !*stopped; at += size) {
         b->samples = t->order + at;
         b->row = t->at_hand.row ? t->at_hand.row + at : NULL;
         b->n = n - at < size ? n - at : size;
-        TRY(network_batch(&t->net, t->run, t->live, stats_of(t, t->live), b, g, t->total, e));
-        *stopped = t->total[w + EXTRA_STOP] > 0;
-        *loss += (double)t->total[w + EXTRA_LOSS];
-        *hits += (double)t->total[w + EXTRA_HITS];
+        TRY(network_batch(&t->net, t->run, t->live, stats_of(t, t->live), b, g, total, e));
+        *stopped = total[w + EXTRA_STOP] > 0;
+        *loss += (double)total[w + EXTRA_LOSS];
+        *hits += (double)total[w + EXTRA_HITS];
         if (*stopped)
             continue;
         double rate = schedule_rate(&t->schedule, &t->plateau, t->step);
-        optimizer_step(&t->optimizer, rate, ++t->step, t->live, t->total, t->live + t->n_kept, w);
+        optimizer_step(&t->optimizer, rate, ++t->step, t->live, total, t->live + t->n_kept, w);
     }
     return STATUS_OK;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "models/kernels.h"
 
 enum { TILE = 1024 }; /* floats: sums in between stay in the nearest cache */
 
@@ -35,7 +36,7 @@ void reduction_fini(struct reduction *r)
     *r = (struct reduction){0};
 }
 
-static void sum_of_two(float *restrict out, const float *restrict a, const float *restrict b, size_t n)
+KERNEL static void sum_of_two(float *restrict out, const float *restrict a, const float *restrict b, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = a[i] + b[i];

@@ -24,7 +24,7 @@
 #include "mpi/reduction.h"
 #include "storage/footprint.h"
 
-enum { RING_CELL = 4096, RING_CELLS = 64 };
+enum { RING_CELL = 8192, RING_CELLS = 64 };
 
 struct ring_share { /* a rank's, in shared memory; zeros at first */
     _Alignas(64) _Atomic uint64_t made;  /* blocks */

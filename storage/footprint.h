@@ -13,7 +13,7 @@
 /* What a process has before a trial begins, libraries with it: measured as resident_peak of an idle worker (Debian 12, x86-64, Open MPI 4.1.4), and of the
  * program alone. */
 enum { FOOTPRINT_PROGRAM = 19 << 20, FOOTPRINT_ALONE = 10 << 20 };
-enum { FOOTPRINT_RING = (1 << 20) + 4096 }; /* bytes of /dev/shm that each worker has for sums, where there are gangs of several (mpi/ring.h) */
+enum { FOOTPRINT_RING = (2 << 20) + 4096 }; /* bytes of /dev/shm that each worker has for sums, where there are gangs of several (mpi/ring.h) */
 
 struct footprint_trial {
     int trial, task, ranks; /* trial: index in the plan; ranks: of its gang */

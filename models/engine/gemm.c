@@ -32,9 +32,10 @@ INLINE void tile(const struct gemm *g, const struct block *s, int i, int rows, i
     lanes c[TILE_ROWS * TILE_VECTORS];
     float *out = g->c + (size_t)i * g->c_row + s->j;
     int last = g->n - s->j - (vectors - 1) * LANES;
-    for (int r = 0; r < rows; r++)
+    const float *begin = s->add ? out : g->bias ? g->bias + s->j : NULL; /* of the chains */
+    for (int r = 0; r < rows; r++, begin += s->add ? g->c_row : 0)
         for (int v = 0; v < vectors; v++)
-            c[r * vectors + v] = s->add ? read(out + (size_t)r * g->c_row + v * LANES, v == vectors - 1 ? last : LANES) : lanes_set(0);
+            c[r * vectors + v] = begin ? read(begin + v * LANES, v == vectors - 1 ? last : LANES) : lanes_set(0);
     tile_multiply(c, rows, vectors, g->a + (size_t)i * g->a_row + (size_t)s->p * g->a_col, g->a_row, g->a_col, s->b, s->b_row, s->k);
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++) {
@@ -173,6 +174,7 @@ void ENGINE(gemm)(const struct gemm *g)
             if (g->m_below > 0)
                 group(&below, s);
         }
+    assert(g->k > 0 || !g->bias);
     if (g->k == 0 && !g->add)
         for (int i = 0; i < g->m; i++)
             memset(g->c + (size_t)i * g->c_row, 0, (size_t)g->n * sizeof *g->c);

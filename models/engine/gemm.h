@@ -1,6 +1,6 @@
 /* Matrix products whose bits do not depend on shapes, positions, or the kind of processor.
  *
- * Every element of A B is one chain of fused multiply-adds over k in order, from zero or from C's, whatever the tile that computes it; so a row's result is the same
+ * Every element of A B is one chain of fused multiply-adds over k in order, from zero, bias or C's, whatever the tile that computes it; so a row's result is the same
  * in any batch, and the same on any machine (processors without FMA compute it in software).
  *
  * A tile is 4 rows by up to 64 columns, or 8 rows by up to 32. B is read in groups of 16, 32, 48 or 64 columns, as alike as may be, each (k, columns)
@@ -23,6 +23,7 @@ struct gemm {
     float *c; /* (m,n), rows c_row apart; must not overlap a and b */
     size_t c_row;
     bool add; /* C += A B; else C = A B */
+    const float *bias; /* (n), without add: C = bias + A B, in every row; NULL: none */
     bool sum; /* without add: C += A B too, but the chains begin with zeros and what they come to is added in the end; k from 1 to GEMM_SUM */
     int m_below; /* with B that is not packed: so many rows more, of another A; they stand below the others in C */
     const float *a_below;

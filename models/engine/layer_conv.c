@@ -98,36 +98,42 @@ static bool is_one_product(const struct layer *l, const struct leaf *leaf, int t
     return l->in_width == 1 && strides(l) == 1 && !leaf->active && first >= 0 && last < l->in_steps;
 }
 
-/* To out, which holds the bias in every row: its taps' products. */
+static const float *bias_of(const struct layer *l, const float *w)
+{
+    return w + (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width;
+}
+
 static void one_product(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, int t, int end)
 {
     size_t n = (size_t)l->width, rows = (size_t)leaf->n;
     ENGINE(gemm)(&(struct gemm){.m = (end - t) * leaf->n, .n = l->width, .k = l->kernel_size, .a = in + (size_t)(t - padding(l)) * rows, .a_row = 1,
-                                .a_col = (size_t)dilation(l) * rows, .b = w, .b_row = n, .c = out + (size_t)t * rows * n, .c_row = n, .add = true});
+                                .a_col = (size_t)dilation(l) * rows, .b = w, .b_row = n, .c = out + (size_t)t * rows * n, .c_row = n, .bias = bias_of(l, w)});
 }
 
-static void tap_by_tap(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, float *out, int t, int end)
+static void tap_by_tap(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, int t, int end)
 {
     size_t cin = (size_t)l->in_width, n = (size_t)l->width, rows = (size_t)leaf->n;
+    const float *bias = bias_of(l, w);
+    struct reach r;
+    bool begins = next(l, leaf, 0, t, end, &r) && r.t == t && r.rows == (end - t) * leaf->n; /* the first tap reaches all */
+    for (size_t i = (size_t)t * rows; !begins && i < (size_t)end * rows; i++)
+        memcpy(out + i * n, bias, n * sizeof *out);
     for (int k = 0; k < l->kernel_size; k++) {
-        struct reach r;
+        bool first = begins && k == 0;
         for (int at = t; next(l, leaf, k, at, end, &r); at = r.t + steps_of(leaf, &r))
             ENGINE(gemm)(&(struct gemm){.m = r.rows, .n = l->width, .k = l->in_width, .a = in + (size_t)r.from * rows * cin, .a_row = cin, .a_col = 1,
                                         .b = packed + (size_t)k * gemm_packed(l->in_width, l->width), .c = out + (size_t)r.t * rows * n, .c_row = n,
-                                        .add = true});
+                                        .add = !first, .bias = first ? bias : NULL});
     }
 }
 
 static void steps_forward(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, int t, int end)
 {
     size_t n = (size_t)l->width, rows = (size_t)leaf->n;
-    const float *bias = w + (size_t)l->kernel_size * (size_t)l->in_width * n;
-    for (size_t i = (size_t)t * rows; i < (size_t)end * rows; i++)
-        memcpy(out + i * n, bias, n * sizeof *out);
     if (is_one_product(l, leaf, t, end))
         one_product(l, w, leaf, in, out, t, end);
     else
-        tap_by_tap(l, packed, leaf, in, out, t, end);
+        tap_by_tap(l, w, packed, leaf, in, out, t, end);
     if (l->activation == 'r')
         relu(out + (size_t)t * rows * n, out + (size_t)t * rows * n, (size_t)(end - t) * rows * n);
 }

@@ -27,9 +27,8 @@ static void forward(const struct layer *l, const float *w, const float *packed, 
 {
     size_t k = (size_t)l->in_width, n = (size_t)l->width;
     (void)cache;
-    for (int i = 0; i < leaf->n; i++)
-        memcpy(out + (size_t)i * n, w + k * n, n * sizeof *out);
-    ENGINE(gemm)(&(struct gemm){.m = leaf->n, .n = l->width, .k = l->in_width, .a = in, .a_row = k, .a_col = 1, .b = packed, .c = out, .c_row = n, .add = true});
+    ENGINE(gemm)(&(struct gemm){
+        .m = leaf->n, .n = l->width, .k = l->in_width, .a = in, .a_row = k, .a_col = 1, .b = packed, .c = out, .c_row = n, .bias = w + k * n});
 }
 
 static void backward(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache, float *dout,

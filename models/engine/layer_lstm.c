@@ -139,7 +139,7 @@ struct tile { /* rows of a step and a block of units, whose gates z wait to beco
 
 INLINE void waiting_row(const struct lstm *c, const struct tile *w, int r)
 {
-    if (r < w->rows)
+    if (r < CELL_ROWS && r < w->rows)
         states(c, w->z + r * 4, w->t, w->before, w->row + (size_t)r, w->j);
 }
 

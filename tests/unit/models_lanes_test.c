@@ -144,11 +144,11 @@ static void test_specials(void)
 
 /* --- products --- */
 
-enum { MOST = 70, STEPS = 260, GAP = 3, ROOM = (STEPS + GAP) * (MOST + GEMM_GROUP) }; /* GAP: between rows, in which nothing may change */
+enum { MOST = 136, STEPS = 260, GAP = 3, ROOM = (STEPS + GAP) * (MOST + GEMM_GROUP) }; /* GAP: between rows, in which nothing may change */
 
 struct shape {
     int m, n, k;
-    bool transposed, packed, add, sum;
+    bool transposed, packed, spread, add, bias, sum; /* spread: rows of B so far apart that they are read as they stand */
 };
 
 /* a (m,k) as the shape wants it: rows apart, or columns. */
@@ -165,23 +165,24 @@ static void lay_a(const struct shape *s, const float *a, float *out, struct gemm
 /* b (k,n) with rows apart, or packed as models/engine/gemm.h has it. */
 static void lay_b(const struct shape *s, const float *b, float *out, struct gemm *g)
 {
-    g->b_row = s->packed ? 0 : (size_t)s->n + GAP;
+    const size_t apart = s->spread ? gemm_row((size_t)s->n) : (size_t)s->n + GAP;
+    g->b_row = s->packed ? 0 : apart;
     g->b = out;
     for (int first = 0, width; first < s->n; first += width) {
-        int left = (s->n - first + 15) / 16 * 16;
-        width = !s->packed ? s->n : left < GEMM_GROUP ? left : GEMM_GROUP;
-        for (int p = 0; p < s->k; p++, out += s->packed ? width : s->n + GAP)
+        int left = (s->n - first + 15) / 16, groups = (left + 3) / 4;
+        width = s->packed ? (left + groups - 1) / groups * 16 : s->n;
+        for (int p = 0; p < s->k; p++, out += s->packed ? (size_t)width : apart)
             for (int j = 0; j < width; j++)
                 out[j] = first + j < s->n ? b[p * s->n + first + j] : 0;
     }
 }
 
-/* c: what stood there, with gaps; becomes what should. */
+/* c: what stood there, with gaps; becomes what should. The bias is b's first row. */
 static void chain(const struct shape *s, const float *a, const float *b, float *c)
 {
     for (int i = 0; i < s->m; i++)
         for (int j = 0; j < s->n; j++) {
-            float before = c[i * (s->n + GAP) + j], sum = s->add ? before : 0;
+            float before = c[i * (s->n + GAP) + j], sum = s->add ? before : s->bias ? b[j] : 0;
             for (int p = 0; p < s->k; p++)
                 sum = fmaf(a[i * s->k + p], b[p * s->n + j], sum);
             c[i * (s->n + GAP) + j] = s->sum ? before + sum : sum;
@@ -199,7 +200,7 @@ static void fill(float *x, size_t n, uint64_t stream)
 static bool holds(const struct shape *s)
 {
     static float a[MOST * STEPS], b[MOST * STEPS], before[ROOM], expected[ROOM], laid_a[ROOM], laid_b[ROOM], c[ROOM];
-    struct gemm g = {.m = s->m, .n = s->n, .k = s->k, .c = c, .c_row = (size_t)s->n + GAP, .add = s->add, .sum = s->sum};
+    struct gemm g = {.m = s->m, .n = s->n, .k = s->k, .c = c, .c_row = (size_t)s->n + GAP, .add = s->add, .bias = s->bias ? b : NULL, .sum = s->sum};
     bool good = true;
     fill(a, (size_t)s->m * (size_t)s->k, 1);
     fill(b, (size_t)s->k * (size_t)s->n, 2);
@@ -219,16 +220,18 @@ static bool holds(const struct shape *s)
 
 static void test_products(void)
 {
-    const int m[] = {1, 2, 3, 4, 5, 8, 31, 70}, n[] = {1, 3, 15, 16, 17, 33, 48, 64, 65, 70}, k[] = {0, 1, 2, 3, 8, 17, 63, 64, 65, 129, 260};
+    const int m[] = {1, 2, 3, 4, 5, 8, 15, 31, 70}, n[] = {1, 3, 15, 16, 17, 33, 48, 64, 65, 70, 128, 136}, k[] = {0, 1, 2, 3, 8, 17, 63, 64, 65, 129, 260};
     int wrong = 0;
-    for (int i = 0; i < 8; i++)
-        for (int j = 0; j < 10; j++)
+    for (int i = 0; i < 9; i++)
+        for (int j = 0; j < 12; j++)
             for (int p = 0; p < 11; p++)
-                for (int v = 0; v < 12; v++) {
-                    struct shape s = {m[i], n[j], k[p], .transposed = v & 1, .packed = v & 2 && k[p] > 0, .add = v & 4, .sum = v & 8};
+                for (int v = 0; v < 24; v++) {
+                    struct shape s = {m[i], n[j], k[p], .transposed = v & 1, .packed = v % 6 / 2 == 1 && k[p] > 0, .spread = v % 6 / 2 == 2,
+                                      .add = v / 6 == 1, .sum = v / 6 == 2, .bias = v / 6 == 3 && k[p] > 0};
                     if ((s.sum && (k[p] == 0 || k[p] > GEMM_SUM)) || holds(&s))
                         continue;
-                    printf("m %d n %d k %d%s%s%s%s ", s.m, s.n, s.k, s.transposed ? " transposed" : "", s.packed ? " packed" : "", s.add ? " add" : "", s.sum ? " sum" : "");
+                    printf("m %d n %d k %d%s%s%s%s%s%s ", s.m, s.n, s.k, s.transposed ? " transposed" : "", s.packed ? " packed" : "",
+                           s.spread ? " spread" : "", s.add ? " add" : "", s.sum ? " sum" : "", s.bias ? " bias" : "");
                     wrong++;
                 }
     CU_ASSERT_EQUAL(wrong, 0);
@@ -238,12 +241,12 @@ static void test_products(void)
 static void test_packing(void)
 {
     static float b[MOST * MOST], across[MOST * MOST], expected[2 * ROOM], packed[2 * ROOM];
-    const int sizes[] = {1, 2, 15, 16, 17, 33, 64, 65, 70};
+    const int sizes[] = {1, 2, 15, 16, 17, 33, 64, 65, 70, 136};
     struct gemm ignored;
     int wrong = 0;
     fill(b, MOST * MOST, 4);
-    for (int i = 0; i < 9; i++)
-        for (int j = 0; j < 9; j++) {
+    for (int i = 0; i < 10; i++)
+        for (int j = 0; j < 10; j++) {
             struct shape there = {.k = sizes[i], .n = sizes[j], .packed = true}, back = {.k = sizes[j], .n = sizes[i], .packed = true};
             struct layer l = {.in_width = there.k, .width = there.n};
             for (int p = 0; p < there.k; p++)
