@@ -115,8 +115,10 @@ static void load_training(const struct network *net, struct run *r, const struct
     for (int j = 0; j < n; j++)
         rows[j] = b->row ? b->row[at + j] : b->rows->row[b->samples[at + j]];
     load(net, r, i, b->features, rows, n);
-    for (int j = 0; j < n; j++)
+    for (int j = 0; j < n; j++) {
         samples[j] = b->samples[at + r->order[j]];
+        __builtin_prefetch(&b->rows->y[samples[j]]); /* for the loss */
+    }
     r->leaves[i].training = true;
     r->leaves[i].samples = samples;
     r->leaves[i].key = b->key;
