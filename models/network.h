@@ -49,7 +49,7 @@ void run_free(struct run *r);
 /* The same out of the caller's slab, with which it goes: NULL while that only counts. Not for run_free. */
 struct run *run_cut(struct slab *s, const struct network *net, int max_leaves, bool training);
 
-float *run_total(struct run *r); /* the run's */
+float *run_total(struct run *r); /* where a gang of one makes what network_batch totals; the run's */
 
 struct batch {
     const struct features *features;
@@ -63,7 +63,7 @@ struct batch {
 };
 
 /* Collective. total (n_weights + EXTRA_COUNT): gradients of the mean loss; sum of losses, hits; stop flags. Moves the moving statistics.
- * Best for a gang of one: run_total, where they are made. */
+ * For a gang of one total may be run_total: nothing is copied. */
 enum status network_batch(const struct network *net, struct run *r, const float *weights, float *stats, const struct batch *b, struct gang *g,
                           float *total, struct error *e);
 /* Collective: probabilities (n, n_classes) on every rank. */

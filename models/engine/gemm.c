@@ -3,10 +3,10 @@
 #include "models/engine.h"
 #include "models/engine/tile.h"
 
-/* Steps of k at a time: a group of B of so many stays in the nearest cache (16 KB, beside an A that is read by columns), or in it for the most part. */
+/* Steps of k at a time: a group of B of so many, 32 KB, stays in the nearest cache, or in it for the most part. */
 enum { BLOCK = 128 };
 
-struct block { /* of a product: columns [j, j + vectors * 16) of C, steps of k from p on */
+struct block { /* of a product: a group of columns of C from the j-th on, steps of k from the p-th on */
     const float *b;
     size_t b_row;
     int j, p, k;

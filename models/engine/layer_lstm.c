@@ -5,8 +5,8 @@
  * recurrent kernel (u, 64), so that a tile's registers hold all gates of 4 rows by 16 units and nothing is stored before they have become states; then
  * the transposes of both kernels.
  *
- * Cache of a leaf, for each direction: gates (T,n,4u) after their activation; cells, their tanh, outputs (T,n,u); gradients of gates at two steps (2,n,4u), rows dz_row apart;
- * dh, dc (n,u). */
+ * Cache of a leaf, for each direction: gates (T,n,4u) after their activation; cells, their tanh, outputs (T,n,u); gradients of gates at two steps (2,n,4u),
+ * rows dz_row apart; dh, dc (n,u). */
 #include "models/engine/recurrence.h"
 
 enum { PANEL = 4 * LANES };
