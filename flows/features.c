@@ -128,9 +128,10 @@ static void fetch(const struct features *x, int row)
         __builtin_prefetch(size + i);
 }
 
+enum { AHEAD = 4 };
+
 void features_gather_raw(const struct features *x, const int32_t *rows, int n, float *out)
 {
-    enum { AHEAD = 4 };
     size_t width = (size_t)x->steps * (size_t)x->n_channels, all = (size_t)features_columns(x);
     for (int i = 0; i < n; i++, out += all) {
         if (i + AHEAD < n)
@@ -155,11 +156,11 @@ static void gather_statistics(const struct features *x, const int32_t *rows, int
 /* `count` packet columns from column `first` on. */
 static void gather_packets(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart)
 {
-    enum { AHEAD = 16 }; /* few columns of a row are a line of the cache or two, which no processor foresees */
+    enum { FAR_AHEAD = 16 }; /* few columns of a row are a line of the cache or two, which no processor foresees */
     int step = first / x->n_channels, channel = first % x->n_channels, from, to;
     for (int i = 0; i < n; i++) {
-        if (i + AHEAD < n && x->flows->size)
-            __builtin_prefetch(x->flows->size + (size_t)rows[i + AHEAD] * (size_t)x->flows->steps + step);
+        if (i + FAR_AHEAD < n && x->flows->size)
+            __builtin_prefetch(x->flows->size + (size_t)rows[i + FAR_AHEAD] * (size_t)x->flows->steps + step);
         span(x, rows[i], &from, &to);
         size_t packets = (size_t)rows[i] * (size_t)x->flows->steps;
         for (int c = 0, t = step, k = channel; c < count; c++) {
@@ -203,6 +204,8 @@ void features_tokens(const struct features *x, const int32_t *rows, int n, int32
     assert(x->clip > 0);
     for (int i = 0; i < n; i++, out += x->steps) {
         int first, last;
+        if (i + AHEAD < n)
+            fetch(x, rows[i + AHEAD]);
         span(x, rows[i], &first, &last);
         memset(out, 0, (size_t)x->steps * sizeof *out);
         const float *size = x->flows->size + (size_t)rows[i] * (size_t)x->flows->steps;

@@ -102,7 +102,8 @@ static void load(const struct network *net, struct run *r, int i, const struct f
         count_active(net, x, mine, n, active);
         r->leaves[i].active = active;
     }
-    features_gather(x, mine, n, numbers);
+    if (!input->embedding || input->channels > 1) /* else only tokens are read */
+        features_gather(x, mine, n, numbers);
     if (input->embedding)
         features_tokens(x, mine, n, tokens);
 }
