@@ -119,12 +119,10 @@ int gang_joins(int n_leaves, int size, struct gang_join *out)
 static void alone_begin(struct gang *g, const struct gang_slab *s, size_t from, size_t to)
 {
     (void)g;
-    if (s->n_leaves > 0 && s->total == s->mine)
-        return;
-    if (s->n_leaves > 0) /* one part */
-        memcpy(s->total + from, s->mine + from, (to - from) * sizeof *s->total);
-    else
+    if (s->n_leaves == 0)
         memset(s->total + from, 0, (to - from) * sizeof *s->total);
+    else if (s->total != s->mine) /* one part */
+        memcpy(s->total + from, s->mine + from, (to - from) * sizeof *s->total);
 }
 
 static enum status alone_end(struct gang *g, const struct gang_slab *s, struct error *e)

@@ -212,7 +212,7 @@ static float chosen_of(const float *logits, int k, int y, float smoothing)
     return (1 - smoothing) * logits[y] + smoothing / (float)k * sum;
 }
 
-/* The first of them. */
+/* Where the largest stands, the first of several. */
 static int largest(const float *p, int k)
 {
     int best = 0;

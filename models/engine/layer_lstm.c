@@ -2,7 +2,7 @@
  * that once more for the steps from last to first, whose last output stands behind the other's.
  *
  * Packed, for each direction: for every block of 16 units a panel of 64 columns - i, f, g, o of the same units - with bias (1, 64), kernel (in, 64) and
- * recurrent kernel (u, 64), so that a tile's registers hold all gates of 4 rows by 16 units and nothing is stored before they have become states; then
+ * recurrent kernel (u, 64), so that a tile's registers hold all gates of 4 rows by 16 units, which become states while the next tile is multiplied; then
  * the transposes of both kernels.
  *
  * Cache of a leaf, for each direction: gates (T,n,4u) after their activation; cells, their tanh, outputs (T,n,u); gradients of gates at two steps (2,n,4u),
