@@ -59,7 +59,7 @@ void arithmetic_of(char word[ARITHMETIC_WORD])
 {
     char hex[HASH_HEX];
     struct hash *h = hash_new();
-    hash_add(h, "order of sums 3", 15); /* another number whenever results change in their bits, though all below does not */
+    hash_add(h, "order of sums 4", 15); /* another number whenever results change in their bits, though all below does not */
     add_products(h);
     add_kernels(h);
     add_libm(h);

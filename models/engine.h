@@ -53,7 +53,7 @@ void ENGINE(tree_table_sum)(const struct tree_table *t);
 void ENGINE(gemm)(const struct gemm *g);
 /* out (gemm_packed(k, n)) = B packed; element (p,j) lies at b[p * b_row + j * b_col]. */
 void ENGINE(gemm_pack)(const float *b, size_t b_row, size_t b_col, int k, int n, float *out);
-extern const struct layer_kind ENGINE(layer_input), ENGINE(layer_dense), ENGINE(layer_activation), ENGINE(layer_conv1d), ENGINE(layer_pooling),
+extern const struct layer_kind ENGINE(layer_input), ENGINE(layer_dense), ENGINE(layer_activation), ENGINE(layer_conv1d), ENGINE(layer_conv1d_tokens), ENGINE(layer_pooling),
     ENGINE(layer_batch_norm), ENGINE(layer_dropout), ENGINE(layer_lstm), ENGINE(layer_gru), ENGINE(layer_flatten);
 extern const struct batch_norm ENGINE(batch_norm);
 extern const struct distances ENGINE(distances);

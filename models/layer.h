@@ -26,6 +26,7 @@ enum layer_type {
     LAYER_DENSE,      /* of one step */
     LAYER_ACTIVATION, /* ReLU, sigmoid, tanh */
     LAYER_CONV1D,
+    LAYER_CONV1D_TOKENS, /* the same, of an embedding alone: network_add takes it where it is worth it */
     LAYER_POOLING,
     LAYER_BATCH_NORM, /* forward and backward: with sums that the network gathers, see below */
     LAYER_DROPOUT,
@@ -41,8 +42,11 @@ struct leaf {
     bool joins;             /* backward adds its gradient to what is there */
     const int32_t *samples; /* (n) index among the training rows: names a row's random numbers */
     uint64_t key;           /* of the trial and epoch */
-    const int32_t *tokens;  /* (n, steps) or NULL */
+    const int32_t *tokens;  /* (n_tokens) that its rows have, each once; where the network has an embedding */
+    int n_tokens;
+    const int32_t *which;   /* (steps, n) the one of them that stands there */
     const float *numbers;   /* (n, steps, channels) */
+    float *room;            /* the largest that a layer asks for, for a layer's use while it computes */
     const int32_t *active;  /* rows of every layer's steps, at layer.in_active and layer.active; NULL: all rows, always */
 };
 
@@ -54,10 +58,11 @@ struct layer {
     size_t weights, n_weights;               /* offset and count in the slab of weights */
     size_t stats;                            /* batch normalization: offset of moving mean and variance in theirs */
     size_t packed, n_packed;                 /* in the slab of packed weights */
-    size_t cache;                            /* floats a row */
+    size_t cache, room;                      /* floats a row */
     /* of one type or another */
     int embedding, vocabulary, channels, token_channel; /* token_channel: position of signed_size among channels */
     bool flat;                                          /* input: all steps side by side, in one */
+    bool by_token;                                      /* input: gives the vectors of the leaf's tokens, (n_tokens, embedding), instead */
     int kernel_size, strides, dilation_rate, pool_size; /* pool_size 0: all steps; strides and dilation_rate 0: 1 */
     bool same;                                          /* convolution: padded with zeros to ceil(steps / strides); else "valid" */
     bool average;                                       /* pooling; else the largest */
@@ -73,10 +78,11 @@ struct tensor { /* a named part of a layer's weights, for files */
     int shape[3], n_dims;
 };
 enum { TENSORS_MAX = 6 };
+enum { CONV_TOKENS_TAPS = 16 }; /* kernel_size of LAYER_CONV1D_TOKENS at most */
 
 struct layer_kind {
     const char *name;
-    /* Fills in steps, width, n_weights, n_packed, cache from in_steps, in_width and its own fields. */
+    /* Fills in steps, width, n_weights, n_packed, cache, room from in_steps, in_width and its own fields. */
     void (*shape)(struct layer *l);
     int (*length)(const struct layer *l, int length); /* steps out of a row whose first `length` steps in are real; NULL: as many */
     void (*init)(const struct layer *l, float *w, uint64_t key); /* NULL: zeros */

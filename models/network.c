@@ -13,11 +13,16 @@ const struct layer_kind *network_kind(const struct network *net, int layer)
     return net->engine->layers[net->layers[layer].type];
 }
 
+static bool is_convolution(const struct layer *l)
+{
+    return l->type == LAYER_CONV1D || l->type == LAYER_CONV1D_TOKENS;
+}
+
 static void place(struct network *net, struct layer *l)
 {
     const struct layer_kind *kind = net->engine->layers[l->type];
     l->number = net->numbers++;
-    net->numbers += l->type == LAYER_CONV1D && l->activation; /* it may as well stand behind, as a layer */
+    net->numbers += is_convolution(l) && l->activation; /* it may as well stand behind, as a layer */
     kind->shape(l);
     l->weights = net->n_weights;
     l->packed = net->n_packed;
@@ -47,6 +52,14 @@ void network_init(struct network *net, const struct network_input *in)
     place(net, &l);
 }
 
+/* A convolution that reads nothing but an embedding needs each token's vector once. Not worth it where most steps are left out. */
+static bool reads_tokens(const struct network *net, const struct layer *conv)
+{
+    const struct layer *input = &net->layers[0];
+    return net->n_layers == 1 && input->embedding && input->channels == 1 && !input->flat && conv->type == LAYER_CONV1D &&
+           conv->kernel_size <= CONV_TOKENS_TAPS && 2 * conv->steps >= conv->in_steps;
+}
+
 bool network_add(struct network *net, struct layer layer)
 {
     const struct layer *last = &net->layers[net->n_layers - 1];
@@ -59,6 +72,10 @@ bool network_add(struct network *net, struct layer layer)
     net->engine->layers[layer.type]->shape(&trial);
     if (trial.steps < 1 || (layer.type == LAYER_DENSE && layer.in_steps > 1))
         return false;
+    if (reads_tokens(net, &trial)) {
+        layer.type = LAYER_CONV1D_TOKENS;
+        net->layers[0].by_token = true;
+    }
     place(net, &layer);
     return true;
 }
@@ -69,7 +86,7 @@ double network_products(const struct network *net)
     for (int i = 1; i < net->n_layers; i++) {
         const struct layer *l = &net->layers[i];
         bool recurrent = l->type == LAYER_LSTM || l->type == LAYER_GRU;
-        n += (double)l->n_weights * (recurrent ? l->in_steps : l->type == LAYER_CONV1D ? l->steps : 1);
+        n += (double)l->n_weights * (recurrent ? l->in_steps : is_convolution(l) ? l->steps : 1);
     }
     return n;
 }
@@ -107,20 +124,27 @@ static void cut(struct run *r, struct slab *s, const struct network *net, bool t
     const struct layer *input = &net->layers[0];
     r->leaves = slab_take(s, (size_t)r->resident * sizeof *r->leaves);
     r->numbers = slab_take(s, rows * (size_t)input->in_steps * (size_t)input->channels * sizeof(float));
-    r->tokens = slab_take(s, input->embedding ? rows * (size_t)input->in_steps * sizeof(int32_t) : 0);
+    size_t places = input->embedding ? (size_t)input->in_steps * sizeof(int32_t) : 0; /* bytes a row */
+    r->row_tokens = slab_take(s, LEAF_ROWS * places);
+    r->tokens = slab_take(s, rows * places);
+    r->which = slab_take(s, rows * places);
+    r->number = slab_take(s, input->embedding ? (size_t)input->vocabulary * sizeof(int32_t) : 0);
     r->rows = slab_take(s, rows * sizeof(int32_t));
     r->samples = slab_take(s, rows * sizeof(int32_t));
     r->active = slab_take(s, net->masking ? (size_t)r->resident * (size_t)net->n_active * sizeof(int32_t) : 0);
     r->packed = slab_take(s, net->n_packed * sizeof(float));
+    size_t room = 0;
     r->widest = 0;
     for (int i = 0; i < net->n_layers; i++) {
         const struct layer *l = &net->layers[i];
         r->out[i] = slab_take(s, rows * layer_floats(l) * sizeof(float));
         r->cache[i] = slab_take(s, rows * l->cache * sizeof(float));
+        room = l->room > room ? l->room : room;
         r->widest = layer_floats(l) > r->widest ? layer_floats(l) : r->widest;
         if (l->type == LAYER_BATCH_NORM && (size_t)l->width > widest_norm)
             widest_norm = (size_t)l->width;
     }
+    r->room = slab_take(s, LEAF_ROWS * room * sizeof(float));
     if (training)
         cut_training(r, s, net, widest_norm);
 }

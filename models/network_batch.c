@@ -83,14 +83,30 @@ static void count_active(const struct network *net, const struct features *x, co
     }
 }
 
+/* Each token of a leaf once, in the order in which steps bring them. number[token] may be of another leaf: then that token does not stand there. */
+static void find_tokens(const struct network *net, struct run *r, struct leaf *leaf, int32_t *tokens, int32_t *which)
+{
+    int steps = net->layers[0].in_steps, n_tokens = 0;
+    for (int t = 0; t < steps; t++)
+        for (int i = 0; i < leaf->n; i++) {
+            int32_t token = r->row_tokens[i * steps + t], at = r->number[token];
+            if (at >= n_tokens || tokens[at] != token) {
+                r->number[token] = at = n_tokens++;
+                tokens[at] = token;
+            }
+            *which++ = at;
+        }
+    leaf->n_tokens = n_tokens;
+}
+
 /* Fills leaf i with n rows of features; r->order says where each stood in rows. */
 static void load(const struct network *net, struct run *r, int i, const struct features *x, const int32_t *rows, int n)
 {
     const struct layer *input = &net->layers[0];
     size_t steps = (size_t)input->in_steps, first = (size_t)i * LEAF_ROWS;
     float *numbers = r->numbers + first * steps * (size_t)input->channels;
-    int32_t *tokens = r->tokens + first * steps, *mine = r->rows + first;
-    r->leaves[i] = (struct leaf){.n = n, .tokens = tokens, .numbers = numbers};
+    int32_t *tokens = r->tokens + first * steps, *which = r->which + first * steps, *mine = r->rows + first;
+    r->leaves[i] = (struct leaf){.n = n, .tokens = tokens, .which = which, .numbers = numbers, .room = r->room};
     for (int j = 0; j < n; j++)
         r->order[j] = j;
     if (net->masking)
@@ -104,8 +120,10 @@ static void load(const struct network *net, struct run *r, int i, const struct f
     }
     if (!input->embedding || input->channels > 1) /* else only tokens are read */
         features_gather(x, mine, n, numbers);
-    if (input->embedding)
-        features_tokens(x, mine, n, tokens);
+    if (input->embedding) {
+        features_tokens(x, mine, n, r->row_tokens);
+        find_tokens(net, r, &r->leaves[i], tokens, which);
+    }
 }
 
 /* Leaf `leaf` of the batch, as resident i. */

@@ -11,7 +11,11 @@ struct run {
     struct leaf *leaves;        /* (resident) */
     float *out[NETWORK_LAYERS_MAX], *cache[NETWORK_LAYERS_MAX]; /* (resident, LEAF_ROWS, floats of a row) */
     float *numbers;
-    int32_t *tokens, *rows, *samples, *active;
+    int32_t *rows, *samples, *active;
+    int32_t *tokens, *which;    /* struct leaf's */
+    int32_t *row_tokens;        /* (LEAF_ROWS, steps) of the last loaded leaf */
+    int32_t *number;            /* (vocabulary) where a token stands among a leaf's, if it does */
+    float *room;                /* struct leaf's */
     int32_t order[LEAF_ROWS];   /* places of the last loaded leaf's rows in what it was loaded from */
     float *dout, *din;          /* (resident, LEAF_ROWS, widest row) */
     size_t widest;

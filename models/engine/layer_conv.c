@@ -1,51 +1,10 @@
-/* Convolution over steps (Conv1D): kernel (kernel_size, in_width, width), bias (width), then ReLU if set.
- *
- *     y[t] = b + sum over taps k of x[t * strides + k * dilation_rate - padding] W[k]
+/* Convolution over steps of any numbers (convolution.h).
  *
  * A few steps at a time, so that what the taps add up to stays in the cache; a tap is one product for all steps that it reaches, and where there is one channel
  * all taps together are one. Packed: each tap's W, then each tap's transpose. */
-#include "models/engine/columns.h"
-#include "models/engine.h"
-#include "models/engine/relu.h"
+#include "models/engine/convolution.h"
 
 enum { STEPS = 4 }; /* at a time */
-
-static int strides(const struct layer *l)
-{
-    return l->strides > 1 ? l->strides : 1;
-}
-
-static int dilation(const struct layer *l)
-{
-    return l->dilation_rate > 1 ? l->dilation_rate : 1;
-}
-
-/* Zeros before the first step, as in TensorFlow: half of what is lacking, rounded down. */
-static int padding(const struct layer *l)
-{
-    int lacking = (l->steps - 1) * strides(l) + (l->kernel_size - 1) * dilation(l) + 1 - l->in_steps;
-    return l->same && lacking > 0 ? lacking / 2 : 0;
-}
-
-static void shape(struct layer *l)
-{
-    int reach = (l->kernel_size - 1) * dilation(l), room = l->same ? l->in_steps : l->in_steps - reach;
-    l->steps = room > 0 ? (room + strides(l) - 1) / strides(l) : 0;
-    l->n_weights = ((size_t)l->kernel_size * (size_t)l->in_width + 1) * (size_t)l->width;
-    l->n_packed = (size_t)l->kernel_size * (gemm_packed(l->in_width, l->width) + gemm_packed(l->width, l->in_width));
-}
-
-/* A step is real where its first tap, or with "same" the tap at its own place, sees a real one. */
-static int length(const struct layer *l, int in)
-{
-    int out = (in + strides(l) - 1) / strides(l);
-    return out < l->steps ? out : l->steps;
-}
-
-static void init(const struct layer *l, float *w, uint64_t key)
-{
-    layer_glorot(w, (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width, l->kernel_size * l->in_width, l->kernel_size * l->width, key);
-}
 
 static void pack(const struct layer *l, const float *w, float *packed)
 {
@@ -64,7 +23,7 @@ struct reach { /* steps [t, t + n) out that a tap connects with steps from `from
 /* The next reach of tap k at or after step t, before step `end`; false where there is none. All of it at once where steps follow each other and no row is masked. */
 static bool next(const struct layer *l, const struct leaf *leaf, int k, int t, int end, struct reach *out)
 {
-    int offset = k * dilation(l) - padding(l), s = strides(l);
+    int offset = k * conv_dilation(l) - conv_padding(l), s = conv_strides(l);
     while (t < end && t * s + offset < 0)
         t++;
     if (t >= end || t * s + offset >= l->in_steps)
@@ -85,35 +44,24 @@ static int steps_of(const struct leaf *leaf, const struct reach *r)
     return leaf->active ? 1 : r->rows / leaf->n;
 }
 
-/* Rows of step t.. that take part, from *first on: all of [t, end) at once without masking. */
-static int rows_at(const struct layer *l, const struct leaf *leaf, int t, int end)
-{
-    return leaf->active ? leaf_rows_out(leaf, l, t) : (end - t) * leaf->n;
-}
-
 /* Are all taps of steps [t, end) one product? One channel's values that the taps of a step see lie equally far apart. */
 static bool is_one_product(const struct layer *l, const struct leaf *leaf, int t, int end)
 {
-    int first = t - padding(l), last = end - 1 - padding(l) + (l->kernel_size - 1) * dilation(l);
-    return l->in_width == 1 && strides(l) == 1 && !leaf->active && first >= 0 && last < l->in_steps;
-}
-
-static const float *bias_of(const struct layer *l, const float *w)
-{
-    return w + (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width;
+    int first = t - conv_padding(l), last = end - 1 - conv_padding(l) + (l->kernel_size - 1) * conv_dilation(l);
+    return l->in_width == 1 && conv_strides(l) == 1 && !leaf->active && first >= 0 && last < l->in_steps;
 }
 
 static void one_product(const struct layer *l, const float *w, const struct leaf *leaf, const float *in, float *out, int t, int end)
 {
     size_t n = (size_t)l->width, rows = (size_t)leaf->n;
-    ENGINE(gemm)(&(struct gemm){.m = (end - t) * leaf->n, .n = l->width, .k = l->kernel_size, .a = in + (size_t)(t - padding(l)) * rows, .a_row = 1,
-                                .a_col = (size_t)dilation(l) * rows, .b = w, .b_row = n, .c = out + (size_t)t * rows * n, .c_row = n, .bias = bias_of(l, w)});
+    ENGINE(gemm)(&(struct gemm){.m = (end - t) * leaf->n, .n = l->width, .k = l->kernel_size, .a = in + (size_t)(t - conv_padding(l)) * rows, .a_row = 1,
+                                .a_col = (size_t)conv_dilation(l) * rows, .b = w, .b_row = n, .c = out + (size_t)t * rows * n, .c_row = n, .bias = w + conv_bias(l)});
 }
 
 static void tap_by_tap(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, int t, int end)
 {
     size_t cin = (size_t)l->in_width, n = (size_t)l->width, rows = (size_t)leaf->n;
-    const float *bias = bias_of(l, w);
+    const float *bias = w + conv_bias(l);
     struct reach r;
     bool begins = next(l, leaf, 0, t, end, &r) && r.t == t && r.rows == (end - t) * leaf->n; /* the first tap reaches all */
     for (size_t i = (size_t)t * rows; !begins && i < (size_t)end * rows; i++)
@@ -167,15 +115,10 @@ static void steps_backward(const struct layer *l, const float *back, const struc
                            float *grad, int t, int end)
 {
     size_t n = (size_t)l->width;
-    for (int at = t; at < end; at = leaf->active ? at + 1 : end) {
-        size_t first = (size_t)at * (size_t)leaf->n * n, rows = (size_t)rows_at(l, leaf, at, end);
-        if (l->activation == 'r')
-            relu_backward(out + first, dout + first, dout + first, rows * n);
-        columns_add(grad + (size_t)l->kernel_size * (size_t)l->in_width * n, dout + first, n, rows, n);
-    }
+    conv_backward_bias(l, leaf, out, dout, grad, t, end);
     if (!din && is_one_product(l, leaf, t, end)) {
-        ENGINE(gemm)(&(struct gemm){.m = l->kernel_size, .n = l->width, .k = (end - t) * leaf->n, .a = in + (size_t)(t - padding(l)) * (size_t)leaf->n,
-                                    .a_row = (size_t)dilation(l) * (size_t)leaf->n, .a_col = 1, .b = dout + (size_t)t * (size_t)leaf->n * n, .b_row = n, .c = grad,
+        ENGINE(gemm)(&(struct gemm){.m = l->kernel_size, .n = l->width, .k = (end - t) * leaf->n, .a = in + (size_t)(t - conv_padding(l)) * (size_t)leaf->n,
+                                    .a_row = (size_t)conv_dilation(l) * (size_t)leaf->n, .a_col = 1, .b = dout + (size_t)t * (size_t)leaf->n * n, .b_row = n, .c = grad,
                                     .c_row = n, .add = true});
         return;
     }
@@ -197,12 +140,5 @@ static void backward(const struct layer *l, const float *packed, const struct le
         steps_backward(l, back, leaf, in, out, dout, din, grad, t, later(l, t));
 }
 
-static int tensors(const struct layer *l, struct tensor out[TENSORS_MAX])
-{
-    out[0] = (struct tensor){"kernel", 0, {l->kernel_size, l->in_width, l->width}, 3};
-    out[1] = (struct tensor){"bias", (size_t)l->kernel_size * (size_t)l->in_width * (size_t)l->width, {l->width}, 1};
-    return 2;
-}
-
-const struct layer_kind ENGINE(layer_conv1d) = {.name = "conv1d", .shape = shape, .length = length, .init = init, .pack = pack,
-                                                .forward = forward, .backward = backward, .tensors = tensors};
+const struct layer_kind ENGINE(layer_conv1d) = {.name = "conv1d", .shape = conv_shape, .length = conv_length, .init = conv_init, .pack = pack,
+                                                .forward = forward, .backward = backward, .tensors = conv_tensors};

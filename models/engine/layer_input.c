@@ -1,5 +1,5 @@
 /* Input: signed sizes become vectors (embedding), other channels stand beside them as numbers; or every channel is a number. Out of rows by rows comes
- * (steps, n, width), or with `flat` (1, n, steps * width). */
+ * (steps, n, width), or with `flat` (1, n, steps * width); or `by_token` each vector once. Room: a gradient for each token of the leaf. */
 #include "base/random.h"
 #include "models/engine.h"
 #include "models/engine/columns.h"
@@ -11,8 +11,7 @@ static void shape(struct layer *l)
     l->steps = l->flat ? 1 : l->in_steps;
     l->width = l->flat ? l->in_steps * width : width;
     l->n_weights = (size_t)l->embedding * (size_t)l->vocabulary;
-    if (l->embedding) /* struct sums */
-        l->cache = ((size_t)l->vocabulary + LEAF_ROWS - 1) / LEAF_ROWS + (size_t)l->in_steps * ((size_t)l->embedding + 1);
+    l->room = (size_t)l->in_steps * (size_t)l->embedding;
 }
 
 static void init(const struct layer *l, float *w, uint64_t key)
@@ -43,6 +42,11 @@ static void numbers(const struct layer *l, const struct leaf *leaf, float *out)
                 *out++ = leaf->numbers[i * row + t * channels + c];
 }
 
+static int32_t token_at(const struct leaf *leaf, int i, int t)
+{
+    return leaf->tokens[leaf->which[(size_t)t * (size_t)leaf->n + (size_t)i]];
+}
+
 static void forward(const struct layer *l, const float *w, const float *packed, const struct leaf *leaf, const float *in, float *out, float *cache)
 {
     size_t k = (size_t)l->embedding, channels = (size_t)l->channels;
@@ -51,11 +55,16 @@ static void forward(const struct layer *l, const float *w, const float *packed, 
         numbers(l, leaf, out);
         return;
     }
+    if (l->by_token) {
+        for (size_t i = 0; i < (size_t)leaf->n_tokens; i++)
+            memcpy(out + i * k, w + (size_t)leaf->tokens[i] * k, k * sizeof *out);
+        return;
+    }
     for (int t = 0; t < l->in_steps; t++)
         for (int i = 0; i < leaf->n; i++) {
             size_t cell = (size_t)i * (size_t)l->in_steps + (size_t)t;
             float *y = out + place(l, leaf, i, t);
-            memcpy(y, w + (size_t)leaf->tokens[cell] * k, k * sizeof *y);
+            memcpy(y, w + (size_t)token_at(leaf, i, t) * k, k * sizeof *y);
             y += k;
             for (size_t c = 0; c < channels; c++)
                 if ((int)c != l->token_channel)
@@ -63,39 +72,27 @@ static void forward(const struct layer *l, const float *w, const float *packed, 
         }
 }
 
-/* Gradients of the vectors of those tokens that a leaf has. */
-struct sums {
-    int32_t *number, *token; /* (vocabulary) 1 + which one a token's is, 0: none; (n) whose they are */
-    float *sum;              /* (n, embedding) */
-    int n;
-};
-
-static float *sum_of(struct sums *s, int32_t token, size_t k)
+/* Gradients of the tokens' vectors, from those of the places where they stand. */
+static const float *sums(const struct layer *l, const struct leaf *leaf, const float *dout)
 {
-    if (!s->number[token]) {
-        memset(s->sum + (size_t)s->n * k, 0, k * sizeof *s->sum);
-        s->token[s->n++] = token;
-        s->number[token] = s->n;
-    }
-    return s->sum + (size_t)(s->number[token] - 1) * k;
+    size_t k = (size_t)l->embedding, n = (size_t)leaf->n;
+    memset(leaf->room, 0, (size_t)leaf->n_tokens * k * sizeof *leaf->room);
+    for (int t = 0; t < l->in_steps; t++)
+        for (int i = 0; i < leaf_rows_in(leaf, l, t); i++)
+            columns_add(leaf->room + (size_t)leaf->which[(size_t)t * n + (size_t)i] * k, dout + place(l, leaf, i, t), k, 1, k);
+    return leaf->room;
 }
 
 static void backward(const struct layer *l, const float *packed, const struct leaf *leaf, const float *in, const float *out, float *cache, float *dout,
                      float *din, float *grad)
 {
     size_t k = (size_t)l->embedding;
-    struct sums s = {.number = (int32_t *)cache};
-    s.token = s.number + l->vocabulary;
-    s.sum = (float *)s.token + (size_t)leaf->n * (size_t)l->in_steps;
-    (void)packed, (void)in, (void)out, (void)din;
-    memset(s.number, 0, (size_t)l->vocabulary * sizeof *s.number);
-    for (int t = 0; t < l->in_steps; t++)
-        for (int i = 0; i < leaf_rows_in(leaf, l, t); i++)
-            columns_add(sum_of(&s, leaf->tokens[(size_t)i * (size_t)l->in_steps + (size_t)t], k), dout + place(l, leaf, i, t), k, 1, k);
+    const float *sum = l->by_token ? dout : sums(l, leaf, dout);
+    (void)packed, (void)in, (void)out, (void)cache, (void)din;
     if (!leaf->joins)
         memset(grad, 0, l->n_weights * sizeof *grad);
-    for (int i = 0; i < s.n; i++)
-        columns_add(grad + (size_t)s.token[i] * k, s.sum + (size_t)i * k, k, 1, k);
+    for (int i = 0; i < leaf->n_tokens; i++)
+        columns_add(grad + (size_t)leaf->tokens[i] * k, sum + (size_t)i * k, k, 1, k);
 }
 
 static int tensors(const struct layer *l, struct tensor out[TENSORS_MAX])

@@ -34,6 +34,7 @@ const struct engine ENGINE(engine) = {
             [LAYER_DENSE] = &ENGINE(layer_dense),
             [LAYER_ACTIVATION] = &ENGINE(layer_activation),
             [LAYER_CONV1D] = &ENGINE(layer_conv1d),
+            [LAYER_CONV1D_TOKENS] = &ENGINE(layer_conv1d_tokens),
             [LAYER_POOLING] = &ENGINE(layer_pooling),
             [LAYER_BATCH_NORM] = &ENGINE(layer_batch_norm),
             [LAYER_DROPOUT] = &ENGINE(layer_dropout),

@@ -73,8 +73,8 @@ def train(net, masking, class_weight, dtype=torch.float64):
     return np.array(losses)
 
 
-def learn(name, make, masking, embedding=3, flat=False, class_weight=False, scale=0.4):
-    nets = [Network([*make(), Dense(CLASSES)], Slab(scale), STEPS, 2, embedding, 2 * CLIP + 2, [1], flat, masking) for _ in range(2)]
+def learn(name, make, masking, embedding=3, flat=False, class_weight=False, scale=0.4, beside=(1,)):
+    nets = [Network([*make(), Dense(CLASSES)], Slab(scale), STEPS, 2, embedding, 2 * CLIP + 2, beside, flat, masking) for _ in range(2)]
     losses, rounded = train(nets[0], masking, class_weight), train(nets[1], masking, class_weight, torch.float32)
     fall, apart = 1 - losses[-5:].mean() / losses[:5].mean(), np.abs(rounded / losses - 1).max()
     if fall < 0.05 or apart > 4e-5:
@@ -121,6 +121,10 @@ both("strided", lambda: [Conv(7, 3, strides=2), tanh(), Flatten()])
 both("same_strided", lambda: [Conv(7, 3, same=True, strides=2), tanh(), Flatten()])
 both("same_strided_even", lambda: [Conv(7, 4, same=True, strides=2), tanh(), Conv(5, 5, same=True, strides=3), tanh(), Flatten()])
 both("relu", lambda: [Conv(9, 3), relu(), Conv(5, 3), relu(), Flatten()])
+both("tokens", lambda: [Conv(7, 3), relu(), Flatten()], beside=())
+both("tokens_same", lambda: [Conv(9, 4, same=True), relu(), Conv(5, 3), tanh(), Flatten()], beside=())
+both("tokens_strided", lambda: [Conv(7, 3, same=True, strides=2), tanh(), Flatten()], beside=())
+both("tokens_dilated", lambda: [Conv(70, 3, dilation_rate=2), tanh(), Flatten()], beside=())
 both("max", lambda: [Conv(7, 3), tanh(), Pool(2), Flatten()])
 both("average", lambda: [Conv(7, 3), tanh(), Pool(3, average=True), Flatten()])
 both("global_max", lambda: [Conv(7, 3), tanh(), Pool()])

@@ -17,7 +17,7 @@ struct example {
     const char *name;
     struct layer layers[LAYERS_MAX]; /* a dense one of the classes follows */
     int embedding;                   /* 0: all channels as numbers */
-    bool flat, masking, class_weight;
+    bool flat, masking, class_weight, alone; /* alone: signed sizes are the only channel */
     float scale; /* of starting weights; 0: .4 */
 };
 
@@ -48,6 +48,13 @@ static const struct example convolutions[] = {
     {"same_strided", STEPS(CONV(7, 3, .same = true, .strides = 2), TANH)},
     {"same_strided_even", STEPS(CONV(7, 4, .same = true, .strides = 2), TANH, CONV(5, 5, .same = true, .strides = 3), TANH)},
     {"relu", STEPS(CONV(9, 3, .activation = 'r'), CONV(5, 3), RELU)},
+    {NULL},
+};
+static const struct example token_convolutions[] = {
+    {"tokens", STEPS(CONV(7, 3, .activation = 'r')), .alone = true},
+    {"tokens_same", STEPS(CONV(9, 4, .same = true, .activation = 'r'), CONV(5, 3), TANH), .alone = true},
+    {"tokens_strided", STEPS(CONV(7, 3, .same = true, .strides = 2), TANH), .alone = true},
+    {"tokens_dilated", STEPS(CONV(70, 3, .dilation_rate = 2), TANH), .alone = true},
     {NULL},
 };
 static const struct example poolings[] = {
@@ -201,16 +208,17 @@ static void follow(const struct example *example, bool masking)
 {
     struct network net;
     char name[64];
-    toy_init(&toy, "[\"signed_size\",\"size\"]");
+    toy_init(&toy, example->alone ? "[\"signed_size\"]" : "[\"signed_size\",\"size\"]");
     for (int i = 0; i < TOY_ROWS && masking; i++)
         ((int32_t *)toy.flows.length)[i] = 1 + i * 7 % TOY_STEPS;
-    network_init(&net, &(struct network_input){.steps = TOY_STEPS, .n_channels = 2, .clip = toy.x.clip, .embedding = example->embedding, .flat = example->flat,
+    network_init(&net, &(struct network_input){.steps = TOY_STEPS, .n_channels = toy.x.n_channels, .clip = toy.x.clip, .embedding = example->embedding, .flat = example->flat,
                                                .masking = masking});
     for (int i = 0; i < LAYERS_MAX && example->layers[i].type != LAYER_INPUT; i++)
         CU_ASSERT_FATAL(network_add(&net, example->layers[i]));
     if (net.layers[net.n_layers - 1].steps > 1)
         CU_ASSERT_FATAL(network_add(&net, (struct layer)FLATTEN));
     CU_ASSERT_FATAL(network_add(&net, (struct layer)DENSE(TOY_CLASSES)));
+    CU_ASSERT_EQUAL(net.layers[0].by_token, example->alone);
     snprintf(name, sizeof name, "%s%s", example->name, masking ? ".masked" : "");
     check(name, example, &net);
     toy_fini(&toy);
@@ -225,11 +233,13 @@ static void follow_all(const struct example *examples)
 
 static void test_dense(void) { follow_all(dense_ones); }
 static void test_convolutions(void) { follow_all(convolutions); }
+static void test_token_convolutions(void) { follow_all(token_convolutions); }
 static void test_poolings(void) { follow_all(poolings); }
 static void test_norms(void) { follow_all(norms); }
 static void test_lstms(void) { follow_all(lstms); }
 static void test_grus(void) { follow_all(grus); }
 static void test_whole(void) { follow_all(whole_ones); }
 
-UNIT_MAIN({"embedding, dense, activations, class weights", test_dense}, {"convolutions", test_convolutions}, {"pooling", test_poolings},
+UNIT_MAIN({"embedding, dense, activations, class weights", test_dense}, {"convolutions", test_convolutions},
+          {"convolutions of an embedding alone", test_token_convolutions}, {"pooling", test_poolings},
           {"batch normalization", test_norms}, {"lstm", test_lstms}, {"gru", test_grus}, {"whole networks", test_whole})

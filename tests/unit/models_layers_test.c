@@ -120,10 +120,10 @@ static void check_padding(const struct network *net)
 }
 
 /* A network of these layers, flattened at the end where steps are left; every check of it. */
-static void check_one(const struct layer *layers, int n, int embedding, bool masking)
+static void check_one(const struct layer *layers, int n, const char *channels, int embedding, bool masking)
 {
     struct network net;
-    toy_init(&toy, "[\"signed_size\",\"size\"]");
+    toy_init(&toy, channels);
     if (masking)
         for (int i = 0; i < TOY_ROWS; i++)
             ((int32_t *)toy.flows.length)[i] = i == 13 && embedding == 0 ? 0 : 1 + i * 7 % TOY_STEPS;
@@ -141,12 +141,13 @@ static void check_one(const struct layer *layers, int n, int embedding, bool mas
     toy_fini(&toy);
 }
 
-#define CHECK(embedding, ...)                                                                      \
+#define CHECK_OF(channels, embedding, ...)                                                         \
     do {                                                                                           \
         const struct layer layers[] = {__VA_ARGS__};                                               \
-        check_one(layers, (int)(sizeof layers / sizeof *layers), embedding, false);                \
-        check_one(layers, (int)(sizeof layers / sizeof *layers), embedding, true);                 \
+        check_one(layers, (int)(sizeof layers / sizeof *layers), channels, embedding, false);      \
+        check_one(layers, (int)(sizeof layers / sizeof *layers), channels, embedding, true);       \
     } while (0)
+#define CHECK(embedding, ...) CHECK_OF("[\"signed_size\",\"size\"]", embedding, __VA_ARGS__)
 #define CONV(...) {.type = LAYER_CONV1D, .width = 5, .kernel_size = 3, __VA_ARGS__}
 #define TANH {.type = LAYER_ACTIVATION, .activation = 't'}
 
@@ -164,6 +165,14 @@ static void test_conv(void)
     CHECK(2, CONV(.dilation_rate = 2), TANH);
     CHECK(2, CONV(.strides = 2), TANH, CONV(.same = true, .strides = 3));
     CHECK(2, CONV(.same = true, .strides = 2, .dilation_rate = 3), TANH);
+}
+static void test_conv_tokens(void) /* of an embedding alone */
+{
+    CHECK_OF("[\"signed_size\"]", 3, CONV(), TANH);
+    CHECK_OF("[\"signed_size\"]", 2, CONV(.same = true, .activation = 'r'), CONV(), TANH);
+    CHECK_OF("[\"signed_size\"]", 2, {.type = LAYER_CONV1D, .width = 69, .kernel_size = 2, .dilation_rate = 2}, TANH);
+    CHECK_OF("[\"signed_size\"]", 2, CONV(.same = true, .strides = 2), TANH);
+    CHECK_OF("[\"signed_size\"]", 2, CONV(.strides = 3), TANH); /* too few steps are left for it to be worth it */
 }
 static void test_pooling(void)
 {
@@ -188,5 +197,5 @@ static void test_gru(void)
     CHECK(0, {.type = LAYER_GRU, .units = 5, .bidirectional = true});
 }
 
-UNIT_MAIN({"embedding", test_embedding}, {"dense", test_dense}, {"conv1d", test_conv}, {"pooling", test_pooling},
+UNIT_MAIN({"embedding", test_embedding}, {"dense", test_dense}, {"conv1d", test_conv}, {"conv1d of an embedding alone", test_conv_tokens}, {"pooling", test_pooling},
           {"batch normalization", test_batch_norm}, {"dropout", test_dropout}, {"lstm", test_lstm}, {"gru", test_gru})
