@@ -148,8 +148,16 @@ static uint32_t join_values(const struct forest_data *d, uint32_t *places, float
 
 /* --- a set --- */
 
+enum { LOOK, CODE, PHASES };
+
+struct work { /* what the ranks of a node share out: blocks of TOGETHER columns, first to be looked at, then to be coded */
+    _Atomic uint64_t open; /* the version that may be helped with */
+    _Atomic int taken[PHASES], done[PHASES];
+};
+
 struct set {
     _Atomic uint64_t *word;
+    struct work *work;
     uint32_t *distinct; /* (columns) */
     uint32_t *common;   /* (columns) as in struct tree_column */
     uint8_t *wide;      /* (columns) */
@@ -163,6 +171,7 @@ static struct set cut(struct slab *s, size_t rows, size_t columns)
 {
     struct set set;
     set.word = slab_take(s, sizeof *set.word);
+    set.work = slab_take(s, sizeof *set.work);
     set.distinct = slab_take(s, columns * sizeof *set.distinct);
     set.common = slab_take(s, columns * sizeof *set.common);
     set.wide = slab_take(s, columns * sizeof *set.wide);
@@ -275,20 +284,18 @@ static int together(const struct forest_data *d, int first)
     return d->tree.n_columns - first < TOGETHER ? d->tree.n_columns - first : TOGETHER;
 }
 
-/* Which columns may need codes of more than 16 bits. Collective where rows are dealt. */
-static enum status find_wide(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, struct error *e)
+/* May columns need codes of more than 16 bits? */
+static bool may_be_wide(const struct forest_data *d)
 {
-    struct set s = set_of(d);
-    int n = d->tree.n;
-    if (mine)
-        memset(s.wide, 0, (size_t)d->tree.n_columns);
-    for (int first = 0; first < d->tree.n_columns && n > UINT16_MAX + 1 && !d->max_bins; first += TOGETHER) {
-        if (mine || spec->n_shards > 1)
-            TRY(shard_columns(spec, g, first, together(d, first), d->values, e));
-        for (int c = 0; mine && c < together(d, first); c++)
-            s.wide[first + c] = !all_whole(d->values + (size_t)c * (size_t)n, n);
-    }
-    return STATUS_OK;
+    return d->tree.n > UINT16_MAX + 1 && !d->max_bins;
+}
+
+/* Which of the columns at hand are so. */
+static void look(const struct forest_data *d, const struct set *s, int first, int count)
+{
+    size_t n = (size_t)d->tree.n;
+    for (int c = 0; c < count; c++)
+        s->wide[first + c] = !all_whole(d->values + (size_t)c * n, d->tree.n);
 }
 
 /* Where codes stand column by column, if they do. */
@@ -361,43 +368,119 @@ static void code_into(struct forest_data *d, struct set *s, int column, const fl
     s->common[column] = code_of_zero(values, s->distinct[column]);
 }
 
-/* Collective where rows are dealt: every rank's values of a column are needed by whoever makes a set. */
-static enum status make(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, struct error *e)
+/* The columns at hand. */
+static void code(struct forest_data *d, struct set *s, int first, int count)
+{
+    size_t n = (size_t)d->tree.n;
+    for (int c = 0; c < count; c++)
+        code_into(d, s, first + c, d->values + (size_t)c * n, d->places + (size_t)c * n);
+    put_codes(d, s, first, count);
+}
+
+/* Who makes a set does this before others may help. */
+static void begin(const struct forest_data *d, const struct model_spec *spec)
 {
     struct set s = set_of(d);
-    size_t n = (size_t)d->tree.n;
-    if (mine)
-        fault_at(FAULT_CODES);
-    TRY(find_wide(d, spec, g, mine, e));
-    if (mine) {
-        place_columns(d);
-        order_rows(d, s.order);
+    fault_at(FAULT_CODES);
+    memset(s.wide, 0, (size_t)d->tree.n_columns);
+    order_rows(d, s.order);
+    for (int phase = 0; phase < PHASES; phase++) {
+        atomic_store(&s.work->taken[phase], 0);
+        atomic_store(&s.work->done[phase], 0);
     }
-    for (int first = 0; first < d->tree.n_columns; first += TOGETHER) {
-        int count = together(d, first);
-        if (mine || spec->n_shards > 1)
-            TRY(shard_columns(spec, g, first, count, d->values, e));
-        for (int c = 0; mine && c < count; c++)
-            code_into(d, &s, first + c, d->values + (size_t)c * n, d->places + (size_t)c * n);
+    atomic_store(&s.work->open, spec->node.version);
+}
+
+static void end(const struct forest_data *d, const struct model_spec *spec)
+{
+    atomic_store(set_of(d).word, 2 * spec->node.version + 1);
+}
+
+/* --- where rows are dealt: a gang's ranks bring their values of every column, and one makes the set --- */
+
+static enum status make_of_dealt(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, struct error *e)
+{
+    struct set s = set_of(d);
+    for (int phase = may_be_wide(d) ? LOOK : CODE; phase < PHASES; phase++) {
         if (mine)
-            put_codes(d, &s, first, count);
+            place_columns(d);
+        for (int first = 0; first < d->tree.n_columns; first += TOGETHER) {
+            TRY(shard_columns(spec, g, first, together(d, first), d->values, e));
+            if (mine)
+                phase == LOOK ? look(d, &s, first, together(d, first)) : code(d, &s, first, together(d, first));
+        }
     }
     if (mine)
-        atomic_store(s.word, 2 * spec->node.version + 1);
+        end(d, spec);
     return STATUS_OK;
 }
 
-/* Waits for a set that another rank makes; false where told to stop first. */
+/* --- where all rows are at hand: whoever comes takes a block --- */
+
+static int blocks_of(const struct forest_data *d)
+{
+    return (d->tree.n_columns + TOGETHER - 1) / TOGETHER;
+}
+
+/* The i-th block to be taken: two that are worked on at a time lie far apart in a record. */
+static int block_at(int i, int blocks)
+{
+    return i % 2 ? (blocks + 1) / 2 + i / 2 : i / 2;
+}
+
+static const struct timespec moment = {0, 200000};
+
+/* Blocks of a phase, until all are taken. */
+static enum status take_blocks(struct forest_data *d, const struct model_spec *spec, struct gang *g, int phase, struct error *e)
+{
+    struct set s = set_of(d);
+    int blocks = blocks_of(d), i;
+    while ((i = atomic_fetch_add(&s.work->taken[phase], 1)) < blocks) {
+        int first = block_at(i, blocks) * TOGETHER, count = together(d, first);
+        TRY(shard_columns(spec, g, first, count, d->values, e));
+        phase == LOOK ? look(d, &s, first, count) : code(d, &s, first, count);
+        gang_look(g);
+        if (atomic_fetch_add(&s.work->done[phase], 1) + 1 == blocks && phase == CODE)
+            end(d, spec);
+    }
+    return STATUS_OK;
+}
+
+/* Some of the work on a set that is being made; returns when all of it is taken. */
+static enum status help(struct forest_data *d, const struct model_spec *spec, struct gang *g, struct error *e)
+{
+    const struct work *work = set_of(d).work;
+    if (may_be_wide(d))
+        TRY(take_blocks(d, spec, g, LOOK, e));
+    while (may_be_wide(d) && atomic_load(&work->done[LOOK]) < blocks_of(d))
+        nanosleep(&moment, NULL);
+    place_columns(d);
+    return take_blocks(d, spec, g, CODE, e);
+}
+
+/* --- */
+
+/* Waits for a set that others make; false where told to stop first. */
 static bool stands(const struct forest_data *d, const struct model_spec *spec, struct gang *g)
 {
-    _Atomic uint64_t *word = set_of(d).word;
-    const struct timespec moment = {0, 200000};
-    while (atomic_load(word) != 2 * spec->node.version + 1) {
+    while (atomic_load(set_of(d).word) != 2 * spec->node.version + 1) {
         if (g->stop(g))
             return false;
         nanosleep(&moment, NULL);
     }
     return true;
+}
+
+/* Makes a set, or helps: then what it needs has to be there. */
+static enum status make(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, bool any, struct error *e)
+{
+    if (mine)
+        begin(d, spec);
+    if (spec->n_shards > 1)
+        return any ? make_of_dealt(d, spec, g, mine, e) : STATUS_OK;
+    while (!mine && atomic_load(&set_of(d).work->open) != spec->node.version && atomic_load(set_of(d).word) != 2 * spec->node.version + 1 && !g->stop(g))
+        nanosleep(&moment, NULL);
+    return atomic_load(&set_of(d).work->open) == spec->node.version ? help(d, spec, g, e) : STATUS_OK;
 }
 
 enum status forest_data_fill(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool *stopped, struct error *e)
@@ -408,8 +491,7 @@ enum status forest_data_fill(struct forest_data *d, const struct model_spec *spe
         return STATUS_OK;
     mine = claim(d, spec);
     TRY(gang_any(g, mine, &any, e));
-    if (any)
-        TRY(make(d, spec, g, mine, e));
+    TRY(make(d, spec, g, mine, any, e));
     TRY(gang_any(g, !stands(d, spec, g), stopped, e));
     d->filled = !*stopped;
     slab_fini(&d->scratch);

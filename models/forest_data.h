@@ -1,11 +1,12 @@
 /* Training rows as trees want them: every column's values replaced by their place among its sorted distinct ones.
  *
  * A set of codes is large, needs all rows, and depends on the rows, channels and bins alone, so the ranks of a node share one where there is memory for it
- * (spec->node): whoever comes first makes it, of whatever gang; others wait until it stands and look. Its first word says what it is:
+ * (spec->node): whoever comes first begins to make it, of whatever gang; whoever comes before it stands takes some of its columns (where rows are dealt over
+ * a gang, one rank codes all of them). Its first word says what it is:
  *
  *     2 * version        somebody makes it        2 * version + 1    it stands        (anything else: an older one)
  *
- * Who has begun to make a set always ends, without waiting for others to make theirs, so no two gangs wait for each other. Without shared
+ * Who has begun to make a set, or taken columns, always ends without waiting for another set, so no two gangs wait for each other. Without shared
  * memory a rank makes its own. */
 #ifndef MODELS_FOREST_DATA_H
 #define MODELS_FOREST_DATA_H
