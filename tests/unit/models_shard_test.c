@@ -107,16 +107,17 @@ static void member_fini(struct member *m)
     free(m->stop.row);
 }
 
-/* size ranks beside one that has everything; node NULL: each makes its own codes. */
-static void same_bits(const struct model_kind *kind, int size, void *node, uint64_t version)
+/* size ranks beside one alone; dealt: each has its rows, else all; node NULL: each makes its own codes. */
+static void same_bits_of(const struct model_kind *kind, bool dealt, int size, void *node, uint64_t version)
 {
     struct member one = {.kind = kind}, many[5] = {{0}};
     struct gang alone = gang_alone(NULL, NULL);
     void *contexts[5];
     fit(&alone, &one);
     for (int r = 0; r < size; r++) {
-        many[r] = (struct member){.kind = kind, .dealt = true, .n = TOY_ROWS, .node = {node, version, r == 0}};
-        deal(&many[r], r, size);
+        many[r] = (struct member){.kind = kind, .dealt = dealt, .n = TOY_ROWS, .node = {node, version, r == 0}};
+        if (dealt)
+            deal(&many[r], r, size);
         contexts[r] = &many[r];
     }
     run_ranks(size, fit, contexts);
@@ -128,6 +129,11 @@ static void same_bits(const struct model_kind *kind, int size, void *node, uint6
         member_fini(&many[r]);
     }
     member_fini(&one);
+}
+
+static void same_bits(const struct model_kind *kind, int size, void *node, uint64_t version)
+{
+    same_bits_of(kind, true, size, node, version);
 }
 
 static void test_models(void)
@@ -180,10 +186,14 @@ static void test_node_codes(void)
         same_bits(model_find("random_forest"), size, word, (uint64_t)size);
         CU_ASSERT_EQUAL(atomic_load(word), 2 * (uint64_t)size + 1);
     }
+    for (int size = 1; size <= 5; size++) { /* whoever is there takes columns */
+        same_bits_of(model_find("random_forest"), false, size, word, 5 + (uint64_t)size);
+        CU_ASSERT_EQUAL(atomic_load(word), 2 * (5 + (uint64_t)size) + 1);
+    }
     memset((char *)word + SLAB_ALIGNMENT, 0x55, 8); /* a set of this version stands: nobody makes it again */
     uint64_t mark;
-    atomic_store(word, 2 * 9 + 1);
-    struct member m = {.kind = model_find("random_forest"), .node = {word, 9, true}};
+    atomic_store(word, 2 * 19 + 1);
+    struct member m = {.kind = model_find("random_forest"), .node = {word, 19, true}};
     struct model_spec spec = {.kind = m.kind, .params = &params, .features = &toy.x, .train = &toy.rows, .n_classes = TOY_CLASSES, .node = m.node};
     struct gang alone = gang_alone(NULL, NULL);
     struct forest_data d;
