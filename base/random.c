@@ -1,6 +1,7 @@
 #include "base/random.h"
 
 #include <math.h>
+#include <string.h>
 
 /* splitmix64's finalizer (Steele et al. 2014): every input bit moves every output bit. */
 static uint64_t mix(uint64_t x)
@@ -22,30 +23,40 @@ struct random random_of(uint64_t key, uint64_t stream)
     return (struct random){.key = key, .high = stream};
 }
 
-static void philox(const struct random *r, uint32_t out[4])
+enum { BLOCKS = 4 }; /* made side by side: each is a long chain */
+
+/* The next blocks, of four words each. */
+static void philox(struct random *r)
 {
-    uint32_t c[4] = {(uint32_t)r->counter, (uint32_t)(r->counter >> 32), (uint32_t)r->high, (uint32_t)(r->high >> 32)};
-    uint32_t k0 = (uint32_t)r->key, k1 = (uint32_t)(r->key >> 32);
+    uint32_t c[BLOCKS][4], k0 = (uint32_t)r->key, k1 = (uint32_t)(r->key >> 32);
+#pragma GCC unroll 4
+    for (int b = 0; b < BLOCKS; b++, r->counter++) {
+        c[b][0] = (uint32_t)r->counter;
+        c[b][1] = (uint32_t)(r->counter >> 32);
+        c[b][2] = (uint32_t)r->high;
+        c[b][3] = (uint32_t)(r->high >> 32);
+    }
     for (int round = 0; round < 10; round++) {
-        uint64_t p0 = (uint64_t)0xD2511F53u * c[0], p1 = (uint64_t)0xCD9E8D57u * c[2];
-        uint32_t next[4] = {(uint32_t)(p1 >> 32) ^ c[1] ^ k0, (uint32_t)p1, (uint32_t)(p0 >> 32) ^ c[3] ^ k1, (uint32_t)p0};
-        for (int i = 0; i < 4; i++)
-            c[i] = next[i];
+#pragma GCC unroll 4
+        for (int b = 0; b < BLOCKS; b++) {
+            uint64_t p0 = (uint64_t)0xD2511F53u * c[b][0], p1 = (uint64_t)0xCD9E8D57u * c[b][2];
+            c[b][0] = (uint32_t)(p1 >> 32) ^ c[b][1] ^ k0;
+            c[b][1] = (uint32_t)p1;
+            c[b][2] = (uint32_t)(p0 >> 32) ^ c[b][3] ^ k1;
+            c[b][3] = (uint32_t)p0;
+        }
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    for (int i = 0; i < 4; i++)
-        out[i] = c[i];
+    memcpy(r->words, c, sizeof r->words);
+    r->left = 4 * BLOCKS;
 }
 
 uint32_t random_u32(struct random *r)
 {
-    if (r->left == 0) {
-        philox(r, r->block);
-        r->counter++;
-        r->left = 4;
-    }
-    return r->block[4 - r->left--];
+    if (r->left == 0)
+        philox(r);
+    return r->words[4 * BLOCKS - r->left--];
 }
 
 uint64_t random_u64(struct random *r)

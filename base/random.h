@@ -12,9 +12,9 @@
 struct random {
     uint64_t key;
     uint64_t high;    /* names the stream under its key */
-    uint64_t counter; /* blocks of four words drawn so far */
-    uint32_t block[4];
-    int left;
+    uint64_t counter; /* blocks of four words made so far */
+    uint32_t words[16];
+    int left;         /* of words */
 };
 
 /* A new key out of a key and a name. */
