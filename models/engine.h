@@ -20,9 +20,15 @@ struct engine {
     void (*exp)(float *x, size_t n);
     void (*tanh)(float *x, size_t n);
     void (*sigmoid)(float *x, size_t n);
-    /* NULL where trees do better without. Each lane: keys in ascending order; then what its places gain. */
+    /* NULL where trees do better without. */
+    int (*tree_count)(const struct tree_counts *c, int n); /* returns how many classes */
+    /* NULL, all of them, where trees do better without. Labels of samples, by those of tree_count and the weights of classes. Each lane: its keys; in ascending order; what its places gain; then which of them may be the best: returns how many,
+     * *differ: the lanes, bit by bit, that have different codes. */
+    void (*tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights);
+    void (*tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *codes);
     void (*tree_lanes_sort)(struct tree_lanes *o);
     void (*tree_lanes_sweep)(struct tree_lanes *o);
+    int (*tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
     int (*tree_others)(const struct tree_others *o, int n); /* returns how many */
     void (*tree_table_sum)(const struct tree_table *t);
     const struct layer_kind *layers[LAYER_COUNT];
@@ -46,8 +52,12 @@ const struct engine *engine_best(void);
 #endif
 
 #if defined(ENGINE)
+int ENGINE(tree_count)(const struct tree_counts *c, int n);
+void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights);
+void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *codes);
 void ENGINE(tree_lanes_sort)(struct tree_lanes *o);
 void ENGINE(tree_lanes_sweep)(struct tree_lanes *o);
+int ENGINE(tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
 int ENGINE(tree_others)(const struct tree_others *o, int n);
 void ENGINE(tree_table_sum)(const struct tree_table *t);
 void ENGINE(gemm)(const struct gemm *g);

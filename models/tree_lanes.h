@@ -6,6 +6,7 @@
 #ifndef MODELS_TREE_LANES_H
 #define MODELS_TREE_LANES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -24,8 +25,27 @@ struct tree_lanes {
     float most[TREE_LANES] __attribute__((aligned(64)));                     /* of each lane */
     uint32_t labels[TREE_LANES_SAMPLES];                                     /* what a sample's keys have in common */
     int label_bits;                                                          /* of them */
+    uint16_t best[TREE_LANES_SAMPLES * TREE_LANES]; /* sample * TREE_LANES + lane of places that may gain most of all lanes */
     uint32_t weight, squares;                                                /* of the node: all weights, all squares of classes' weights */
     int n, n_classes;
+};
+
+/* Samples (n) of a node, which stand by class, counted; every class that occurs has a number, from 0. */
+struct tree_counts {
+    const uint64_t *samples; /* record, class, times drawn: 32, 16 and 16 bits */
+    uint32_t *labels;        /* (n) the class's number, times: 16 and 16 bits */
+    uint32_t *classes;       /* (classes) each with room for TREE_LANES more, as the next two */
+    int *first;              /* (classes) their first samples */
+    uint32_t *drawn;         /* (classes + 1) times of all samples before them; of all */
+};
+
+/* Codes of a small node's samples, as struct tree_data has them; none of more than 16 bits. */
+struct tree_codes {
+    const uint16_t *records;
+    size_t stride;
+    const uint64_t *samples;  /* (n) records' numbers in the upper halves */
+    uint32_t at[TREE_LANES];  /* (n_columns) places in a record */
+    int n_columns;
 };
 
 /* Labels and codes (n) of samples whose code is another than `common`. */

@@ -16,9 +16,10 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab)
 {
     size_t n = (size_t)s->data->n, k = (size_t)s->data->n_classes;
     s->unit = slab_take(slab, k * sizeof *s->unit);
-    s->node.classes = slab_take(slab, k * sizeof *s->node.classes);
+    s->node.classes = slab_take(slab, (k + TREE_LANES) * sizeof *s->node.classes);
     s->node.weights = slab_take(slab, k * sizeof *s->node.weights);
-    s->node.first = slab_take(slab, (k + 1) * sizeof *s->node.first);
+    s->node.first = slab_take(slab, (k + TREE_LANES) * sizeof *s->node.first);
+    s->node.drawn = slab_take(slab, (k + TREE_LANES) * sizeof *s->node.drawn);
     s->labels = slab_take(slab, n * sizeof *s->labels);
     s->codes = slab_take(slab, n * (size_t)at_once(s) * sizeof *s->codes);
     s->keys = slab_take(slab, (n + TREE_LANES) * sizeof(uint64_t));
@@ -55,26 +56,37 @@ void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
     s->small = s->engine->tree_lanes_sort && s->plain && !wide && s->params->criterion == TREE_GINI && !s->params->random_thresholds && s->params->min_samples_leaf <= 1;
 }
 
+static int count_classes(const struct tree_counts *o, int n)
+{
+    int found = 0;
+    uint32_t drawn = 0;
+    for (int i = 0; i < n; found++) {
+        uint32_t class = sample_class(o->samples[i]);
+        o->classes[found] = class;
+        o->first[found] = i;
+        o->drawn[found] = drawn;
+        for (; i < n && sample_class(o->samples[i]) == class; i++) {
+            drawn += sample_times(o->samples[i]);
+            o->labels[i] = (uint32_t)found << 16 | sample_times(o->samples[i]);
+        }
+    }
+    o->drawn[found] = drawn;
+    return found;
+}
+
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n)
 {
     struct tree_node_facts *f = &s->node;
-    f->n_classes = 0;
-    for (int i = 0; i < n; f->n_classes++) {
-        uint32_t class = sample_class(samples[i]), local = (uint32_t)f->n_classes, drawn = 0;
-        f->first[local] = i;
-        for (; i < n && sample_class(samples[i]) == class; i++) {
-            drawn += sample_times(samples[i]);
-            s->labels[i] = local << 16 | sample_times(samples[i]);
-        }
-        f->classes[local] = class;
-        s->unit_of[local] = s->unit[class];
-        f->weights[local] = s->unit[class] * drawn;
-    }
+    const struct tree_counts o = {samples, s->labels, f->classes, f->first, f->drawn};
+    f->n_classes = (s->engine->tree_count ? s->engine->tree_count : count_classes)(&o, n);
     f->first[f->n_classes] = n;
     f->weight = f->squares = 0;
     for (int c = 0; c < f->n_classes; c++) {
-        f->weight += f->weights[c];
-        f->squares += f->weights[c] * f->weights[c];
+        int64_t unit = s->unit[f->classes[c]], weight = unit * (f->drawn[c + 1] - f->drawn[c]);
+        s->unit_of[c] = unit;
+        f->weights[c] = weight;
+        f->weight += weight;
+        f->squares += weight * weight;
     }
     return f->n_classes == 1;
 }

@@ -35,6 +35,7 @@ struct tree_node_facts { /* of the classes in a node */
     int64_t *weights;    /* (n_classes) their weights */
     int64_t weight;
     int64_t squares;     /* of weights */
+    uint32_t *drawn;     /* (n_classes + 1) times that samples of classes before each were drawn */
 };
 
 /* Room of tree_count.c, for all samples; marks and counts are 0 between calls. */

@@ -23,8 +23,12 @@ const struct engine ENGINE(engine) = {
     .tanh = tanh_each,
     .sigmoid = sigmoid_each,
 #if defined(ENGINE_AVX512)
+    .tree_count = ENGINE(tree_count),
+    .tree_lanes_label = ENGINE(tree_lanes_label),
+    .tree_lanes_fill = ENGINE(tree_lanes_fill),
     .tree_lanes_sort = ENGINE(tree_lanes_sort),
     .tree_lanes_sweep = ENGINE(tree_lanes_sweep),
+    .tree_lanes_best = ENGINE(tree_lanes_best),
     .tree_others = ENGINE(tree_others),
     .tree_table_sum = ENGINE(tree_table_sum),
 #endif

@@ -31,6 +31,87 @@ INLINE whole running_sum(whole x)
 }
 INLINE real real_of(whole x) { return __builtin_convertvector((truth)x, real); }
 
+int ENGINE(tree_count)(const struct tree_counts *o, int n)
+{
+    int found = 0;
+    uint32_t before = 0; /* times so far */
+    const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    __m512i last = _mm512_set1_epi32(-1);
+    for (int i = 0; i < n; i += TREE_LANES) {
+        __mmask16 there = lanes_mask(n - i < TREE_LANES ? n - i : TREE_LANES);
+        __m256i low = _mm512_cvtepi64_epi32(_mm512_maskz_loadu_epi64((__mmask8)there, o->samples + i));
+        __m256i high = _mm512_cvtepi64_epi32(_mm512_maskz_loadu_epi64((__mmask8)(there >> 8), o->samples + i + 8));
+        __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1), class = _mm512_srli_epi32(both, 16);
+        whole times = (whole)both & 0xffff, sums = running_sum(times) + before, number;
+        __mmask16 begins = _mm512_mask_cmpneq_epi32_mask(there, class, _mm512_alignr_epi32(class, last, 15));
+        number = running_sum((whole)_mm512_maskz_set1_epi32(begins, 1)) + (uint32_t)(found - 1);
+        _mm512_mask_storeu_epi32(o->labels + i, there, (__m512i)(number << 16 | times));
+        _mm512_storeu_si512(o->classes + found, _mm512_maskz_compress_epi32(begins, class));
+        _mm512_storeu_si512(o->drawn + found, _mm512_maskz_compress_epi32(begins, (__m512i)(sums - times)));
+        _mm512_storeu_si512(o->first + found, _mm512_maskz_compress_epi32(begins, _mm512_add_epi32(places, _mm512_set1_epi32(i))));
+        found += __builtin_popcount(begins);
+        before = sums[TREE_LANES - 1];
+        last = class;
+    }
+    o->drawn[found] = before;
+    return found;
+}
+
+void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights)
+{
+    uint32_t of_class[2 * TREE_LANES] = {0};
+    for (int c = 0; c < o->n_classes; c++)
+        of_class[c] = (uint32_t)weights[c] << TREE_LANES_CLASS_BITS | (uint32_t)c;
+    __m512i low = _mm512_loadu_si512(of_class), high = _mm512_loadu_si512(of_class + TREE_LANES);
+    for (int i = 0; i < o->n; i += TREE_LANES) {
+        __mmask16 there = lanes_mask(o->n - i < TREE_LANES ? o->n - i : TREE_LANES);
+        __m512i label = _mm512_maskz_loadu_epi32(there, labels + i);
+        whole times = (whole)label & 0xffff, class = (whole)_mm512_permutex2var_epi32(low, _mm512_srli_epi32(label, 16), high);
+        _mm512_mask_storeu_epi32(o->labels + i, there, (__m512i)(times << TREE_LANES_TIMES_AT | class));
+    }
+}
+
+enum { WORDS = 32 /* of a vector */, AT_HAND = 4 * WORDS };
+
+/* A record of up to 128 codes is loaded whole, and its columns are picked out of four vectors: no loads of single codes. */
+INLINE void fill_at_hand(struct tree_lanes *o, const struct tree_codes *c, int vectors)
+{
+    __m512i at = _mm512_castsi256_si512(_mm512_cvtepi32_epi16(_mm512_maskz_loadu_epi32(lanes_mask(c->n_columns), c->at)));
+    __mmask32 upper = _mm512_test_epi16_mask(at, _mm512_set1_epi16(2 * WORDS)), there[4];
+    for (int v = 0; v < vectors; v++) {
+        int left = (int)c->stride - v * WORDS;
+        there[v] = left >= WORDS ? ~(__mmask32)0 : left > 0 ? ((__mmask32)1 << left) - 1 : 0;
+    }
+    for (int i = 0; i < o->n; i++) {
+        const uint16_t *record = c->records + (c->samples[i] >> 32) * c->stride;
+        __m512i x[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+        for (int v = 0; v < vectors; v++)
+            x[v] = _mm512_maskz_loadu_epi16(there[v], record + (size_t)v * WORDS);
+        __m512i codes = _mm512_permutex2var_epi16(x[0], at, x[1]);
+        if (vectors > 2)
+            codes = _mm512_mask_mov_epi16(codes, upper, _mm512_permutex2var_epi16(x[2], at, x[3]));
+        whole wide = (whole)_mm512_cvtepu16_epi32(_mm512_castsi512_si256(codes));
+        ((whole *)o->keys)[i] = wide << o->label_bits | o->labels[i];
+    }
+}
+
+void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *c)
+{
+    if (c->stride <= 2 * WORDS) {
+        fill_at_hand(o, c, 2);
+        return;
+    }
+    if (c->stride <= AT_HAND) {
+        fill_at_hand(o, c, 4);
+        return;
+    }
+    for (int i = 0; i < o->n; i++) {
+        const uint16_t *record = c->records + (c->samples[i] >> 32) * c->stride;
+        for (int k = 0; k < c->n_columns; k++)
+            o->keys[i][k] = (uint32_t)record[c->at[k]] << o->label_bits | o->labels[i];
+    }
+}
+
 INLINE void exchange(whole *a, whole *b)
 {
     whole x = *a, y = *b;
@@ -38,19 +119,42 @@ INLINE void exchange(whole *a, whole *b)
     *b = greater(x, y);
 }
 
-/* Up to eight keys of each lane stay in registers: the network of 19 exchanges (Knuth, 5.3.4). */
-INLINE void sort_8(whole *keys, int n)
+/* The network of 19 exchanges (Knuth, 5.3.4). */
+INLINE void sort_8(whole k[8])
 {
-    whole k[8];
-    for (int i = 0; i < 8; i++)
-        k[i] = i < n ? keys[i] : ~(whole){0};
     exchange(k + 0, k + 2), exchange(k + 1, k + 3), exchange(k + 4, k + 6), exchange(k + 5, k + 7);
     exchange(k + 0, k + 4), exchange(k + 1, k + 5), exchange(k + 2, k + 6), exchange(k + 3, k + 7);
     exchange(k + 0, k + 1), exchange(k + 2, k + 3), exchange(k + 4, k + 5), exchange(k + 6, k + 7);
     exchange(k + 2, k + 4), exchange(k + 3, k + 5);
     exchange(k + 1, k + 4), exchange(k + 3, k + 6);
     exchange(k + 1, k + 2), exchange(k + 3, k + 4), exchange(k + 5, k + 6);
+}
+
+/* Two halves in order become one. */
+INLINE void merge_16(whole k[16])
+{
     for (int i = 0; i < 8; i++)
+        exchange(k + i, k + i + 8);
+    for (int i = 4; i < 8; i++)
+        exchange(k + i, k + i + 4);
+    for (int i = 2; i < 14; i += 4)
+        exchange(k + i, k + i + 2), exchange(k + i + 1, k + i + 3);
+    for (int i = 1; i < 15; i += 2)
+        exchange(k + i, k + i + 1);
+}
+
+/* Up to `room` keys of each lane, 8 or 16, stay in registers. */
+INLINE void sort_few(whole *keys, int n, int room)
+{
+    whole k[16];
+    for (int i = 0; i < room; i++)
+        k[i] = i < n ? keys[i] : ~(whole){0};
+    sort_8(k);
+    if (room == 16) {
+        sort_8(k + 8);
+        merge_16(k);
+    }
+    for (int i = 0; i < room; i++)
         keys[i] = k[i];
 }
 
@@ -59,8 +163,11 @@ void ENGINE(tree_lanes_sort)(struct tree_lanes *o)
 {
     whole *keys = (whole *)o->keys;
     int n = o->n, top = 1;
-    if (n <= 8) {
-        sort_8(keys, n);
+    if (n <= 16) {
+        if (n <= 8)
+            sort_few(keys, n, 8);
+        else
+            sort_few(keys, n, 16);
         return;
     }
     while (2 * top < n)
@@ -118,6 +225,23 @@ void ENGINE(tree_lanes_sweep)(struct tree_lanes *o)
         sweep(o, 4);
     else
         sweep(o, 8);
+}
+
+static const float nearly = 1 - 0x1p-11F;
+
+int ENGINE(tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ)
+{
+    __mmask16 lanes_there = lanes_mask(n_columns);
+    __m512 of_lanes = _mm512_maskz_loadu_ps(lanes_there, o->most);
+    __m512 floor = _mm512_set1_ps(_mm512_reduce_max_ps(of_lanes) * nearly);
+    int found = 0;
+    *differ = _mm512_cmp_ps_mask(of_lanes, _mm512_setzero_ps(), _CMP_GT_OQ);
+    if (!*differ)
+        return 0;
+    for (int i = 0; i + 1 < o->n; i++)
+        for (unsigned near = _mm512_mask_cmp_ps_mask(lanes_there, _mm512_load_ps(o->gain[i]), floor, _CMP_GE_OQ); near; near &= near - 1)
+            o->best[found++] = (uint16_t)(i * TREE_LANES + __builtin_ctz(near));
+    return found;
 }
 
 int ENGINE(tree_others)(const struct tree_others *o, int n)

@@ -336,6 +336,20 @@ static void test_splits(void)
         }
 }
 
+/* Records that take one vector or several, whole ones and not, or more than are read at once. */
+static void test_many_columns(void)
+{
+    static const int columns[] = {31, 32, 33, 64, 65, 96, 97, 128, 129, 150};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        struct table t = noisy(170, columns[i], 5, 20 + i);
+        draw(&t, i);
+        code(&t);
+        struct tree_params p = all_columns(&t, TREE_GINI);
+        CU_ASSERT(check(&t, &p).inner > 10);
+        table_fini(&t);
+    }
+}
+
 static void test_small(void)
 {
     for (int c = 0; c < 2; c++) {
@@ -585,6 +599,6 @@ static void test_engines(void)
     }
 }
 
-UNIT_MAIN({"engines", test_engines}, {"splits", test_splits}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
+UNIT_MAIN({"engines", test_engines}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
           {"70,000 values", test_many_values}, {"5,000 classes", test_many_classes}, {"min_impurity_decrease", test_decrease},
           {"max_leaf_nodes", test_best_first}, {"random thresholds", test_random_thresholds}, {"trees of random thresholds", test_random_trees})
