@@ -350,39 +350,45 @@ enum status bundle_flows(const struct bundle *b, const char *path, bool labels, 
     return s;
 }
 
-static enum status predict_member(const struct bundle *b, int i, const struct flows *f, const int32_t *rows, float **proba, struct error *e)
+enum { TOGETHER = 4096 }; /* flows at a time: what members say of them stays near until it is mixed */
+
+/* Of flows [first, first + n), to proba. each (n_members, TOGETHER, n_labels): room. */
+static enum status predict_some(const struct bundle *b, const struct flows *f, int first, int n, float *const *each, const double *weights, float *proba, struct error *e)
 {
-    struct member *m = &b->members[i];
     struct gang alone = gang_alone(NULL, NULL);
-    size_t bytes = (size_t)f->n * (size_t)b->n_labels * sizeof **proba;
-    *proba = malloc(bytes ? bytes : 1);
-    if (!*proba)
-        return error_set(e, STATUS_MEMORY, "no memory for the probabilities of %d flows", f->n);
-    m->features.flows = f;
-    return m->model->kind->predict(m->model, &m->features, rows, f->n, &alone, *proba, e);
+    int32_t rows[TOGETHER];
+    for (int i = 0; i < n; i++)
+        rows[i] = first + i;
+    for (int i = 0; i < b->n_members; i++) {
+        struct member *m = &b->members[i];
+        m->features.flows = f;
+        TRY(m->model->kind->predict(m->model, &m->features, rows, n, &alone, each[i], e));
+    }
+    ensemble_mix((const float *const *)each, weights, b->n_members, n, b->n_labels, proba + (size_t)first * (size_t)b->n_labels);
+    return STATUS_OK;
 }
 
 enum status bundle_predict(const struct bundle *b, const struct flows *f, float **proba, struct error *e)
 {
-    int32_t *rows = memory_new((size_t)f->n * sizeof *rows);
-    float **each = memory_new((size_t)b->n_members * sizeof *each);
+    size_t most = f->n < TOGETHER ? (size_t)f->n : TOGETHER, k = (size_t)b->n_labels, bytes = (size_t)f->n * k * sizeof **proba;
+    float **each = memory_new((size_t)b->n_members * sizeof *each), *room = memory_new((size_t)b->n_members * most * k * sizeof *room);
     double *weights = memory_new((size_t)b->n_members * sizeof *weights);
     enum status s = STATUS_OK;
-    *proba = NULL;
-    for (int i = 0; i < f->n; i++)
-        rows[i] = i;
-    for (int i = 0; s == STATUS_OK && i < b->n_members; i++) {
+    for (int i = 0; i < b->n_members; i++) {
         weights[i] = b->members[i].weight;
-        s = predict_member(b, i, f, rows, &each[i], e);
+        each[i] = room + (size_t)i * most * k;
     }
-    if (s == STATUS_OK) {
-        *proba = memory_new((size_t)f->n * (size_t)b->n_labels * sizeof **proba);
-        ensemble_mix((const float *const *)each, weights, b->n_members, f->n, b->n_labels, *proba);
+    *proba = malloc(bytes ? bytes : 1);
+    if (!*proba)
+        s = error_set(e, STATUS_MEMORY, "no memory for the probabilities of %d flows", f->n);
+    for (int at = 0; s == STATUS_OK && at < f->n; at += TOGETHER)
+        s = predict_some(b, f, at, f->n - at < TOGETHER ? f->n - at : TOGETHER, each, weights, *proba, e);
+    if (s != STATUS_OK) {
+        free(*proba);
+        *proba = NULL;
     }
-    for (int i = 0; i < b->n_members; i++)
-        free(each[i]);
     free(each);
+    free(room);
     free(weights);
-    free(rows);
     return s;
 }
