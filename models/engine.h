@@ -22,8 +22,8 @@ struct engine {
     void (*sigmoid)(float *x, size_t n);
     /* NULL where trees do better without. */
     int (*tree_count)(const struct tree_counts *c, int n); /* returns how many classes */
-    /* NULL, all of them, where trees do better without. Labels of samples, by those of tree_count and the weights of classes. Each lane: its keys; in ascending order; what its places gain; then which of them may be the best: returns how many,
-     * *differ: the lanes, bit by bit, that have different codes. */
+    /* NULL, all of them, where trees do better without. Labels of samples, by those of tree_count and the weights of classes. Each lane: its keys; in
+     * ascending order; what its places gain; then which of them may be the best: returns how many, *differ: the lanes, bit by bit, that have different codes. */
     void (*tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights);
     void (*tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *codes);
     void (*tree_lanes_sort)(struct tree_lanes *o);

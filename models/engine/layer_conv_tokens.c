@@ -11,17 +11,16 @@ enum { STRIP = 64, VECTORS = STRIP / LANES };
 struct strip { /* filters [from, from + columns) */
     size_t from;
     int columns;
-    const float *there, *back; /* packed: of the first tap */
-    size_t there_apart, back_apart;
+    size_t there, back, there_apart, back_apart; /* where packed taps begin, and how far they are from each other */
 };
 
-static struct strip strip_of(const struct layer *l, const float *packed, size_t from)
+static struct strip strip_of(const struct layer *l, size_t from)
 {
     size_t taps = (size_t)l->kernel_size;
     struct strip s = {.from = from, .columns = (size_t)l->width - from < STRIP ? (int)((size_t)l->width - from) : STRIP};
     s.there_apart = gemm_packed(l->in_width, s.columns);
     s.back_apart = gemm_packed(s.columns, l->in_width);
-    s.there = packed + taps * (gemm_packed(l->in_width, (int)from) + gemm_packed((int)from, l->in_width));
+    s.there = taps * (gemm_packed(l->in_width, (int)from) + gemm_packed((int)from, l->in_width));
     s.back = s.there + taps * s.there_apart;
     return s;
 }
@@ -36,11 +35,11 @@ static void pack(const struct layer *l, const float *w, float *packed)
 {
     size_t n = (size_t)l->width;
     for (size_t from = 0; from < n; from += STRIP) {
-        struct strip s = strip_of(l, packed, from);
+        struct strip s = strip_of(l, from);
         for (size_t k = 0; k < (size_t)l->kernel_size; k++) {
             const float *tap = w + k * (size_t)l->in_width * n + from;
-            ENGINE(gemm_pack)(tap, n, 1, l->in_width, s.columns, (float *)s.there + k * s.there_apart);
-            ENGINE(gemm_pack)(tap, 1, n, s.columns, l->in_width, (float *)s.back + k * s.back_apart);
+            ENGINE(gemm_pack)(tap, n, 1, l->in_width, s.columns, packed + s.there + k * s.there_apart);
+            ENGINE(gemm_pack)(tap, 1, n, s.columns, l->in_width, packed + s.back + k * s.back_apart);
         }
     }
 }
@@ -83,7 +82,7 @@ INLINE void rows_forward(const struct layer *l, const struct tap *tap, int taps,
     }
 }
 
-static void strip_forward(const struct layer *l, const float *w, const struct strip *s, const struct leaf *leaf, const float *in, float *out)
+static void strip_forward(const struct layer *l, const float *w, const float *packed, const struct strip *s, const struct leaf *leaf, const float *in, float *out)
 {
     size_t all = (size_t)leaf->n_tokens * STRIP, n = (size_t)leaf->n;
     int vectors = (s->columns + LANES - 1) / LANES, last = s->columns - (vectors - 1) * LANES;
@@ -92,7 +91,7 @@ static void strip_forward(const struct layer *l, const float *w, const struct st
         bias[v] = lanes_load_n(w + conv_bias(l) + s->from + (size_t)v * LANES, v == vectors - 1 ? last : LANES);
     for (int k = 0; k < l->kernel_size; k++)
         ENGINE(gemm)(&(struct gemm){.m = leaf->n_tokens, .n = s->columns, .k = l->in_width, .a = in, .a_row = (size_t)l->in_width, .a_col = 1,
-                                    .b = s->there + (size_t)k * s->there_apart, .c = leaf->room + (size_t)k * all, .c_row = STRIP});
+                                    .b = packed + s->there + (size_t)k * s->there_apart, .c = leaf->room + (size_t)k * all, .c_row = STRIP});
     for (int t = 0; t < l->steps; t++) {
         struct tap tap[CONV_TOKENS_TAPS];
         for (int k = 0, at; k < l->kernel_size; k++) {
@@ -111,8 +110,8 @@ static void forward(const struct layer *l, const float *w, const float *packed, 
 {
     (void)cache;
     for (size_t from = 0; from < (size_t)l->width; from += STRIP) {
-        struct strip s = strip_of(l, packed, from);
-        strip_forward(l, w, &s, leaf, in, out);
+        struct strip s = strip_of(l, from);
+        strip_forward(l, w, packed, &s, leaf, in, out);
     }
 }
 
@@ -152,13 +151,13 @@ static void backward(const struct layer *l, const float *packed, const struct le
     (void)cache;
     conv_backward_bias(l, leaf, out, dout, grad, 0, l->steps);
     for (size_t from = 0; from < n; from += STRIP) {
-        struct strip s = strip_of(l, packed, from);
+        struct strip s = strip_of(l, from);
         for (int k = 0; k < l->kernel_size; k++) {
             sum_gradients(l, &s, leaf, dout, k);
             ENGINE(gemm)(&(struct gemm){.m = l->in_width, .n = s.columns, .k = leaf->n_tokens, .a = in, .a_row = 1, .a_col = cin, .b = leaf->room,
                                         .b_row = STRIP, .c = grad + (size_t)k * cin * n + from, .c_row = n, .add = true});
             ENGINE(gemm)(&(struct gemm){.m = leaf->n_tokens, .n = l->in_width, .k = s.columns, .a = leaf->room, .a_row = STRIP, .a_col = 1,
-                                        .b = s.back + (size_t)k * s.back_apart, .c = din, .c_row = cin, .add = from > 0 || k > 0});
+                                        .b = packed + s.back + (size_t)k * s.back_apart, .c = din, .c_row = cin, .add = from > 0 || k > 0});
         }
     }
 }
