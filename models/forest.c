@@ -215,36 +215,77 @@ static enum status grow_one(const struct forest *f, int i, struct slab *room, do
     return s;
 }
 
-/* A tree and its importances, which sum to 1 over columns as scikit-learn normalizes them. */
-static enum status grow_and_write(const struct forest *f, int i, struct slab *room, struct buffer *out, struct error *e)
+/* A tree; its importances (n_columns), zeros before, sum to 1 as scikit-learn normalizes them. */
+static enum status grow(const struct forest *f, int i, struct slab *room, double *importances, struct tree_walk *out, struct error *e)
 {
     struct tree t = {0};
-    struct tree_walk walk = {0};
-    double *importances = memory_new((size_t)f->n_columns * sizeof *importances), sum = 0;
+    double sum = 0;
     enum status s = grow_one(f, i, room, importances, &t, e);
+    if (s == STATUS_OK)
+        s = tree_walk_of(out, &t, f->n_columns, e);
     for (int c = 0; c < f->n_columns; c++)
         sum += importances[c];
-    if (s == STATUS_OK && (s = tree_walk_of(&walk, &t, f->n_columns, e)) == STATUS_OK) {
-        tree_walk_write(&walk, f->n_columns, f->n_classes, out);
-        for (int c = 0; c < f->n_columns; c++)
-            buffer_put_f64(out, sum > 0 ? importances[c] / sum : 0);
-    }
+    for (int c = 0; c < f->n_columns; c++)
+        importances[c] = sum > 0 ? importances[c] / sum : 0;
     tree_fini(&t);
-    tree_walk_fini(&walk);
-    free(importances);
     return s;
 }
 
-/* Appends trees out of bytes that grow_and_write made. */
-static enum status take_trees(struct forest *f, struct reader *r, int n, struct error *e)
+struct block { /* trees that are grown together */
+    int start, n, first, last; /* of the forest; own: [first, last) of the block */
+    double *importances;       /* (n, n_columns) */
+};
+
+static enum status grow_own(struct forest *f, const struct block *b, struct gang *g, struct error *e)
 {
-    for (int i = 0; i < n; i++) {
-        TRY(tree_walk_read(&f->trees[f->n_trees], r, f->n_columns, f->n_classes, e));
-        f->n_trees++;
-        for (int c = 0; c < f->n_columns; c++)
-            f->importances[c] += reader_f64(r);
+    struct slab room = {0};
+    enum status s = STATUS_OK;
+    for (int i = b->first; s == STATUS_OK && i < b->last; i++) {
+        s = grow(f, b->start + i, &room, b->importances + (size_t)i * (size_t)f->n_columns, &f->trees[b->start + i], e);
+        gang_look(g);
     }
-    return r->failed ? error_set(e, STATUS_DATA, "a damaged forest") : STATUS_OK;
+    slab_fini(&room);
+    return s;
+}
+
+static void write_own(const struct forest *f, const struct block *b, struct buffer *out)
+{
+    for (int i = b->first; i < b->last; i++) {
+        tree_walk_write(&f->trees[b->start + i], f->n_columns, f->n_classes, out);
+        for (int c = 0; c < f->n_columns; c++)
+            buffer_put_f64(out, b->importances[(size_t)i * (size_t)f->n_columns + (size_t)c]);
+    }
+}
+
+/* Those of others, out of all ranks' bytes, of which `own` are this one's. */
+static enum status read_others(struct forest *f, const struct block *b, const struct buffer *all, size_t own, struct error *e)
+{
+    struct reader r = reader_of(all->data, all->size);
+    for (int i = 0; i < b->n; i++) {
+        if (i == b->first)
+            reader_take(&r, own);
+        if (i >= b->first && i < b->last)
+            continue;
+        TRY(tree_walk_read(&f->trees[b->start + i], &r, f->n_columns, f->n_classes, e));
+        for (int c = 0; c < f->n_columns; c++)
+            b->importances[(size_t)i * (size_t)f->n_columns + (size_t)c] = reader_f64(&r);
+    }
+    return r.failed ? error_set(e, STATUS_DATA, "a damaged forest") : STATUS_OK;
+}
+
+/* All of them belong to the forest now. */
+static void take_block(struct forest *f, const struct block *b)
+{
+    for (int i = 0; i < b->n; i++)
+        for (int c = 0; c < f->n_columns; c++)
+            f->importances[c] += b->importances[(size_t)i * (size_t)f->n_columns + (size_t)c];
+    f->n_trees += b->n;
+}
+
+static void drop_block(struct forest *f, const struct block *b)
+{
+    for (int i = 0; i < b->n; i++)
+        tree_walk_fini(&f->trees[b->start + i]);
 }
 
 /* Collective: every rank's bytes behind each other, in one piece that the caller frees. */
@@ -281,37 +322,47 @@ static enum status progress_of(struct forest *f, struct gang *g, bool stop, stru
     return STATUS_OK;
 }
 
+/* Collective: trees of all ranks, to all. */
+static enum status make_block(struct forest *f, const struct block *b, struct gang *g, struct error *e)
+{
+    struct buffer mine = {0}, all = {0};
+    struct error ignored;
+    bool bad;
+    enum status s = grow_own(f, b, g, e), told = gang_any(g, s != STATUS_OK, &bad, s == STATUS_OK ? e : &ignored);
+    if (s == STATUS_OK)
+        s = told != STATUS_OK ? told : bad ? error_set(e, STATUS_MEMORY, "another rank of the gang had no memory to grow a tree") : STATUS_OK;
+    if (s == STATUS_OK && g->size > 1) {
+        write_own(f, b, &mine);
+        s = gather(g, &mine, &all, e);
+        if (s == STATUS_OK)
+            s = read_others(f, b, &all, mine.size, e);
+    }
+    buffer_fini(&mine);
+    buffer_fini(&all);
+    return s;
+}
+
 enum status forest_fit_step(struct model *model, const struct model_spec *spec, struct gang *g, struct model_progress *progress, struct error *e)
 {
     struct forest *f = (struct forest *)model;
-    int n = f->wanted - f->n_trees < FOREST_BLOCK ? f->wanted - f->n_trees : FOREST_BLOCK, start = f->n_trees;
-    struct buffer mine = {0}, all = {0};
-    struct slab room = {0};
-    bool bad, stop;
-    enum status s = STATUS_OK;
+    struct block b = {.start = f->n_trees, .n = f->wanted - f->n_trees < FOREST_BLOCK ? f->wanted - f->n_trees : FOREST_BLOCK};
+    bool stop;
     TRY(forest_data_fill(&f->data, spec, g, &stop, e));
     if (stop) {
-        *progress = (struct model_progress){.epoch = (start + FOREST_BLOCK - 1) / FOREST_BLOCK, .stopped = true};
+        *progress = (struct model_progress){.epoch = (b.start + FOREST_BLOCK - 1) / FOREST_BLOCK, .stopped = true};
         return STATUS_OK;
     }
-    for (int i = gang_first(n, g->rank, g->size); s == STATUS_OK && i < gang_first(n, g->rank + 1, g->size); i++) {
-        s = grow_and_write(f, start + i, &room, &mine, e);
-        gang_look(g);
-    }
-    slab_fini(&room);
-    struct error ignored;
-    enum status told = gang_any(g, s != STATUS_OK, &bad, s == STATUS_OK ? e : &ignored);
-    if (s == STATUS_OK)
-        s = told != STATUS_OK ? told : bad ? error_set(e, STATUS_MEMORY, "another rank of the gang had no memory to grow a tree") : STATUS_OK;
-    if (s == STATUS_OK)
-        s = gather(g, &mine, &all, e);
-    struct reader r = reader_of(all.data, all.size);
-    if (s == STATUS_OK)
-        s = take_trees(f, &r, n, e);
+    b.first = gang_first(b.n, g->rank, g->size);
+    b.last = gang_first(b.n, g->rank + 1, g->size);
+    b.importances = memory_new((size_t)b.n * (size_t)f->n_columns * sizeof *b.importances);
+    enum status s = make_block(f, &b, g, e);
     if (s == STATUS_OK)
         s = gang_any(g, g->stop(g), &stop, e);
-    buffer_fini(&mine);
-    buffer_fini(&all);
+    if (s == STATUS_OK)
+        take_block(f, &b);
+    else
+        drop_block(f, &b);
+    free(b.importances);
     TRY(s);
     return progress_of(f, g, stop, progress, e);
 }
