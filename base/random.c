@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/kernels.h"
+
 /* splitmix64's finalizer (Steele et al. 2014): every input bit moves every output bit. */
 static uint64_t mix(uint64_t x)
 {
@@ -23,40 +25,43 @@ struct random random_of(uint64_t key, uint64_t stream)
     return (struct random){.key = key, .high = stream};
 }
 
-enum { BLOCKS = 4 }; /* made side by side: each is a long chain */
-
-/* The next blocks, of four words each. */
-static void philox(struct random *r)
+/* The next blocks. */
+KERNEL static void philox(struct random *r)
 {
-    uint32_t c[BLOCKS][4], k0 = (uint32_t)r->key, k1 = (uint32_t)(r->key >> 32);
-#pragma GCC unroll 4
-    for (int b = 0; b < BLOCKS; b++, r->counter++) {
-        c[b][0] = (uint32_t)r->counter;
-        c[b][1] = (uint32_t)(r->counter >> 32);
-        c[b][2] = (uint32_t)r->high;
-        c[b][3] = (uint32_t)(r->high >> 32);
+    uint32_t a[RANDOM_BLOCKS], b[RANDOM_BLOCKS], c[RANDOM_BLOCKS], d[RANDOM_BLOCKS], k0 = (uint32_t)r->key, k1 = (uint32_t)(r->key >> 32);
+    for (int i = 0; i < RANDOM_BLOCKS; i++) {
+        uint64_t counter = r->counter + (uint64_t)i;
+        a[i] = (uint32_t)counter;
+        b[i] = (uint32_t)(counter >> 32);
+        c[i] = (uint32_t)r->high;
+        d[i] = (uint32_t)(r->high >> 32);
     }
     for (int round = 0; round < 10; round++) {
-#pragma GCC unroll 4
-        for (int b = 0; b < BLOCKS; b++) {
-            uint64_t p0 = (uint64_t)0xD2511F53u * c[b][0], p1 = (uint64_t)0xCD9E8D57u * c[b][2];
-            c[b][0] = (uint32_t)(p1 >> 32) ^ c[b][1] ^ k0;
-            c[b][1] = (uint32_t)p1;
-            c[b][2] = (uint32_t)(p0 >> 32) ^ c[b][3] ^ k1;
-            c[b][3] = (uint32_t)p0;
+#pragma GCC unroll 1
+        for (int i = 0; i < RANDOM_BLOCKS; i++) { /* vectors are made of loops that stand */
+            uint64_t p = (uint64_t)0xD2511F53u * a[i], q = (uint64_t)0xCD9E8D57u * c[i];
+            a[i] = (uint32_t)(q >> 32) ^ b[i] ^ k0;
+            b[i] = (uint32_t)q;
+            c[i] = (uint32_t)(p >> 32) ^ d[i] ^ k1;
+            d[i] = (uint32_t)p;
         }
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    memcpy(r->words, c, sizeof r->words);
-    r->left = 4 * BLOCKS;
+    memcpy(r->words[0], a, sizeof a);
+    memcpy(r->words[1], b, sizeof b);
+    memcpy(r->words[2], c, sizeof c);
+    memcpy(r->words[3], d, sizeof d);
+    r->counter += RANDOM_BLOCKS;
+    r->left = 4 * RANDOM_BLOCKS;
 }
 
 uint32_t random_u32(struct random *r)
 {
     if (r->left == 0)
         philox(r);
-    return r->words[4 * BLOCKS - r->left--];
+    int i = 4 * RANDOM_BLOCKS - r->left--;
+    return r->words[i % 4][i / 4];
 }
 
 uint64_t random_u64(struct random *r)

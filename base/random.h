@@ -9,12 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { RANDOM_BLOCKS = 16 }; /* made side by side: each is a long chain */
+
 struct random {
     uint64_t key;
     uint64_t high;    /* names the stream under its key */
     uint64_t counter; /* blocks of four words made so far */
-    uint32_t words[16];
-    int left;         /* of words */
+    uint32_t words[4][RANDOM_BLOCKS]; /* of the blocks made last: first words, second ones, .. */
+    int left;         /* of them */
 };
 
 /* A new key out of a key and a name. */

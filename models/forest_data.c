@@ -7,7 +7,7 @@
 
 #include "base/fault.h"
 #include "base/memory.h"
-#include "models/kernels.h"
+#include "base/kernels.h"
 #include "models/shard.h"
 
 struct forest_cell {
@@ -151,7 +151,6 @@ static uint32_t join_values(const struct forest_data *d, uint32_t *places, float
 enum { LOOK, CODE, PHASES };
 
 struct work { /* what the ranks of a node share out: blocks of TOGETHER columns, first to be looked at, then to be coded */
-    _Atomic uint64_t open; /* the version that may be helped with */
     _Atomic int taken[PHASES], done[PHASES];
 };
 
@@ -243,16 +242,28 @@ void forest_data_fini(struct forest_data *d)
 
 /* --- filling --- */
 
+enum { BEGUN, OPEN, STANDS, STATES }; /* of a set of some version; open: others may help */
+
+static uint64_t word_of(const struct model_spec *spec, int state)
+{
+    return STATES * spec->node.version + (uint64_t)state;
+}
+
+/* Does what is found of a set say so of the version that is wanted? */
+static bool is_in(const struct forest_data *d, const struct model_spec *spec, int state)
+{
+    return atomic_load(set_of(d).word) == word_of(spec, state);
+}
+
 /* Is the set this rank's to make? */
 static bool claim(const struct forest_data *d, const struct model_spec *spec)
 {
-    uint64_t making = 2 * spec->node.version;
     if (d->owned)
         return true;
     _Atomic uint64_t *word = set_of(d).word;
     uint64_t found = atomic_load(word);
-    while (spec->node.first && found != making && found != making + 1)
-        if (atomic_compare_exchange_weak(word, &found, making))
+    while (spec->node.first && found / STATES != spec->node.version)
+        if (atomic_compare_exchange_weak(word, &found, word_of(spec, BEGUN)))
             return true;
     return false;
 }
@@ -388,12 +399,12 @@ static void begin(const struct forest_data *d, const struct model_spec *spec)
         atomic_store(&s.work->taken[phase], 0);
         atomic_store(&s.work->done[phase], 0);
     }
-    atomic_store(&s.work->open, spec->node.version);
+    atomic_store(s.word, word_of(spec, spec->n_shards > 1 ? BEGUN : OPEN));
 }
 
 static void end(const struct forest_data *d, const struct model_spec *spec)
 {
-    atomic_store(set_of(d).word, 2 * spec->node.version + 1);
+    atomic_store(set_of(d).word, word_of(spec, STANDS));
 }
 
 /* --- where rows are dealt: a gang's ranks bring their values of every column, and one makes the set --- */
@@ -430,12 +441,12 @@ static int block_at(int i, int blocks)
 
 static const struct timespec moment = {0, 200000};
 
-/* Blocks of a phase, until all are taken. */
-static enum status take_blocks(struct forest_data *d, const struct model_spec *spec, struct gang *g, int phase, struct error *e)
+/* Blocks of a phase, until all are taken, or, where that is not its own duty, this rank is told to stop. */
+static enum status take_blocks(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, int phase, struct error *e)
 {
     struct set s = set_of(d);
     int blocks = blocks_of(d), i;
-    while ((i = atomic_fetch_add(&s.work->taken[phase], 1)) < blocks) {
+    while ((mine || !g->stop(g)) && (i = atomic_fetch_add(&s.work->taken[phase], 1)) < blocks) {
         int first = block_at(i, blocks) * TOGETHER, count = together(d, first);
         TRY(shard_columns(spec, g, first, count, d->values, e));
         phase == LOOK ? look(d, &s, first, count) : code(d, &s, first, count);
@@ -446,16 +457,19 @@ static enum status take_blocks(struct forest_data *d, const struct model_spec *s
     return STATUS_OK;
 }
 
-/* Some of the work on a set that is being made; returns when all of it is taken. */
-static enum status help(struct forest_data *d, const struct model_spec *spec, struct gang *g, struct error *e)
+/* Work on a set that is open. */
+static enum status work_on(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, struct error *e)
 {
     const struct work *work = set_of(d).work;
     if (may_be_wide(d))
-        TRY(take_blocks(d, spec, g, LOOK, e));
-    while (may_be_wide(d) && atomic_load(&work->done[LOOK]) < blocks_of(d))
+        TRY(take_blocks(d, spec, g, mine, LOOK, e));
+    while (may_be_wide(d) && atomic_load(&work->done[LOOK]) < blocks_of(d)) {
+        if (g->stop(g) && !mine)
+            return STATUS_OK;
         nanosleep(&moment, NULL);
+    }
     place_columns(d);
-    return take_blocks(d, spec, g, CODE, e);
+    return take_blocks(d, spec, g, mine, CODE, e);
 }
 
 /* --- */
@@ -463,7 +477,7 @@ static enum status help(struct forest_data *d, const struct model_spec *spec, st
 /* Waits for a set that others make; false where told to stop first. */
 static bool stands(const struct forest_data *d, const struct model_spec *spec, struct gang *g)
 {
-    while (atomic_load(set_of(d).word) != 2 * spec->node.version + 1) {
+    while (!is_in(d, spec, STANDS)) {
         if (g->stop(g))
             return false;
         nanosleep(&moment, NULL);
@@ -471,16 +485,16 @@ static bool stands(const struct forest_data *d, const struct model_spec *spec, s
     return true;
 }
 
-/* Makes a set, or helps: then what it needs has to be there. */
+/* Makes a set, or helps. */
 static enum status make(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, bool any, struct error *e)
 {
     if (mine)
         begin(d, spec);
     if (spec->n_shards > 1)
         return any ? make_of_dealt(d, spec, g, mine, e) : STATUS_OK;
-    while (!mine && atomic_load(&set_of(d).work->open) != spec->node.version && atomic_load(set_of(d).word) != 2 * spec->node.version + 1 && !g->stop(g))
+    while (!is_in(d, spec, OPEN) && !is_in(d, spec, STANDS) && !g->stop(g))
         nanosleep(&moment, NULL);
-    return atomic_load(&set_of(d).work->open) == spec->node.version ? help(d, spec, g, e) : STATUS_OK;
+    return is_in(d, spec, OPEN) ? work_on(d, spec, g, mine, e) : STATUS_OK;
 }
 
 enum status forest_data_fill(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool *stopped, struct error *e)

@@ -4,7 +4,7 @@
  * (spec->node): whoever comes first begins to make it, of whatever gang; whoever comes before it stands takes some of its columns (where rows are dealt over
  * a gang, one rank codes all of them). Its first word says what it is:
  *
- *     2 * version        somebody makes it        2 * version + 1    it stands        (anything else: an older one)
+ *     3 * version    somebody begins it    3 * version + 1    it is open: others may help    3 * version + 2    it stands    (anything else: an older one)
  *
  * Who has begun to make a set, or taken columns, always ends without waiting for another set, so no two gangs wait for each other. Without shared
  * memory a rank makes its own. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "models/kernels.h"
+#include "base/kernels.h"
 
 int gang_first(int n, int rank, int size)
 {

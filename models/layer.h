@@ -1,6 +1,6 @@
 /* Layers of networks: what each computes for one leaf (up to 32 rows) of a batch, forward and backward.
  *
- * An activation is (steps, n, width), row-major: time-major, so that the rows of a step lie together, and a convolution's tap or a cell's step is a
+ * An activation is (steps, n, width), row-major (but for an input by token, below): time-major, so that the rows of a step lie together, and a convolution's tap or a cell's step is a
  * product of plain matrices. Weights, gradients and packed weights of all layers lie in slabs of the network; a layer knows its offset. Each
  * leaf has a cache of its own between forward and backward. Gradients are added to.
  * Names, shapes and starting values are Keras'. Layers do not allocate, and know neither ranks nor batches, but for batch
@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "models/gang.h" /* LEAF_ROWS */
 
 enum layer_type {
     LAYER_INPUT,      /* embedding of signed sizes, other channels beside it; or all channels as numbers */
@@ -58,9 +60,9 @@ struct layer {
     size_t weights, n_weights;               /* offset and count in the slab of weights */
     size_t stats;                            /* batch normalization: offset of moving mean and variance in theirs */
     size_t packed, n_packed;                 /* in the slab of packed weights */
-    size_t cache, room;                      /* floats a row */
+    size_t cache, room;                      /* floats a row; a leaf */
     /* of one type or another */
-    int embedding, vocabulary, channels, token_channel; /* token_channel: position of signed_size among channels */
+    int embedding, vocabulary, channels, token_channel; /* vocabulary: also of a convolution of tokens; token_channel: position of signed_size among channels */
     bool flat;                                          /* input: all steps side by side, in one */
     bool by_token;                                      /* input: gives the vectors of the leaf's tokens, (n_tokens, embedding), instead */
     int kernel_size, strides, dilation_rate, pool_size; /* pool_size 0: all steps; strides and dilation_rate 0: 1 */
@@ -95,6 +97,13 @@ struct layer_kind {
     bool whole_gradient;
     int (*tensors)(const struct layer *l, struct tensor out[TENSORS_MAX]); /* NULL: no weights */
 };
+
+/* Tokens that a leaf has at most. */
+static inline size_t leaf_tokens_most(const struct layer *l)
+{
+    size_t places = (size_t)LEAF_ROWS * (size_t)l->in_steps;
+    return places < (size_t)l->vocabulary ? places : (size_t)l->vocabulary;
+}
 
 /* Rows that take part in step t of what a layer reads, or gives. */
 static inline int leaf_rows_in(const struct leaf *leaf, const struct layer *l, int t)

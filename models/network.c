@@ -74,6 +74,7 @@ bool network_add(struct network *net, struct layer layer)
         return false;
     if (reads_tokens(net, &trial)) {
         layer.type = LAYER_CONV1D_TOKENS;
+        layer.vocabulary = net->layers[0].vocabulary;
         net->layers[0].by_token = true;
     }
     place(net, &layer);
@@ -144,7 +145,7 @@ static void cut(struct run *r, struct slab *s, const struct network *net, bool t
         if (l->type == LAYER_BATCH_NORM && (size_t)l->width > widest_norm)
             widest_norm = (size_t)l->width;
     }
-    r->room = slab_take(s, LEAF_ROWS * room * sizeof(float));
+    r->room = slab_take(s, room * sizeof(float));
     if (training)
         cut_training(r, s, net, widest_norm);
 }

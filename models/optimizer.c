@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "models/kernels.h"
+#include "base/kernels.h"
 
 /* What the optimizer has no use for is not there. */
 static bool truth_of(const struct params *p, const char *name)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "models/engine.h"
-#include "models/kernels.h"
+#include "base/kernels.h"
 #include "models/tree_split.h"
 
 enum { MARKS = 32 /* looked at together */, TABLE = 1 << 16 /* counters of all classes together */ };

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "models/kernels.h"
+#include "base/kernels.h"
 
 void tree_logs_cut(struct tree_logs *l, struct slab *slab, size_t samples, size_t n_classes)
 {

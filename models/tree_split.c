@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "models/engine.h"
-#include "models/kernels.h"
+#include "base/kernels.h"
 #include "models/tree_sort.h"
 
 static int at_once(const struct tree_splitter *s)

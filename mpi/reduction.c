@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "models/kernels.h"
+#include "base/kernels.h"
 
 enum { TILE = 1024 }; /* floats: sums in between stay in the nearest cache */
 

@@ -371,7 +371,7 @@ static enum status predict_some(const struct bundle *b, const struct flows *f, i
 enum status bundle_predict(const struct bundle *b, const struct flows *f, float **proba, struct error *e)
 {
     size_t most = f->n < TOGETHER ? (size_t)f->n : TOGETHER, k = (size_t)b->n_labels, bytes = (size_t)f->n * k * sizeof **proba;
-    float **each = memory_new((size_t)b->n_members * sizeof *each), *room = memory_new((size_t)b->n_members * most * k * sizeof *room);
+    float **each = memory_new((size_t)b->n_members * sizeof *each), *room = malloc((size_t)b->n_members * most * k * sizeof *room + 1);
     double *weights = memory_new((size_t)b->n_members * sizeof *weights);
     enum status s = STATUS_OK;
     for (int i = 0; i < b->n_members; i++) {
@@ -379,7 +379,7 @@ enum status bundle_predict(const struct bundle *b, const struct flows *f, float 
         each[i] = room + (size_t)i * most * k;
     }
     *proba = malloc(bytes ? bytes : 1);
-    if (!*proba)
+    if (!*proba || !room)
         s = error_set(e, STATUS_MEMORY, "no memory for the probabilities of %d flows", f->n);
     for (int at = 0; s == STATUS_OK && at < f->n; at += TOGETHER)
         s = predict_some(b, f, at, f->n - at < TOGETHER ? f->n - at : TOGETHER, each, weights, *proba, e);

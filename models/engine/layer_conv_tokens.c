@@ -28,7 +28,7 @@ static struct strip strip_of(const struct layer *l, size_t from)
 static void shape(struct layer *l)
 {
     conv_shape(l);
-    l->room = (size_t)l->kernel_size * (size_t)l->in_steps * STRIP;
+    l->room = (size_t)l->kernel_size * leaf_tokens_most(l) * STRIP;
 }
 
 static void pack(const struct layer *l, const float *w, float *packed)

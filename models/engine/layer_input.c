@@ -11,7 +11,7 @@ static void shape(struct layer *l)
     l->steps = l->flat ? 1 : l->in_steps;
     l->width = l->flat ? l->in_steps * width : width;
     l->n_weights = (size_t)l->embedding * (size_t)l->vocabulary;
-    l->room = (size_t)l->in_steps * (size_t)l->embedding;
+    l->room = leaf_tokens_most(l) * (size_t)l->embedding;
 }
 
 static void init(const struct layer *l, float *w, uint64_t key)

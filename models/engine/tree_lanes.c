@@ -1,4 +1,4 @@
-/* Sorting and sweeping a small node's columns, summing up the counts of a larger one's (models/tree_lanes.h). AVX-512 alone: with shorter vectors other
+/* A node's samples counted by class; a small node's columns gathered, sorted, swept and their best places picked; the counts of a larger one's summed up (models/tree_lanes.h). AVX-512 alone: with shorter vectors other
  * ways to the same numbers are faster. */
 #include "models/tree_lanes.h"
 
