@@ -209,20 +209,26 @@ static void test_node_codes(void)
     end();
 }
 
-static bool at_once(struct gang *g)
+static int asked;
+
+static bool after_some(struct gang *g)
 {
     (void)g;
-    return true;
+    return ++asked > 5;
 }
 
-/* Another gang makes the set and does not come to its end: a stop is heard. */
-static void test_stop_while_waiting(void)
+/* Another gang makes the set and does not come to its end: a stop is heard, and nobody touches a set that is not open, or takes columns when told to stop. */
+static void stop_while_waiting(int asked_before, uint64_t word)
 {
     begin("[\"size\"]");
-    void *node = aligned_alloc(SLAB_ALIGNMENT, forest_data_bytes(TOY_ROWS, TOY_STEPS));
-    atomic_store((_Atomic uint64_t *)node, 3 * 4);
+    size_t bytes = forest_data_bytes(TOY_ROWS, TOY_STEPS);
+    void *node = aligned_alloc(SLAB_ALIGNMENT, bytes), *before = malloc(bytes);
+    memset(node, 0, bytes);
+    atomic_store((_Atomic uint64_t *)node, word);
+    memcpy(before, node, bytes);
+    asked = asked_before;
     struct model_spec spec = {.params = &params, .features = &toy.x, .train = &toy.rows, .n_classes = TOY_CLASSES, .key = 1, .node = {node, 4, true}};
-    struct gang g = gang_alone(at_once, NULL);
+    struct gang g = gang_alone(after_some, NULL);
     struct model_progress p;
     struct model *m;
     struct error e;
@@ -230,9 +236,17 @@ static void test_stop_while_waiting(void)
     CU_ASSERT_EQUAL_FATAL(spec.kind->fit_new(&m, &spec, &e), STATUS_OK);
     CU_ASSERT_EQUAL(spec.kind->fit_step(m, &spec, &g, &p, &e), STATUS_OK);
     CU_ASSERT(p.stopped && !p.done && !p.epoch_ended);
+    CU_ASSERT_EQUAL(memcmp(node, before, bytes), 0);
     spec.kind->free(m);
     free(node);
+    free(before);
     end();
+}
+
+static void test_stop_while_waiting(void)
+{
+    stop_while_waiting(0, 3 * 4);
+    stop_while_waiting(5, 3 * 4 + 1);
 }
 
 /* A rank gets the rows of its leaves and no others, each the one that it stands for. */
