@@ -18,33 +18,49 @@ struct forest_cell {
 
 enum { TOGETHER = 16 }; /* columns that are read and written at a time: half a line of the cache */
 
-enum { WHOLE = 1 << 15 }; /* numbers from -WHOLE to WHOLE - 1 may be told apart by a table */
+enum { WHOLE = 1 << 15 };  /* numbers from -WHOLE to WHOLE - 1 may be told apart by a table, */
+enum { SPARSE = 16 };      /* which has up to so many places for each */
 
-KERNEL static bool all_whole(const float *x, int n)
+struct range {
+    int32_t least, most; /* no whole numbers that a table may tell apart where least is above most */
+};
+
+/* The smallest and largest of x (n), all of which must be whole. */
+KERNEL static struct range whole_range(const float *x, int n)
 {
-    int others = 0;
+    int32_t others = 0, least = WHOLE - 1, most = -WHOLE;
     for (int i = 0; i < n; i++) {
         float v = x[i] < -WHOLE ? -WHOLE : x[i];
         v = v > WHOLE - 1 ? WHOLE - 1 : v;
-        others += x[i] != (float)(int32_t)v;
+        int32_t whole = (int32_t)v;
+        others += x[i] != (float)whole;
+        least = whole < least ? whole : least;
+        most = whole > most ? whole : most;
     }
-    return others == 0;
+    return others == 0 ? (struct range){least, most} : (struct range){1, 0};
+}
+
+static bool all_whole(const float *x, int n)
+{
+    struct range r = whole_range(x, n);
+    return r.least <= r.most;
 }
 
 /* Of whole numbers: which there are, then their places. */
-static uint32_t code_whole(const float *x, int n, uint32_t *table, uint32_t *places, float *values)
+static uint32_t code_whole(const float *x, int n, struct range r, uint32_t *table, uint32_t *places, float *values)
 {
     uint32_t distinct = 0;
-    memset(table, 0, 2 * WHOLE * sizeof *table);
+    int32_t least = r.least, size = r.most - least + 1;
+    memset(table, 0, (size_t)size * sizeof *table);
     for (int i = 0; i < n; i++)
-        table[(int32_t)x[i] + WHOLE] = 1;
-    for (int v = 0; v < 2 * WHOLE; v++)
+        table[(int32_t)x[i] - least] = 1;
+    for (int32_t v = 0; v < size; v++)
         if (table[v]) {
             table[v] = distinct;
-            values[distinct++] = (float)(v - WHOLE);
+            values[distinct++] = (float)(v + least);
         }
     for (int i = 0; i < n; i++)
-        places[i] = table[(int32_t)x[i] + WHOLE];
+        places[i] = table[(int32_t)x[i] - least];
     return distinct;
 }
 
@@ -97,8 +113,9 @@ static uint32_t code_any(const float *x, int n, struct forest_cell *cells, uint3
 static uint32_t code_column(struct forest_data *d, const float *x, uint32_t *places, float *distinct)
 {
     int n = d->tree.n;
-    if (n > 2 * WHOLE / 16 && all_whole(x, n))
-        return code_whole(x, n, d->table, places, distinct);
+    struct range r = whole_range(x, n);
+    if (r.least <= r.most && (r.most - r.least) / SPARSE < n)
+        return code_whole(x, n, r, d->table, places, distinct);
     return code_any(x, n, d->cells, places, distinct);
 }
 
@@ -329,19 +346,25 @@ static void order_rows(const struct forest_data *d, int32_t *order)
     free(next);
 }
 
-/* Codes (count, rows) of columns from `first` on, in the order of records, into the records. */
-static void put_records(const struct forest_data *d, uint16_t *records, int first, int count, const uint32_t *codes)
+/* Codes (count, rows) of columns, in the order of records, into the records. */
+static void put_records(const struct forest_data *d, uint16_t *records, const struct tree_column *columns, int count, const uint32_t *codes)
 {
     size_t n = (size_t)d->tree.n;
-    for (size_t i = 0; i < n; i++)
-        for (int c = 0; c < count; c++) {
-            const struct tree_column *column = &d->columns[first + c];
-            uint16_t *at = records + i * d->tree.stride + column->at;
+    bool wide = false;
+    for (int c = 0; c < count; c++)
+        wide |= columns[c].wide;
+    for (size_t i = 0; i < n; i++) {
+        uint16_t *record = records + i * d->tree.stride, *from = record + columns[0].at;
+        for (int c = 0; c < count && !wide; c++)
+            from[c] = (uint16_t)codes[(size_t)c * n + i];
+        for (int c = 0; c < count && wide; c++) {
+            uint16_t *at = record + columns[c].at;
             uint32_t code = codes[(size_t)c * n + i];
             at[0] = (uint16_t)code;
-            if (column->wide)
+            if (columns[c].wide)
                 at[1] = (uint16_t)(code >> 16);
         }
+    }
 }
 
 /* Codes of columns [first, first + count) into the set. Their values are read no more: codes in the order of records take their place. */
@@ -353,7 +376,7 @@ static void put_codes(const struct forest_data *d, const struct set *s, int firs
     for (int c = 0; c < count; c++)
         for (size_t i = 0; i < n; i++)
             codes[(size_t)c * n + i] = d->places[(size_t)c * n + (size_t)s->order[i]];
-    put_records(d, s->records, first, count, codes);
+    put_records(d, s->records, d->columns + first, count, codes);
     for (size_t at = 0; at < (size_t)count * n && planes; at++)
         planes[(size_t)first * n + at] = (uint16_t)codes[at];
 }

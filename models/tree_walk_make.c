@@ -159,10 +159,10 @@ static int32_t nothing_of(int width)
     return width == 1 ? 0xff : width == 2 ? 0xffff : -1;
 }
 
-static void put_number(unsigned char **at, int32_t x, int width)
+static inline __attribute__((always_inline)) void put_number(unsigned char *at, uint32_t x, int width)
 {
     for (int i = 0; i < width; i++)
-        *(*at)++ = (unsigned char)((uint32_t)x >> (8 * i));
+        at[i] = (unsigned char)(x >> (8 * i));
 }
 
 static int32_t take_number(const unsigned char **at, int width)
@@ -181,22 +181,6 @@ static float take_float(const unsigned char **at)
     return x;
 }
 
-/* Places of the nodes in preorder (n_nodes), which the caller frees. */
-static uint32_t *preorder(const struct tree_walk *w)
-{
-    uint32_t *order = memory_new((size_t)w->n_nodes * sizeof *order), *waiting = memory_new((size_t)w->n_nodes * sizeof *waiting);
-    int n_waiting = 1;
-    for (int i = 0; n_waiting; i++) {
-        uint32_t at = order[i] = waiting[--n_waiting];
-        if (!is_leaf(w, at)) {
-            waiting[n_waiting++] = tree_walk_child_at(w, at) + 1;
-            waiting[n_waiting++] = tree_walk_child_at(w, at);
-        }
-    }
-    free(waiting);
-    return order;
-}
-
 static void write_shares(const struct tree_walk *w, int width, struct buffer *out)
 {
     size_t n = (size_t)w->n_shares, leaves = 0;
@@ -207,11 +191,37 @@ static void write_shares(const struct tree_walk *w, int width, struct buffer *ou
     for (size_t i = 0, first = 0; i < n; i++) {
         int32_t label = w->shares[i].label;
         if (label < 0) {
-            put_number(&counts, (int32_t)(i + 1 - first), width);
+            put_number(counts, (uint32_t)(i + 1 - first), width);
+            counts += width;
             first = i + 1;
         }
-        put_number(&labels, label < 0 ? ~label : label, width);
+        put_number(labels + i * (size_t)width, (uint32_t)(label < 0 ? ~label : label), width);
         memcpy(shares + 4 * i, &w->shares[i].share, 4);
+    }
+}
+
+/* Where the parts of the nodes go; each has room for one thing more than it gets. */
+struct places {
+    unsigned char *columns, *thresholds, *leaves;
+};
+
+/* In preorder. Which nodes are leaves cannot be guessed, so no branch hangs on it. waiting (n_nodes / 2 + 2): room. */
+static inline __attribute__((always_inline)) void put_nodes(const struct tree_walk *w, uint32_t *waiting, struct places to, int of_column, int of_class, bool wide)
+{
+    const struct tree_walk walk = *w;
+    uint32_t at = 0, n_waiting = 0;
+    for (int i = 0; i < walk.n_nodes; i++) {
+        uint64_t node = tree_walk_word(&walk, at, wide);
+        uint32_t threshold = ~(uint32_t)node, child = tree_walk_child(&walk, node, wide), leaf = child == at;
+        put_number(to.columns, (uint32_t)tree_walk_column(&walk, at, wide) | -leaf, of_column);
+        put_number(to.leaves, threshold | -(threshold >> 31), of_class);
+        put_number(to.thresholds, float_bits(threshold), 4);
+        to.columns += of_column;
+        to.leaves += leaf * (uint32_t)of_class;
+        to.thresholds += (1 - leaf) * 4;
+        waiting[n_waiting + 1] = child + 1;
+        at = leaf ? waiting[n_waiting] : child;
+        n_waiting += 1 - 2 * leaf;
     }
 }
 
@@ -219,21 +229,21 @@ void tree_walk_write(const struct tree_walk *w, int n_columns, int n_classes, st
 {
     int of_column = width_of(n_columns), of_class = width_of(n_classes);
     size_t n = (size_t)w->n_nodes, inner = n / 2;
-    uint32_t *order = preorder(w);
+    unsigned char *room = memory_new((inner + 1) * 4 + (inner + 2) * (size_t)of_class), *of_leaves = room + (inner + 1) * 4;
+    uint32_t *waiting = memory_new((inner + 2) * sizeof *waiting);
     buffer_put_i32(out, w->n_nodes);
     buffer_put_i32(out, w->n_shares);
     unsigned char *columns = buffer_grow(out, n * (size_t)of_column + inner * 4 + (inner + 1) * (size_t)of_class);
     unsigned char *thresholds = columns + n * (size_t)of_column, *leaves = thresholds + inner * 4;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t threshold = tree_walk_threshold(w, order[i]);
-        bool leaf = is_leaf(w, order[i]);
-        put_number(&columns, leaf ? nothing_of(of_column) : (int32_t)tree_walk_column(w, order[i], w->wide), of_column);
-        if (leaf)
-            put_number(&leaves, (int32_t)threshold < 0 ? nothing_of(of_class) : (int32_t)threshold, of_class);
-        else
-            put_number(&thresholds, (int32_t)float_bits(threshold), 4);
-    }
-    free(order);
+    struct places to = {columns, room, of_leaves};
+    if (of_column == 1 && of_class == 1 && !w->wide)
+        put_nodes(w, waiting, to, 1, 1, false);
+    else
+        put_nodes(w, waiting, to, of_column, of_class, w->wide);
+    free(waiting);
+    memcpy(thresholds, room, inner * 4);
+    memcpy(leaves, of_leaves, (inner + 1) * (size_t)of_class);
+    free(room);
     write_shares(w, of_class, out);
 }
 
