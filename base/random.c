@@ -56,12 +56,9 @@ KERNEL static void philox(struct random *r)
     r->left = 4 * RANDOM_BLOCKS;
 }
 
-uint32_t random_u32(struct random *r)
+void random_blocks(struct random *r)
 {
-    if (r->left == 0)
-        philox(r);
-    int i = 4 * RANDOM_BLOCKS - r->left--;
-    return r->words[i % 4][i / 4];
+    philox(r);
 }
 
 uint64_t random_u64(struct random *r)
@@ -78,17 +75,6 @@ float random_float(struct random *r)
 double random_double(struct random *r)
 {
     return (double)(random_u64(r) >> 11) * 0x1p-53;
-}
-
-uint32_t random_below(struct random *r, uint32_t n)
-{
-    uint64_t product = (uint64_t)random_u32(r) * n;
-    if ((uint32_t)product < n) {
-        uint32_t threshold = -n % n;
-        while ((uint32_t)product < threshold)
-            product = (uint64_t)random_u32(r) * n;
-    }
-    return (uint32_t)(product >> 32);
 }
 
 double random_normal(struct random *r)

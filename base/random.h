@@ -24,14 +24,33 @@ uint64_t random_key(uint64_t key, uint64_t name);
 /* The stream of a key and a name. */
 struct random random_of(uint64_t key, uint64_t stream);
 
-uint32_t random_u32(struct random *r);
+/* Makes the next blocks. */
+void random_blocks(struct random *r);
+
+static inline uint32_t random_u32(struct random *r)
+{
+    if (r->left == 0)
+        random_blocks(r);
+    int i = 4 * RANDOM_BLOCKS - r->left--;
+    return r->words[i % 4][i / 4];
+}
+
 uint64_t random_u64(struct random *r);
 /* Uniform in [0,1), 24 bits. */
 float random_float(struct random *r);
 /* Uniform in [0,1), 53 bits. */
 double random_double(struct random *r);
 /* Uniform in [0,n), without bias (Lemire 2019); n > 0. */
-uint32_t random_below(struct random *r, uint32_t n);
+static inline uint32_t random_below(struct random *r, uint32_t n)
+{
+    uint64_t product = (uint64_t)random_u32(r) * n;
+    if ((uint32_t)product < n) {
+        uint32_t threshold = -n % n;
+        while ((uint32_t)product < threshold)
+            product = (uint64_t)random_u32(r) * n;
+    }
+    return (uint32_t)(product >> 32);
+}
 /* Standard normal (Box and Muller 1958). */
 double random_normal(struct random *r);
 /* Puts n indices in random order (Fisher and Yates). */

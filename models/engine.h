@@ -29,8 +29,8 @@ struct engine {
     void (*tree_lanes_sort)(struct tree_lanes *o);
     void (*tree_lanes_sweep)(struct tree_lanes *o);
     int (*tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
-    int (*tree_others)(const struct tree_others *o, int n); /* returns how many */
-    void (*tree_table_sum)(const struct tree_table *t);
+    float (*tree_table_sum)(const struct tree_table *t); /* returns the largest gain */
+    int (*tree_table_near)(const struct tree_table *t, float floor, int32_t *places); /* places that gain so much or more; returns how many */
     const struct layer_kind *layers[LAYER_COUNT];
     const struct batch_norm *batch_norm;
     const struct distances *distances;
@@ -58,8 +58,8 @@ void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *code
 void ENGINE(tree_lanes_sort)(struct tree_lanes *o);
 void ENGINE(tree_lanes_sweep)(struct tree_lanes *o);
 int ENGINE(tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
-int ENGINE(tree_others)(const struct tree_others *o, int n);
-void ENGINE(tree_table_sum)(const struct tree_table *t);
+float ENGINE(tree_table_sum)(const struct tree_table *t);
+int ENGINE(tree_table_near)(const struct tree_table *t, float floor, int32_t *places);
 void ENGINE(gemm)(const struct gemm *g);
 /* out (gemm_packed(k, n)) = B packed; element (p,j) lies at b[p * b_row + j * b_col]. */
 void ENGINE(gemm_pack)(const float *b, size_t b_row, size_t b_col, int k, int n, float *out);

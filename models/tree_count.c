@@ -5,54 +5,44 @@
  *     counts of a class by rank      2 0 1 3      summed up: 2 2 3 6, what stands left of each place to split
  *     squares of these               4 4 9 36     added to those of the classes before
  *
- * That is a pass over the samples and one over classes times ranks, in a row of counters that stays in the nearest cache. Where classes are counted together,
- * samples with the column's common code (most often padding) are left out: what the others leave of a class's weight is theirs. */
+ * That is a pass over the samples and one over classes times ranks, in a row of counters that stays in the nearest cache. For weights of any
+ * size; tree_table.c is faster where they are small. */
 #include <string.h>
 
-#include "models/engine.h"
 #include "base/kernels.h"
 #include "models/tree_split.h"
 
-enum { MARKS = 32 /* looked at together */, TABLE = 1 << 16 /* counters of all classes together */ };
+enum { MARKS = 32 }; /* looked at together */
 
 void tree_count_cut(struct tree_count *c, struct slab *slab, size_t samples)
 {
     c->marks = slab_take(slab, samples + MARKS);
     c->ranks = slab_take(slab, samples * sizeof *c->ranks);
-    c->counts = slab_take(slab, (samples > TABLE ? samples : TABLE) * sizeof *c->counts);
-    c->carry = slab_take(slab, TABLE / TREE_LANES * sizeof *c->carry);
+    c->counts = slab_take(slab, samples * sizeof *c->counts);
     c->left = slab_take(slab, samples * sizeof *c->left);
-    c->codes = slab_take(slab, (samples + TREE_LANES) * sizeof *c->codes);
-    c->labels = slab_take(slab, (samples + TREE_LANES) * sizeof *c->labels);
 }
 
 /* Lists those of eight marks that are set, from code `at` on. */
-static int take_marks(struct tree_count *c, uint8_t *marks, uint32_t at, int found, int32_t *distinct)
+static int take_marks(const uint8_t *marks, uint32_t at, int found, int32_t *codes)
 {
     uint64_t eight;
     memcpy(&eight, marks + at, sizeof eight);
-    for (; eight; eight &= eight - 1) {
-        uint32_t code = at + (uint32_t)__builtin_ctzll(eight) / 8;
-        c->ranks[code] = (uint32_t)found;
-        distinct[found++] = (int32_t)code;
-    }
+    for (; eight; eight &= eight - 1)
+        codes[found++] = (int32_t)(at + (uint32_t)__builtin_ctzll(eight) / 8);
     return found;
 }
 
-/* The codes (n) that occur, those marked already too, and their ranks. Returns how many. */
-static int rank_codes(struct tree_count *c, const uint32_t *codes, int n, uint32_t n_values, int32_t *distinct)
+int tree_count_list(const struct tree_count *c, uint32_t n_values, int32_t *codes)
 {
     uint8_t *marks = c->marks;
     int found = 0;
-    for (int i = 0; i < n; i++)
-        marks[codes[i]] = 1;
     for (uint32_t at = 0; at < n_values; at += MARKS) {
         uint64_t m[MARKS / 8];
         memcpy(m, marks + at, sizeof m);
         if (!(m[0] | m[1] | m[2] | m[3]))
             continue;
         for (uint32_t eight = 0; eight < MARKS; eight += 8)
-            found = take_marks(c, marks, at + eight, found, distinct);
+            found = take_marks(marks, at + eight, found, codes);
         memset(marks + at, 0, sizeof m);
     }
     return found;
@@ -94,45 +84,6 @@ KERNEL static void add_class(const uint32_t *restrict left, int found, int64_t u
     }
 }
 
-static void widen(const uint32_t *restrict from, int n, int64_t *restrict to)
-{
-    for (int i = 0; i < n; i++)
-        to[i] = from[i];
-}
-
-/* May all classes be counted at once? Sums of squares stay below 2^32 then. */
-static bool counts_together(const struct tree_splitter *s)
-{
-    return s->engine->tree_table_sum && s->plain && s->node.weight <= UINT16_MAX;
-}
-
-/* All classes at once, by the samples (n) of other codes than the common one, whose rank is `common`; -1: no sample has it. False where there is no room
- * for so many counters. */
-static bool count_together(struct tree_splitter *s, int n, int common, int found)
-{
-    const struct tree_node_facts *f = &s->node;
-    const uint32_t *restrict codes = s->count_room.codes, *restrict labels = s->count_room.labels, *restrict ranks = s->count_room.ranks;
-    uint32_t *restrict counts = s->count_room.counts;
-    int apart = (found + TREE_LANES - 1) / TREE_LANES * TREE_LANES;
-    struct tree_table t = {counts, f->n_classes, 1, apart, common, s->count_room.carry, f->weights, s->keys, (uint32_t *)s->keys + apart, s->sorted};
-    if ((int64_t)f->n_classes * apart > TABLE)
-        return false;
-    t.streams = n > 2 * f->n_classes * apart && 2 * f->n_classes * apart <= TABLE ? 2 : 1;
-    uint32_t next = (uint32_t)apart * (uint32_t)t.streams, other = t.streams == 2 ? (uint32_t)apart : 0;
-    int i = 0;
-    for (; i + 1 < n; i += 2) {
-        counts[(labels[i] >> 16) * next + ranks[codes[i]]] += labels[i] & 0xffff;
-        counts[(labels[i + 1] >> 16) * next + other + ranks[codes[i + 1]]] += labels[i + 1] & 0xffff;
-    }
-    if (i < n)
-        counts[(labels[i] >> 16) * next + ranks[codes[i]]] += labels[i] & 0xffff;
-    s->engine->tree_table_sum(&t);
-    widen(t.squares, found, s->left_squares);
-    widen(t.across, found, s->across);
-    widen(t.weight, found, s->left_weight);
-    return true;
-}
-
 static void count_by_class(struct tree_splitter *s, const uint32_t *codes, int found)
 {
     const struct tree_node_facts *f = &s->node;
@@ -146,22 +97,26 @@ static void count_by_class(struct tree_splitter *s, const uint32_t *codes, int f
     }
 }
 
-int tree_splitter_count(struct tree_splitter *s, const uint32_t *codes, int n, const struct tree_column *column)
+enum tree_counted tree_count_try(struct tree_splitter *s, int column, const uint32_t *codes, int n, struct tree_split *best)
 {
     enum { FEW = 64, SPARSE = 32, WORTH = 8 };
     struct tree_count *c = &s->count_room;
-    bool together = counts_together(s);
-    if (n < FEW || column->n_values > SPARSE * (uint32_t)n || s->params->criterion != TREE_GINI || s->params->min_samples_leaf > 1)
-        return -1;
-    int others = together ? s->engine->tree_others(&(struct tree_others){codes, s->labels, column->common, c->codes, c->labels}, n) : n;
-    if (others < n)
-        c->marks[column->common] = 1;
-    int found = rank_codes(c, together ? c->codes : codes, others, column->n_values, s->place);
+    uint32_t n_values = s->data->columns[column].n_values;
+    if (n < FEW || n_values > SPARSE * (uint32_t)n || s->params->criterion != TREE_GINI || s->params->min_samples_leaf > 1)
+        return TREE_NOT_COUNTED;
+    for (int i = 0; i < n; i++)
+        c->marks[codes[i]] = 1;
+    int found = tree_count_list(c, n_values, s->place);
     if (found == 1)
-        return 0;
+        return TREE_CONSTANT;
     if ((int64_t)found * s->node.n_classes > WORTH * (int64_t)n)
-        return -1;
-    if (!together || !count_together(s, others, others < n ? (int)c->ranks[column->common] : -1, found))
-        count_by_class(s, codes, found);
-    return found - 1;
+        return TREE_NOT_COUNTED;
+    for (int r = 0; r < found; r++)
+        c->ranks[s->place[r]] = (uint32_t)r;
+    count_by_class(s, codes, found);
+    tree_splitter_gains(s, found - 1);
+    int at = tree_splitter_best(s, column, found - 1, best);
+    if (at >= 0)
+        *best = tree_splitter_between(s, column, (uint32_t)s->place[at], (uint32_t)s->place[at + 1], s->gain[at]);
+    return TREE_DIFFERS;
 }

@@ -19,13 +19,16 @@ struct stack {
     int n, capacity;
 };
 
-static int add_node(struct tree *t, struct tree_node node)
+static int add_node(struct tree_grower *g, struct tree_node node, struct tree_between between)
 {
+    struct tree *t = g->tree;
     if (t->n_nodes == t->nodes_capacity) {
         t->nodes_capacity = t->nodes_capacity ? 2 * t->nodes_capacity : 256;
         t->nodes = memory_resize(t->nodes, (size_t)t->nodes_capacity * sizeof *t->nodes);
+        g->between = memory_resize(g->between, (size_t)t->nodes_capacity * sizeof *g->between);
     }
     t->nodes[t->n_nodes] = node;
+    g->between[t->n_nodes] = between;
     return t->n_nodes++;
 }
 
@@ -45,12 +48,12 @@ int tree_grow_leaf(struct tree_grower *g)
     for (int c = 0; c < f->n_classes; c++)
         t->shares[first + c] = (float)((double)f->weights[c] / (double)f->weight);
     t->n_entries += f->n_classes;
-    return add_node(t, (struct tree_node){.feature = -1, .right = first, .n = f->n_classes});
+    return add_node(g, (struct tree_node){.feature = -1, .right = first, .n = f->n_classes}, (struct tree_between){0});
 }
 
 int tree_grow_inner(struct tree_grower *g, const struct tree_split *s)
 {
-    return add_node(g->tree, (struct tree_node){.feature = s->feature, .threshold = s->threshold});
+    return add_node(g, (struct tree_node){.feature = s->feature, .threshold = s->threshold}, (struct tree_between){s->left_code, s->right_code});
 }
 
 int tree_grow_part(struct tree_grower *g, const struct tree_span *t, const struct tree_split *s)
@@ -188,6 +191,14 @@ static int take_samples(struct tree_grower *g)
     return n;
 }
 
+static void set_thresholds(struct tree_grower *g)
+{
+    struct tree *t = g->tree;
+    for (int i = 0; i < t->n_nodes; i++)
+        if (t->nodes[i].feature >= 0)
+            t->nodes[i].threshold = tree_splitter_threshold(g->r->data, t->nodes[i].feature, g->between[i].left, g->between[i].right);
+}
+
 enum status tree_grow(struct tree *out, const struct tree_request *r, struct error *e)
 {
     const struct tree_data *d = r->data;
@@ -203,6 +214,9 @@ enum status tree_grow(struct tree *out, const struct tree_request *r, struct err
         tree_grow_best_first(&g, n);
     else
         grow_depth_first(&g, n);
+    if (!r->params->random_thresholds)
+        set_thresholds(&g);
+    free(g.between);
     slab_fini(&own);
     return STATUS_OK;
 }

@@ -11,7 +11,7 @@
 
 enum {
     TREE_LANES = 16,
-    TREE_LANES_SAMPLES = 128,  /* at most */
+    TREE_LANES_SAMPLES = 160,  /* at most */
     TREE_LANES_CLASS_BITS = 5,
     TREE_LANES_WHOLE_BITS = 8, /* of a class's weight, and of all weights together */
     TREE_LANES_TIMES_AT = TREE_LANES_CLASS_BITS + TREE_LANES_WHOLE_BITS
@@ -37,6 +37,7 @@ struct tree_counts {
     uint32_t *classes;       /* (classes) each with room for TREE_LANES more, as the next two */
     int *first;              /* (classes) their first samples */
     uint32_t *drawn;         /* (classes + 1) times of all samples before them; of all */
+    uint32_t *all_times;     /* of all samples, ored */
 };
 
 /* Codes of a small node's samples, as struct tree_data has them; none of more than 16 bits. */
@@ -48,21 +49,17 @@ struct tree_codes {
     int n_columns;
 };
 
-/* Labels and codes (n) of samples whose code is another than `common`. */
-struct tree_others {
-    const uint32_t *codes, *labels;
-    uint32_t common;
-    uint32_t *out_codes, *out_labels; /* (n + TREE_LANES) */
-};
-
-/* One column's counts by class and rank (models/tree_count.c), summed up. */
+/* One column's counts by class and code (models/tree_table.c), summed up. Codes stand in TREE_LANES runs, a lane each: so sums of neighbours are sums of
+ * whole rows. What a place gains is a float here, off by less than 2^-20 of it: squares, and what stands left times right, are rounded, then products, a sum
+ * and a quotient. */
 struct tree_table {
-    uint32_t *counts;        /* (n_classes, streams, apart) how often samples of a rank were drawn, dealt to streams; 0 afterwards. Starts at 64 bytes */
-    int n_classes, streams, apart; /* apart: a multiple of TREE_LANES */
-    int common;              /* a rank that was left out of the counts: what is missing of a class's weight is its; -1: none */
-    uint32_t *carry;         /* (n_classes) room */
-    const int64_t *whole;    /* (n_classes) their weights; all together below 65536 */
-    uint32_t *squares, *across, *weight; /* (apart) of what has up to such a rank: sum over classes of its square, of it times the class's weight, of it */
+    uint16_t *counts;        /* (n_classes, apart: rows, TREE_LANES and perhaps more) how often samples of a code were drawn; 0 afterwards. Starts at 32 bytes */
+    int n_classes, apart, rows;
+    uint32_t *left;          /* (n_classes, TREE_LANES) room */
+    const int64_t *whole;    /* (n_classes) their weights; */
+    uint32_t all, all_squares; /* their sum, below 65536, and the sum of their squares */
+    uint32_t *squares, *across, *weight; /* (rows, TREE_LANES) of what has up to such a code: sum over classes of its square, of it times the class's weight, of it */
+    float *gain;             /* (rows, TREE_LANES) about, of the place behind each; 0: there is none, or no sample has the code */
 };
 
 #endif

@@ -66,6 +66,6 @@ bool tree_splitter_try_random(struct tree_splitter *s, int column, const uint32_
     note(s);
     tree_splitter_gains(s, 1);
     if (s->gain[0] > best->gain || (s->gain[0] == best->gain && column < best->feature))
-        *best = (struct tree_split){column, left, t < of->most[left] ? of->most[left] : t, s->gain[0], s->gain[0] - s->own};
+        *best = (struct tree_split){column, left, left, t < of->most[left] ? of->most[left] : t, s->gain[0], s->gain[0] - s->own};
     return true;
 }

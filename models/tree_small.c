@@ -3,11 +3,11 @@
 #include "models/engine.h"
 #include "models/tree_split.h"
 
-bool tree_small_take(struct tree_splitter *s, int n, uint32_t all_times)
+bool tree_small_take(struct tree_splitter *s, int n)
 {
     const struct tree_node_facts *f = &s->node;
     struct tree_lanes *o = s->lanes;
-    int label_bits = TREE_LANES_TIMES_AT + tree_bits_of(all_times);
+    int label_bits = TREE_LANES_TIMES_AT + tree_bits_of(f->all_times);
     if (!s->small || n > TREE_LANES_SAMPLES || f->n_classes > 1 << TREE_LANES_CLASS_BITS || f->weight >= 1 << TREE_LANES_WHOLE_BITS ||
         label_bits + s->code_bits > 32)
         return false;

@@ -6,6 +6,7 @@
 #include "models/engine.h"
 #include "base/kernels.h"
 #include "models/tree_sort.h"
+#include "models/tree_table.h"
 
 static int at_once(const struct tree_splitter *s)
 {
@@ -37,6 +38,7 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab)
     s->gain = slab_take(slab, n * sizeof *s->gain);
     s->place = slab_take(slab, n * sizeof *s->place);
     tree_count_cut(&s->count_room, slab, n);
+    tree_table_cut(&s->table_room, slab);
     s->lanes = slab_take(slab, sizeof *s->lanes);
     s->columns = slab_take(slab, (size_t)s->data->n_columns * sizeof *s->columns);
 }
@@ -59,7 +61,7 @@ void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
 static int count_classes(const struct tree_counts *o, int n)
 {
     int found = 0;
-    uint32_t drawn = 0;
+    uint32_t drawn = 0, all_times = 0;
     for (int i = 0; i < n; found++) {
         uint32_t class = sample_class(o->samples[i]);
         o->classes[found] = class;
@@ -67,17 +69,19 @@ static int count_classes(const struct tree_counts *o, int n)
         o->drawn[found] = drawn;
         for (; i < n && sample_class(o->samples[i]) == class; i++) {
             drawn += sample_times(o->samples[i]);
+            all_times |= sample_times(o->samples[i]);
             o->labels[i] = (uint32_t)found << 16 | sample_times(o->samples[i]);
         }
     }
     o->drawn[found] = drawn;
+    *o->all_times = all_times;
     return found;
 }
 
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n)
 {
     struct tree_node_facts *f = &s->node;
-    const struct tree_counts o = {samples, s->labels, f->classes, f->first, f->drawn};
+    const struct tree_counts o = {samples, s->labels, f->classes, f->first, f->drawn, &f->all_times};
     f->n_classes = (s->engine->tree_count ? s->engine->tree_count : count_classes)(&o, n);
     f->first[f->n_classes] = n;
     f->weight = f->squares = 0;
@@ -109,14 +113,14 @@ static inline void fetch(const struct tree_data *d, tree_sample sample)
 }
 
 /* Codes of some columns: out (n_columns, n). */
-static void gather_records(const struct tree_data *d, const struct tree_column *const *columns, int n_columns, const tree_sample *samples, int n, uint32_t *restrict out)
+static void gather_records(const struct tree_data *d, const int *column, int n_columns, const tree_sample *samples, int n, uint32_t *restrict out)
 {
     enum { AHEAD = 16 };
     size_t at[TREE_AT_ONCE], apart = (size_t)n;
     bool wide = false;
     for (int c = 0; c < n_columns; c++) {
-        at[c] = columns[c]->at;
-        wide |= columns[c]->wide;
+        at[c] = d->columns[column[c]].at;
+        wide |= d->columns[column[c]].wide;
     }
     for (int i = 0; i < n; i++) {
         const uint16_t *record = d->records + sample_record(samples[i]) * d->stride;
@@ -128,8 +132,15 @@ static void gather_records(const struct tree_data *d, const struct tree_column *
                 *to = record[at[c]];
         else
             for (int c = 0; c < n_columns; c++, to += apart)
-                *to = tree_code(record, columns[c]);
+                *to = tree_code(record, &d->columns[column[c]]);
     }
+}
+
+static void gather_plane(const struct tree_data *d, int column, const tree_sample *samples, int n, uint32_t *restrict out)
+{
+    const uint16_t *plane = tree_plane(d, column, n);
+    for (int i = 0; i < n; i++)
+        out[i] = plane[sample_record(samples[i])];
 }
 
 KERNEL void tree_codes_range(const uint32_t *codes, int n, uint32_t *least, uint32_t *most)
@@ -281,15 +292,14 @@ static float midpoint(float a, float b)
     return t < a || t >= b ? a : t;
 }
 
-struct tree_split tree_splitter_between(const struct tree_splitter *s, int column, uint32_t left, uint32_t right, double gain)
+float tree_splitter_threshold(const struct tree_data *d, int column, uint32_t left, uint32_t right)
 {
-    const struct tree_column *of = &s->data->columns[column];
+    const struct tree_column *of = &d->columns[column];
     bool joined = of->most != of->values; /* then thresholds lie between bins, so that a code says which way all its values go */
-    return (struct tree_split){column, left, midpoint(of->most[left], of->values[joined ? left + 1 : right]), gain, gain - s->own};
+    return midpoint(of->most[left], of->values[joined ? left + 1 : right]);
 }
 
-/* The best of the places noted of a column, -1 where all gain less than *best. */
-static int best_of(const struct tree_splitter *s, int column, int places, const struct tree_split *best)
+int tree_splitter_best(const struct tree_splitter *s, int column, int places, const struct tree_split *best)
 {
     double most = best->gain;
     int at = -1;
@@ -304,20 +314,17 @@ static int best_of(const struct tree_splitter *s, int column, int places, const 
 /* The best place of a column; false where it is constant. */
 static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, int n, int times_bits, struct tree_split *best)
 {
-    struct sorted o = {0};
-    int places = tree_splitter_count(s, codes, n, &s->data->columns[column]);
-    bool counted = places >= 0;
-    if (places == 0 || (!counted && !sort_column(s, codes, n, times_bits, &o)))
+    struct sorted o;
+    enum tree_counted counted = tree_count_try(s, column, codes, n, best);
+    if (counted != TREE_NOT_COUNTED)
+        return counted == TREE_DIFFERS;
+    if (!sort_column(s, codes, n, times_bits, &o))
         return false;
-    if (!counted)
-        places = sweep(s, &o, n);
+    int places = sweep(s, &o, n);
     tree_splitter_gains(s, places);
-    int at = best_of(s, column, places, best);
-    if (at < 0)
-        return true;
-    uint32_t left = counted ? (uint32_t)s->place[at] : code_at(&o, s->place[at]);
-    uint32_t right = counted ? (uint32_t)s->place[at + 1] : code_at(&o, s->place[at] + 1);
-    *best = tree_splitter_between(s, column, left, right, s->gain[at]);
+    int at = tree_splitter_best(s, column, places, best);
+    if (at >= 0)
+        *best = tree_splitter_between(s, column, code_at(&o, s->place[at]), code_at(&o, s->place[at] + 1), s->gain[at]);
     return true;
 }
 
@@ -339,28 +346,20 @@ static int draw(struct tree_splitter *s, const uint64_t *constant, int wanted, i
     return n;
 }
 
-static void gather(const struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n)
-{
-    const struct tree_column *together[TREE_AT_ONCE];
-    bool dense = tree_plane(s->data, 0, n);
-    for (int c = 0; c < n_columns; c++) {
-        const uint16_t *plane = tree_plane(s->data, column[c], n);
-        uint32_t *to = s->codes + (size_t)c * (size_t)n;
-        together[c] = &s->data->columns[column[c]];
-        for (int i = 0; i < n && dense; i++)
-            to[i] = plane[sample_record(samples[i])];
-    }
-    if (!dense)
-        gather_records(s->data, together, n_columns, samples, n, s->codes);
-}
-
 /* Looks at some columns; which of them are not constant, bit by bit. */
 static uint32_t try_columns(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n, int times_bits, struct tree_split *best)
 {
-    uint32_t differ = 0;
-    gather(s, column, n_columns, samples, n);
+    bool planes = tree_plane(s->data, 0, n);
+    uint32_t differ;
+    if (!planes)
+        gather_records(s->data, column, n_columns, samples, n, s->codes);
+    uint32_t taken = tree_table_try(s, column, n_columns, samples, n, planes ? NULL : s->codes, &differ, best);
     for (int c = 0; c < n_columns; c++) {
         const uint32_t *codes = s->codes + (size_t)c * (size_t)n;
+        if (taken >> c & 1)
+            continue;
+        if (planes)
+            gather_plane(s->data, column[c], samples, n, s->codes + (size_t)c * (size_t)n);
         bool differs = s->params->random_thresholds ? tree_splitter_try_random(s, column[c], codes, n, best)
                                                     : try_all(s, column[c], codes, n, times_bits, best);
         differ |= (uint32_t)differs << c;
@@ -372,14 +371,11 @@ struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample 
 {
     struct tree_split best = {.feature = -1, .gain = -INFINITY};
     int looked = 0, n_constant = 0, drawn, column[TREE_AT_ONCE];
-    uint32_t all_times = 0;
     prepare(s);
-    for (int i = 0; i < n; i++)
-        all_times |= s->labels[i] & 0xffff;
-    bool small = tree_small_take(s, n, all_times);
+    bool small = tree_small_take(s, n);
     while ((drawn = draw(s, constant, looked < s->params->max_features ? at_once(s) : 1, &looked, &n_constant, column)) > 0) {
         uint32_t differ = small ? tree_small_try(s, column, drawn, samples, &best)
-                                : try_columns(s, column, drawn, samples, n, tree_bits_of(all_times), &best);
+                                : try_columns(s, column, drawn, samples, n, tree_bits_of(s->node.all_times), &best);
         for (int c = 0; c < drawn; c++)
             if (!(differ >> c & 1)) {
                 constant[column[c] / 64] |= UINT64_C(1) << column[c] % 64;

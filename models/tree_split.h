@@ -22,8 +22,8 @@ static inline uint32_t sample_times(tree_sample s) { return (uint32_t)s & 0xffff
 
 struct tree_split {
     int feature;                    /* -1: none found */
-    uint32_t left_code;             /* the largest that goes left */
-    float threshold;
+    uint32_t left_code, right_code; /* the largest that goes left, the smallest that goes right */
+    float threshold;                /* where it is random; else of tree_splitter_threshold */
     double gain;                    /* minus weight * impurity, both sides, less what all splits of the node have in common */
     double decrease;                /* of weight * impurity, from the node to its sides */
 };
@@ -36,6 +36,7 @@ struct tree_node_facts { /* of the classes in a node */
     int64_t weight;
     int64_t squares;     /* of weights */
     uint32_t *drawn;     /* (n_classes + 1) times that samples of classes before each were drawn */
+    uint32_t all_times;  /* that samples were drawn, ored */
 };
 
 /* Room of tree_count.c, for all samples; marks and counts are 0 between calls. */
@@ -43,9 +44,19 @@ struct tree_count {
     uint8_t *marks;   /* of codes that occur */
     uint32_t *ranks;  /* of these, in ascending order */
     uint32_t *counts; /* by rank */
-    uint32_t *carry;  /* of classes */
     uint32_t *left;   /* summed up */
-    uint32_t *codes, *labels; /* of samples whose code is not the column's common one */
+};
+
+enum { TREE_TABLE_BESIDE = 4, TREE_TABLE_VALUES = 1 << 13, TREE_TABLE_CLASSES = 512 };
+
+/* Room of tree_table.c; counts are 0 between calls. */
+struct tree_table_room {
+    uint16_t *counts;
+    uint32_t *left, *squares, *across, *weight;
+    float *gain;
+    int32_t *near;
+    uint16_t *places[TREE_TABLE_BESIDE]; /* (TREE_TABLE_VALUES) of a column's codes */
+    int32_t *codes[TREE_TABLE_BESIDE];   /* (TREE_TABLE_VALUES) that have places, ascending, where not all have */
 };
 
 struct tree_splitter {
@@ -70,6 +81,7 @@ struct tree_splitter {
     double *gain;        /* (n) */
     int32_t *place;      /* (n) the sample before each */
     struct tree_count count_room;
+    struct tree_table_room table_room;
     const struct engine *engine;
     struct tree_lanes *lanes; /* of tree_small.c */
     bool small;          /* may it be used at all? */
@@ -96,16 +108,26 @@ struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample 
 bool tree_splitter_try_random(struct tree_splitter *s, int column, const uint32_t *codes, int n, struct tree_split *best);
 /* s->gain of the first n places noted in s->left_squares, s->across and s->left_weight. */
 void tree_splitter_gains(const struct tree_splitter *s, int n);
-/* What is noted of the places of a column, by its codes (n), counted instead of sorted (tree_count.c): how many places, 0 where it is constant; s->place
- * (places + 1): the codes that they stand between. -1 where sorting is better. */
-int tree_splitter_count(struct tree_splitter *s, const uint32_t *codes, int n, const struct tree_column *column);
+/* The best of the places noted of a column, by their s->gain, or -1 where it gains less than *best. */
+int tree_splitter_best(const struct tree_splitter *s, int column, int places, const struct tree_split *best);
+/* A column, by its codes (n), counted instead of sorted (tree_count.c); *best is replaced by what gains more. */
+enum tree_counted { TREE_CONSTANT, TREE_DIFFERS, TREE_NOT_COUNTED /* sorting is better */ };
+enum tree_counted tree_count_try(struct tree_splitter *s, int column, const uint32_t *codes, int n, struct tree_split *best);
+/* Codes that are marked, ascending; none is afterwards. Returns how many. */
+int tree_count_list(const struct tree_count *c, uint32_t n_values, int32_t *codes);
 void tree_count_cut(struct tree_count *c, struct slab *slab, size_t samples);
-/* Is the node looked at last, of n samples, one for tree_small_try (tree_small.c)? all_times: their times, ored. */
-bool tree_small_take(struct tree_splitter *s, int n, uint32_t all_times);
+/* Is the node looked at last, of n samples, one for tree_small_try (tree_small.c)? */
+bool tree_small_take(struct tree_splitter *s, int n);
 /* Of such a node: some columns at once, up to TREE_AT_ONCE. *best is replaced by what gains more. Returns which of them, bit by bit, are not constant. */
 uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, struct tree_split *best);
 /* A split between neighbouring codes of a node. */
-struct tree_split tree_splitter_between(const struct tree_splitter *s, int column, uint32_t left, uint32_t right, double gain);
+static inline struct tree_split tree_splitter_between(const struct tree_splitter *s, int column, uint32_t left, uint32_t right, double gain)
+{
+    return (struct tree_split){.feature = column, .left_code = left, .right_code = right, .gain = gain, .decrease = gain - s->own};
+}
+
+/* Where it lies. */
+float tree_splitter_threshold(const struct tree_data *d, int column, uint32_t left, uint32_t right);
 static inline int tree_bits_of(uint32_t x) /* that x needs */
 {
     return x ? 32 - __builtin_clz(x) : 0;

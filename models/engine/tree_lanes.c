@@ -37,6 +37,7 @@ int ENGINE(tree_count)(const struct tree_counts *o, int n)
     uint32_t before = 0; /* times so far */
     const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     __m512i last = _mm512_set1_epi32(-1);
+    whole all_times = {0};
     for (int i = 0; i < n; i += TREE_LANES) {
         __mmask16 there = lanes_mask(n - i < TREE_LANES ? n - i : TREE_LANES);
         __m256i low = _mm512_cvtepi64_epi32(_mm512_maskz_loadu_epi64((__mmask8)there, o->samples + i));
@@ -52,8 +53,10 @@ int ENGINE(tree_count)(const struct tree_counts *o, int n)
         found += __builtin_popcount(begins);
         before = sums[TREE_LANES - 1];
         last = class;
+        all_times |= times;
     }
     o->drawn[found] = before;
+    *o->all_times = (uint32_t)_mm512_reduce_or_epi32((__m512i)all_times);
     return found;
 }
 
@@ -130,17 +133,22 @@ INLINE void sort_8(whole k[8])
     exchange(k + 1, k + 2), exchange(k + 3, k + 4), exchange(k + 5, k + 6);
 }
 
-/* Two halves in order become one. */
-INLINE void merge_16(whole k[16])
+/* Each of two halves of so many keys is in order, the second backwards (a bitonic sequence): all are then (Batcher 1968). */
+INLINE void merge_8(whole k[8])
 {
+    exchange(k + 0, k + 4), exchange(k + 1, k + 5), exchange(k + 2, k + 6), exchange(k + 3, k + 7);
+    exchange(k + 0, k + 2), exchange(k + 1, k + 3), exchange(k + 4, k + 6), exchange(k + 5, k + 7);
+    exchange(k + 0, k + 1), exchange(k + 2, k + 3), exchange(k + 4, k + 5), exchange(k + 6, k + 7);
+}
+
+INLINE void sort_16(whole k[16])
+{
+    sort_8(k);
+    sort_8(k + 8);
     for (int i = 0; i < 8; i++)
-        exchange(k + i, k + i + 8);
-    for (int i = 4; i < 8; i++)
-        exchange(k + i, k + i + 4);
-    for (int i = 2; i < 14; i += 4)
-        exchange(k + i, k + i + 2), exchange(k + i + 1, k + i + 3);
-    for (int i = 1; i < 15; i += 2)
-        exchange(k + i, k + i + 1);
+        exchange(k + i, k + 15 - i);
+    merge_8(k);
+    merge_8(k + 8);
 }
 
 /* Up to `room` keys of each lane, 8 or 16, stay in registers. */
@@ -149,37 +157,52 @@ INLINE void sort_few(whole *keys, int n, int room)
     whole k[16];
     for (int i = 0; i < room; i++)
         k[i] = i < n ? keys[i] : ~(whole){0};
-    sort_8(k);
-    if (room == 16) {
-        sort_8(k + 8);
-        merge_16(k);
-    }
+    if (room == 16)
+        sort_16(k);
+    else
+        sort_8(k);
     for (int i = 0; i < room; i++)
         keys[i] = k[i];
 }
 
-/* Each lane, by a network: Batcher's merge exchange (Knuth, The Art of Computer Programming, vol. 3, 5.2.2 M). */
+INLINE void merge_16(whole *keys)
+{
+    whole k[16];
+    for (int i = 0; i < 16; i++)
+        k[i] = keys[i];
+    for (int i = 0; i < 8; i++)
+        exchange(k + i, k + i + 8);
+    merge_8(k);
+    merge_8(k + 8);
+    for (int i = 0; i < 16; i++)
+        keys[i] = k[i];
+}
+
+/* Each lane: 16 keys at a time in registers, then runs of 16, 32, .. are merged two by two. Behind n there are keys that are never smaller up to the next
+ * multiple of 16; those that would stand behind them need no exchange. */
 void ENGINE(tree_lanes_sort)(struct tree_lanes *o)
 {
     whole *keys = (whole *)o->keys;
-    int n = o->n, top = 1;
-    if (n <= 16) {
-        if (n <= 8)
-            sort_few(keys, n, 8);
-        else
-            sort_few(keys, n, 16);
+    int n = o->n, blocks = (n + 15) / 16 * 16;
+    if (n <= 8) {
+        sort_few(keys, n, 8);
         return;
     }
-    while (2 * top < n)
-        top *= 2;
-    for (int p = top; p > 0; p /= 2)
-        for (int q = top, r = 0, d = p;; d = q - p, q /= 2, r = p) {
-            for (int run = r; run < n - d; run += 2 * p)
-                for (int i = run; i < n - d && i < run + p; i++)
-                    exchange(&keys[i], &keys[i + d]);
-            if (q == p)
-                break;
+    for (int at = 0; at < n; at += 16)
+        sort_few(keys + at, n - at, 16);
+    for (int run = 16; run < n; run *= 2) {
+        for (int at = 0; at + run < n; at += 2 * run) {
+            for (int i = 0; i < run; i++)
+                if (at + 2 * run - 1 - i < blocks)
+                    exchange(keys + at + i, keys + at + 2 * run - 1 - i);
+            for (int half = run / 2; half >= 16; half /= 2)
+                for (int from = at; from + half < blocks && from < at + 2 * run; from += 2 * half)
+                    for (int i = from; i < from + half && i + half < blocks; i++)
+                        exchange(keys + i, keys + i + half);
+            for (int from = at; from < blocks && from < at + 2 * run; from += 16)
+                merge_16(keys + from);
         }
+    }
 }
 
 /* words: so many hold what stands left of each class, four classes each. */
@@ -217,14 +240,28 @@ INLINE void sweep(struct tree_lanes *o, uint32_t words)
 
 void ENGINE(tree_lanes_sweep)(struct tree_lanes *o)
 {
-    if (o->n_classes <= 4)
+    switch ((o->n_classes + 3) / 4) {
+    case 1:
         sweep(o, 1);
-    else if (o->n_classes <= 8)
+        break;
+    case 2:
         sweep(o, 2);
-    else if (o->n_classes <= 16)
+        break;
+    case 3:
+        sweep(o, 3);
+        break;
+    case 4:
         sweep(o, 4);
-    else
+        break;
+    case 5:
+        sweep(o, 5);
+        break;
+    case 6:
+        sweep(o, 6);
+        break;
+    default:
         sweep(o, 8);
+    }
 }
 
 static const float nearly = 1 - 0x1p-11F;
@@ -244,56 +281,67 @@ int ENGINE(tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *diffe
     return found;
 }
 
-int ENGINE(tree_others)(const struct tree_others *o, int n)
+/* What places gain; 0 where one side is empty, or no sample has the code. */
+INLINE real table_gain(const struct tree_table *t, whole squares, whole across, whole weight, whole before)
+{
+    whole right_squares = t->all_squares - 2 * across + squares, right = t->all - weight;
+    __mmask16 there = _mm512_test_epi32_mask((__m512i)right, (__m512i)right) & _mm512_cmpneq_epi32_mask((__m512i)weight, (__m512i)before);
+    real a = (real)_mm512_cvtepu32_ps((__m512i)weight), b = (real)_mm512_cvtepu32_ps((__m512i)right);
+    real above = (real)_mm512_cvtepu32_ps((__m512i)squares) * b + (real)_mm512_cvtepu32_ps((__m512i)right_squares) * a;
+    return (real)_mm512_maskz_div_ps(there, (__m512)above, (__m512)(a * b));
+}
+
+INLINE whole counts_at(const uint16_t *p) { return (whole)_mm512_cvtepu16_epi32(_mm256_load_si256((const __m256i *)p)); }
+
+/* Of each class, what stands left of each lane's first code. */
+INLINE void begin_lanes(const struct tree_table *t, whole *left)
+{
+    for (int c = 0; c < t->n_classes; c++) {
+        const uint16_t *counts = t->counts + (size_t)c * (size_t)t->apart;
+        whole sum = {0};
+        for (int row = 0; row < t->rows; row++)
+            sum += counts_at(counts + row * TREE_LANES);
+        left[c] = running_sum(sum) - sum;
+    }
+}
+
+float ENGINE(tree_table_sum)(const struct tree_table *t)
+{
+    const struct tree_table o = *t;
+    whole *left = (whole *)o.left, before = {0};
+    real most = {0};
+    begin_lanes(t, left);
+    for (int c = 0; c < o.n_classes; c++)
+        before += left[c];
+    for (int row = 0; row < o.rows; row++) {
+        whole squares = {0}, across = {0}, weight = {0};
+        uint16_t *counts = o.counts + row * TREE_LANES;
+        for (int c = 0; c < o.n_classes; c++, counts += o.apart) {
+            whole sum = left[c] + counts_at(counts);
+            _mm256_store_si256((__m256i *)counts, _mm256_setzero_si256());
+            left[c] = sum;
+            squares += sum * sum;
+            across += sum * (uint32_t)o.whole[c];
+            weight += sum;
+        }
+        real gain = table_gain(t, squares, across, weight, before);
+        ((whole *)o.squares)[row] = squares;
+        ((whole *)o.across)[row] = across;
+        ((whole *)o.weight)[row] = weight;
+        ((real *)o.gain)[row] = gain;
+        most = larger(most, gain);
+        before = weight;
+    }
+    return _mm512_reduce_max_ps((__m512)most);
+}
+
+int ENGINE(tree_table_near)(const struct tree_table *t, float floor, int32_t *places)
 {
     int found = 0;
-    __m512i common = _mm512_set1_epi32((int)o->common);
-    for (int i = 0; i < n; i += TREE_LANES) {
-        __mmask16 there = lanes_mask(n - i < TREE_LANES ? n - i : TREE_LANES);
-        __m512i codes = _mm512_maskz_loadu_epi32(there, o->codes + i), labels = _mm512_maskz_loadu_epi32(there, o->labels + i);
-        __mmask16 others = _mm512_mask_cmpneq_epi32_mask(there, codes, common);
-        _mm512_storeu_si512(o->out_codes + found, _mm512_maskz_compress_epi32(others, codes));
-        _mm512_storeu_si512(o->out_labels + found, _mm512_maskz_compress_epi32(others, labels));
-        found += __builtin_popcount(others);
-    }
+    __m512 least = _mm512_set1_ps(floor);
+    for (int at = 0; at < t->rows * TREE_LANES; at += TREE_LANES)
+        for (unsigned near = _mm512_cmp_ps_mask(_mm512_load_ps(t->gain + at), least, _CMP_GE_OQ); near; near &= near - 1)
+            places[found++] = at + __builtin_ctz(near);
     return found;
-}
-
-/* Gives the rank that was left out what is missing of each class. */
-static void add_common(const struct tree_table *t, int blocks)
-{
-    uint32_t *counts = t->counts;
-    for (int c = 0; c < t->n_classes; c++, counts += t->streams * t->apart) {
-        whole sum = {0};
-        for (int b = 0; b < t->streams * blocks; b++)
-            sum += ((const whole *)counts)[b];
-        counts[t->common] += (uint32_t)t->whole[c] - (uint32_t)_mm512_reduce_add_epi32((__m512i)sum);
-    }
-}
-
-void ENGINE(tree_table_sum)(const struct tree_table *t)
-{
-    int blocks = t->apart / TREE_LANES;
-    if (t->common >= 0)
-        add_common(t, blocks);
-    memset(t->carry, 0, (size_t)t->n_classes * sizeof *t->carry);
-    for (int b = 0; b < blocks; b++) {
-        whole *counts = (whole *)t->counts + b, squares = {0}, across = {0}, weight = {0};
-        for (int c = 0; c < t->n_classes; c++) {
-            whole left = {0};
-            for (int s = 0; s < t->streams; s++, counts += blocks) {
-                left += *counts;
-                *counts = (whole){0};
-            }
-            left = running_sum(left) + t->carry[c];
-            t->carry[c] = left[TREE_LANES - 1];
-            squares += left * left;
-            across += left * (uint32_t)t->whole[c];
-            weight += left;
-        }
-        ((whole *)t->squares)[b] = squares;
-        ((whole *)t->across)[b] = across;
-        ((whole *)t->weight)[b] = weight;
-    }
 }
 #endif

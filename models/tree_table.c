@@ -1,0 +1,217 @@
+/* Columns of a larger node by tables: how often samples of each class and code were drawn, which is summed up, class by class, into what stands left of each
+ * place to split; the few places that may be the best are computed exactly.
+ *
+ * Codes have places in a table: those that occur, or, where a node's samples are many beside a column's codes, all of them. Places are such that sums need
+ * no shuffles: 16 lanes side by side, each a run of codes (models/tree_lanes.h). Samples stand by class, so to count one is an addition, into a row of
+ * counters that stays in the nearest cache. Several columns are counted at a time: samples of a class often share a code, and an addition to a counter waits
+ * for the one before. */
+#include "models/tree_table.h"
+
+#include "models/engine.h"
+
+enum { BESIDE = TREE_TABLE_BESIDE, VALUES = TREE_TABLE_VALUES, CLASSES = TREE_TABLE_CLASSES };
+enum { COUNTERS = 1 << 15, APART = COUNTERS + 64 /* no two tables begin at the same place of the cache */ };
+
+void tree_table_cut(struct tree_table_room *r, struct slab *slab)
+{
+    r->counts = slab_take(slab, BESIDE * APART * sizeof *r->counts);
+    r->left = slab_take(slab, CLASSES * TREE_LANES * sizeof *r->left);
+    r->squares = slab_take(slab, VALUES * sizeof *r->squares);
+    r->across = slab_take(slab, VALUES * sizeof *r->across);
+    r->weight = slab_take(slab, VALUES * sizeof *r->weight);
+    r->gain = slab_take(slab, VALUES * sizeof *r->gain);
+    r->near = slab_take(slab, VALUES * sizeof *r->near);
+    for (int c = 0; c < BESIDE; c++) {
+        r->places[c] = slab_take(slab, VALUES * sizeof *r->places[c]);
+        r->codes[c] = slab_take(slab, VALUES * sizeof *r->codes[c]);
+    }
+}
+
+/* Columns that are counted together. */
+struct beside {
+    int n, apart, taken[BESIDE]; /* apart: counters of a class; which of the columns at hand */
+    int n_codes[BESIDE];         /* that have places */
+    bool all[BESIDE];            /* all of the column's have, else room's codes say which */
+    const uint16_t *planes[BESIDE]; /* (rows) by record; or NULL, then */
+    const uint32_t *codes[BESIDE];  /* (n) by sample */
+};
+
+static int rows_of(int n_codes)
+{
+    return (n_codes + TREE_LANES - 1) / TREE_LANES;
+}
+
+/* The place of the i-th code of those that have one. */
+static int place_of(int i, int n_codes)
+{
+    int rows = rows_of(n_codes);
+    return i % rows * TREE_LANES + i / rows;
+}
+
+static int code_at(int place, int n_codes)
+{
+    return place % TREE_LANES * rows_of(n_codes) + place / TREE_LANES;
+}
+
+/* --- places --- */
+
+/* Gives codes their places: those listed (n), or, where codes is NULL, the first n. */
+static void put_places(uint16_t *places, const int32_t *codes, int n)
+{
+    int rows = rows_of(n);
+    for (int lane = 0, i = 0; i < n; lane++)
+        for (int row = 0; row < rows && i < n; row++, i++)
+            places[codes ? codes[i] : i] = (uint16_t)(row * TREE_LANES + lane);
+}
+
+static void mark(uint8_t *marks, const struct beside *o, int c, const tree_sample *samples, int n)
+{
+    if (o->planes[c])
+        for (int i = 0; i < n; i++)
+            marks[o->planes[c][sample_record(samples[i])]] = 1;
+    else
+        for (int i = 0; i < n; i++)
+            marks[o->codes[c][i]] = 1;
+}
+
+/* Makes a column, the c-th beside others, ready to be counted; false where tables are not good for it. */
+static bool take(struct tree_splitter *s, struct beside *o, int c, const struct tree_column *column, const tree_sample *samples, int n)
+{
+    enum { ALL = 12, SOME = 8 /* counters a sample, at most */, SPARSE = 32 /* codes a sample, likewise */ };
+    struct tree_table_room *r = &s->table_room;
+    int64_t classes = s->node.n_classes, most = o->n == 0 ? BESIDE * APART : COUNTERS;
+    if (column->n_values > VALUES || column->n_values > SPARSE * (uint32_t)n)
+        return false;
+    o->n_codes[c] = (int)column->n_values;
+    o->all[c] = rows_of(o->n_codes[c]) * TREE_LANES * classes <= ALL * (int64_t)n;
+    if (!o->all[c]) {
+        mark(s->count_room.marks, o, c, samples, n);
+        o->n_codes[c] = tree_count_list(&s->count_room, column->n_values, r->codes[c]);
+    }
+    if (o->n_codes[c] * classes > (o->all[c] ? ALL : SOME) * (int64_t)n || rows_of(o->n_codes[c]) * TREE_LANES * classes > most)
+        return false;
+    put_places(r->places[c], o->all[c] ? NULL : r->codes[c], o->n_codes[c]);
+    return true;
+}
+
+/* --- counting --- */
+
+static inline __attribute__((always_inline)) void count_as(const struct tree_splitter *s, const struct beside *o, const tree_sample *samples, int n_columns, bool planes)
+{
+    const struct tree_node_facts *f = &s->node;
+    const uint16_t *plane[BESIDE], *places[BESIDE];
+    const uint32_t *codes[BESIDE];
+#pragma GCC unroll 4
+    for (int c = 0; c < n_columns; c++) {
+        plane[c] = o->planes[c];
+        codes[c] = o->codes[c];
+        places[c] = s->table_room.places[c];
+    }
+    for (int class = 0; class < f->n_classes; class++) {
+        uint16_t(*counts)[APART] = (uint16_t(*)[APART])(void *)(s->table_room.counts + (size_t)class * (size_t)o->apart);
+        for (int i = f->first[class], end = f->first[class + 1]; i < end; i++) {
+            uint32_t record = sample_record(samples[i]);
+            uint16_t times = (uint16_t)samples[i];
+#pragma GCC unroll 4
+            for (int c = 0; c < n_columns; c++)
+                counts[c][places[c][planes ? plane[c][record] : codes[c][i]]] += times;
+        }
+    }
+}
+
+static void count(const struct tree_splitter *s, const struct beside *o, const tree_sample *samples)
+{
+    bool planes = o->planes[0];
+    if (o->n == 4)
+        planes ? count_as(s, o, samples, 4, true) : count_as(s, o, samples, 4, false);
+    else if (o->n == 3)
+        planes ? count_as(s, o, samples, 3, true) : count_as(s, o, samples, 3, false);
+    else if (o->n == 2)
+        planes ? count_as(s, o, samples, 2, true) : count_as(s, o, samples, 2, false);
+    else
+        planes ? count_as(s, o, samples, 1, true) : count_as(s, o, samples, 1, false);
+}
+
+/* --- the best place --- */
+
+static struct tree_table table_of(const struct tree_splitter *s, const struct beside *o, int c)
+{
+    const struct tree_table_room *r = &s->table_room;
+    const struct tree_node_facts *f = &s->node;
+    return (struct tree_table){.counts = r->counts + c * APART,
+                               .n_classes = f->n_classes,
+                               .apart = o->apart,
+                               .rows = rows_of(o->n_codes[c]),
+                               .left = r->left,
+                               .whole = f->weights,
+                               .all = (uint32_t)f->weight,
+                               .all_squares = (uint32_t)f->squares,
+                               .squares = r->squares,
+                               .across = r->across,
+                               .weight = r->weight,
+                               .gain = r->gain};
+}
+
+/* The best place of a column counted; false where it is constant. */
+static bool try_table(const struct tree_splitter *s, const struct beside *o, int c, int column, struct tree_split *best)
+{
+    const double near = 1 - 0x1p-19;
+    const struct tree_table_room *r = &s->table_room;
+    const struct tree_table t = table_of(s, o, c);
+    double most = (double)s->engine->tree_table_sum(&t), gain = best->gain;
+    int at = -1, n = most > 0 && most >= gain * near ? s->engine->tree_table_near(&t, (float)(most * near), r->near) : 0;
+    for (int i = 0; i < n; i++) {
+        int place = r->near[i], code = code_at(place, o->n_codes[c]);
+        double exact = tree_gini_gain(&s->node, r->squares[place], r->across[place], r->weight[place]);
+        if (exact > gain || (exact == gain && (at < 0 ? column < best->feature : code < at))) {
+            gain = exact;
+            at = code;
+        }
+    }
+    if (at >= 0) {
+        uint32_t left = r->weight[place_of(at, o->n_codes[c])];
+        int next = at + 1;
+        while (r->weight[place_of(next, o->n_codes[c])] == left)
+            next++;
+        const int32_t *codes = r->codes[c];
+        *best = tree_splitter_between(s, column, (uint32_t)(o->all[c] ? at : codes[at]), (uint32_t)(o->all[c] ? next : codes[next]), gain);
+    }
+    return most > 0;
+}
+
+/* --- all columns --- */
+
+static bool is_for_tables(const struct tree_splitter *s, int n)
+{
+    enum { FEW = 64 };
+    return s->engine->tree_table_sum && s->plain && s->node.weight <= UINT16_MAX && s->node.n_classes <= CLASSES && n >= FEW &&
+           s->params->criterion == TREE_GINI && s->params->min_samples_leaf <= 1 && !s->params->random_thresholds;
+}
+
+uint32_t tree_table_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n, const uint32_t *codes, uint32_t *differ,
+                        struct tree_split *best)
+{
+    uint32_t taken = 0;
+    *differ = 0;
+    if (!is_for_tables(s, n))
+        return 0;
+    for (int next = 0; next < n_columns;) {
+        struct beside o = {0};
+        for (; next < n_columns && o.n < BESIDE && o.apart * s->node.n_classes <= COUNTERS; next++) {
+            o.planes[o.n] = codes ? NULL : tree_plane(s->data, column[next], n);
+            o.codes[o.n] = codes ? codes + (size_t)next * (size_t)n : NULL;
+            if (!take(s, &o, o.n, &s->data->columns[column[next]], samples, n))
+                continue;
+            int apart = rows_of(o.n_codes[o.n]) * TREE_LANES;
+            o.apart = apart > o.apart ? apart : o.apart;
+            o.taken[o.n++] = next;
+            taken |= (uint32_t)1 << next;
+        }
+        if (o.n == 0)
+            break;
+        count(s, &o, samples);
+        for (int c = 0; c < o.n; c++)
+            *differ |= (uint32_t)try_table(s, &o, c, column[o.taken[c]], best) << o.taken[c];
+    }
+    return taken;
+}
