@@ -29,6 +29,9 @@ struct engine {
     void (*tree_lanes_sort)(struct tree_lanes *o);
     void (*tree_lanes_sweep)(struct tree_lanes *o);
     int (*tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
+    /* Lists codes (n_values) that are marked in ascending order, takes the marks away and gives these codes their places; marks NULL: all of them, unlisted.
+     * Marks, places and codes have room for TREE_LANES more. Returns how many. */
+    int (*tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, int32_t *codes);
     float (*tree_table_sum)(const struct tree_table *t); /* returns the largest gain */
     int (*tree_table_near)(const struct tree_table *t, float floor, int32_t *places); /* places that gain so much or more; returns how many */
     const struct layer_kind *layers[LAYER_COUNT];
@@ -58,6 +61,7 @@ void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *code
 void ENGINE(tree_lanes_sort)(struct tree_lanes *o);
 void ENGINE(tree_lanes_sweep)(struct tree_lanes *o);
 int ENGINE(tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
+int ENGINE(tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, int32_t *codes);
 float ENGINE(tree_table_sum)(const struct tree_table *t);
 int ENGINE(tree_table_near)(const struct tree_table *t, float floor, int32_t *places);
 void ENGINE(gemm)(const struct gemm *g);

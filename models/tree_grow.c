@@ -56,25 +56,36 @@ int tree_grow_inner(struct tree_grower *g, const struct tree_split *s)
     return add_node(g, (struct tree_node){.feature = s->feature, .threshold = s->threshold}, (struct tree_between){s->left_code, s->right_code});
 }
 
+/* Moves samples (n) of codes up to `left` to the front; returns how many. room (n). A record's code: at `codes`, `apart` from the next's. */
+static inline __attribute__((always_inline)) int part(tree_sample *restrict samples, tree_sample *restrict room, int n, const uint16_t *codes, size_t apart, bool wide,
+                                                      uint32_t left)
+{
+    int to = 0, others = 0;
+    for (int i = 0; i < n; i++) {
+        tree_sample sample = samples[i];
+        const uint16_t *at = codes + sample_record(sample) * apart;
+        bool goes = (wide ? (uint32_t)at[1] << 16 | at[0] : at[0]) <= left;
+        samples[to] = sample;
+        room[others] = sample;
+        to += goes;
+        others += !goes;
+    }
+    memcpy(samples + to, room, (size_t)others * sizeof *room);
+    return to;
+}
+
 int tree_grow_part(struct tree_grower *g, const struct tree_span *t, const struct tree_split *s)
 {
     const struct tree_data *d = g->r->data;
     const struct tree_column *column = &d->columns[s->feature];
-    const uint16_t *plane = tree_plane(d, s->feature, t->last - t->first);
-    int to = t->first, others = 0;
-    for (int i = t->first; i < t->last; i++) {
-        tree_sample sample = g->samples[i];
-        uint32_t record = sample_record(sample);
-        bool left = (plane ? plane[record] : tree_code(d->records + record * d->stride, column)) <= s->left_code;
-        g->samples[to] = sample;
-        g->room[others] = sample;
-        to += left;
-        others += !left;
-    }
-    memcpy(g->samples + to, g->room, (size_t)others * sizeof *g->room);
+    int n = t->last - t->first;
+    const uint16_t *plane = tree_plane(d, s->feature, n), *codes = d->records + column->at;
+    tree_sample *samples = g->samples + t->first;
     if (g->r->importances)
         g->r->importances[s->feature] += s->decrease / g->total;
-    return to;
+    return t->first + (plane          ? part(samples, g->room, n, plane, 1, false, s->left_code)
+                       : column->wide ? part(samples, g->room, n, codes, d->stride, true, s->left_code)
+                                      : part(samples, g->room, n, codes, d->stride, false, s->left_code));
 }
 
 bool tree_grow_find(struct tree_grower *g, const struct tree_span *t, uint64_t *constant, struct tree_split *out)

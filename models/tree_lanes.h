@@ -49,15 +49,16 @@ struct tree_codes {
     int n_columns;
 };
 
-/* One column's counts by class and code (models/tree_table.c), summed up. Codes stand in TREE_LANES runs, a lane each: so sums of neighbours are sums of
- * whole rows. What a place gains is a float here, off by less than 2^-20 of it: squares, and what stands left times right, are rounded, then products, a sum
+/* One column's counts by class and code (models/tree_table.c), summed up. Codes that occur, or all, have places, row * TREE_LANES + lane: a lane each for
+ * TREE_LANES runs of codes, so sums over neighbours are sums over rows. Classes stand two by two, in the halves of 32 bits, whose products and sums are one
+ * operation. What a place gains is a float here, off by less than 2^-20 of it: squares, and what stands left times right, are rounded, then products, a sum
  * and a quotient. */
 struct tree_table {
-    uint16_t *counts;        /* (n_classes, apart: rows, TREE_LANES and perhaps more) how often samples of a code were drawn; 0 afterwards. Starts at 32 bytes */
-    int n_classes, apart, rows;
-    uint32_t *left;          /* (n_classes, TREE_LANES) room */
-    const int64_t *whole;    /* (n_classes) their weights; */
-    uint32_t all, all_squares; /* their sum, below 65536, and the sum of their squares */
+    uint16_t (*counts)[2];   /* (n_pairs, apart: rows * TREE_LANES and perhaps more) how often samples of a code were drawn; 0 afterwards. Starts at 64 bytes */
+    int n_pairs, apart, rows;
+    uint32_t *left;          /* (n_pairs, TREE_LANES) room */
+    const uint32_t *whole;   /* (n_pairs) weights of two classes each, low half and high half; */
+    uint32_t all, all_squares; /* the sum of all, below 32768, and that of their squares */
     uint32_t *squares, *across, *weight; /* (rows, TREE_LANES) of what has up to such a code: sum over classes of its square, of it times the class's weight, of it */
     float *gain;             /* (rows, TREE_LANES) about, of the place behind each; 0: there is none, or no sample has the code */
 };

@@ -27,12 +27,33 @@ static double exact_gain(const struct tree_lanes *o, int lane, int at)
     return (double)left / (double)weight + (double)right / (double)(o->weight - weight);
 }
 
+/* Two samples, of different classes: whatever tells them apart takes all impurity away, so the lowest column that does is the best. */
+static uint32_t try_pair(const struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, struct tree_split *best)
+{
+    const uint16_t *a = s->data->records + sample_record(samples[0]) * s->data->stride, *b = s->data->records + sample_record(samples[1]) * s->data->stride;
+    uint32_t differ = 0;
+    int at = -1;
+    for (int c = 0; c < n_columns; c++) {
+        uint32_t place = s->data->columns[column[c]].at;
+        bool differs = a[place] != b[place];
+        differ |= (uint32_t)differs << c;
+        at = differs && (at < 0 || column[c] < at) ? column[c] : at;
+    }
+    if (at >= 0 && (best->feature < 0 || at < best->feature)) {
+        uint32_t x = a[s->data->columns[at].at], y = b[s->data->columns[at].at];
+        *best = tree_splitter_between(s, at, x < y ? x : y, x < y ? y : x, (double)s->node.weight);
+    }
+    return differ;
+}
+
 uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, struct tree_split *best)
 {
     struct tree_lanes *o = s->lanes;
     struct tree_codes codes = {.records = s->data->records, .stride = s->data->stride, .samples = samples, .n_columns = n_columns};
     uint32_t differ;
     int place = -1;
+    if (o->n == 2 && o->n_classes == 2)
+        return try_pair(s, column, n_columns, samples, best);
     for (int c = 0; c < n_columns; c++)
         codes.at[c] = s->data->columns[column[c]].at;
     s->engine->tree_lanes_fill(o, &codes);

@@ -331,18 +331,22 @@ static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, 
 /* --- all columns --- */
 
 /* Draws the next columns, up to `wanted`; those known to be constant are counted only. Returns how many are to be looked at. */
-static int draw(struct tree_splitter *s, const uint64_t *constant, int wanted, int *looked, int *n_constant, int *out)
+static int draw(struct tree_splitter *s, const uint64_t *restrict constant, int wanted, int *looked, int *n_constant, int *restrict out)
 {
-    int n = 0, columns = s->data->n_columns;
-    while (n < wanted && *looked < columns && (*looked < s->params->max_features || *looked == *n_constant)) {
-        int at = *looked + (int)random_below(s->random, (uint32_t)(columns - *looked)), column = s->columns[at];
-        s->columns[at] = s->columns[*looked];
-        s->columns[(*looked)++] = column;
-        if (constant[column / 64] >> column % 64 & 1)
-            (*n_constant)++;
-        else
-            out[n++] = column;
+    struct random *restrict random = s->random;
+    int *restrict columns = s->columns;
+    int n = 0, n_columns = s->data->n_columns, most = s->params->max_features, all = *looked, constants = *n_constant;
+    while (n < wanted && all < n_columns && (all < most || all == constants)) {
+        int at = all + (int)random_below(random, (uint32_t)(n_columns - all)), column = columns[at];
+        columns[at] = columns[all];
+        columns[all++] = column;
+        int known = (int)(constant[column / 64] >> column % 64 & 1);
+        out[n] = column; /* taken back where it is known; there is room for one more */
+        n += !known;
+        constants += known;
     }
+    *looked = all;
+    *n_constant = constants;
     return n;
 }
 
@@ -370,7 +374,7 @@ static uint32_t try_columns(struct tree_splitter *s, const int *column, int n_co
 struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant)
 {
     struct tree_split best = {.feature = -1, .gain = -INFINITY};
-    int looked = 0, n_constant = 0, drawn, column[TREE_AT_ONCE];
+    int looked = 0, n_constant = 0, drawn, column[TREE_AT_ONCE + 1];
     prepare(s);
     bool small = tree_small_take(s, n);
     while ((drawn = draw(s, constant, looked < s->params->max_features ? at_once(s) : 1, &looked, &n_constant, column)) > 0) {

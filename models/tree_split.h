@@ -51,8 +51,8 @@ enum { TREE_TABLE_BESIDE = 4, TREE_TABLE_VALUES = 1 << 13, TREE_TABLE_CLASSES = 
 
 /* Room of tree_table.c; counts are 0 between calls. */
 struct tree_table_room {
-    uint16_t *counts;
-    uint32_t *left, *squares, *across, *weight;
+    uint16_t (*counts)[2];
+    uint32_t *whole, *left, *squares, *across, *weight;
     float *gain;
     int32_t *near;
     uint16_t *places[TREE_TABLE_BESIDE]; /* (TREE_TABLE_VALUES) of a column's codes */

@@ -10,26 +10,28 @@
 #include "models/engine.h"
 
 enum { BESIDE = TREE_TABLE_BESIDE, VALUES = TREE_TABLE_VALUES, CLASSES = TREE_TABLE_CLASSES };
-enum { COUNTERS = 1 << 15, APART = COUNTERS + 64 /* no two tables begin at the same place of the cache */ };
+enum { COUNTERS = 1 << 14 /* of two classes each */, APART = COUNTERS + 32 /* no two tables begin at the same place of the cache */ };
 
 void tree_table_cut(struct tree_table_room *r, struct slab *slab)
 {
     r->counts = slab_take(slab, BESIDE * APART * sizeof *r->counts);
-    r->left = slab_take(slab, CLASSES * TREE_LANES * sizeof *r->left);
+    r->left = slab_take(slab, CLASSES / 2 * TREE_LANES * sizeof *r->left);
+    r->whole = slab_take(slab, CLASSES / 2 * sizeof *r->whole);
     r->squares = slab_take(slab, VALUES * sizeof *r->squares);
     r->across = slab_take(slab, VALUES * sizeof *r->across);
     r->weight = slab_take(slab, VALUES * sizeof *r->weight);
     r->gain = slab_take(slab, VALUES * sizeof *r->gain);
     r->near = slab_take(slab, VALUES * sizeof *r->near);
     for (int c = 0; c < BESIDE; c++) {
-        r->places[c] = slab_take(slab, VALUES * sizeof *r->places[c]);
-        r->codes[c] = slab_take(slab, VALUES * sizeof *r->codes[c]);
+        r->places[c] = slab_take(slab, (VALUES + TREE_LANES) * sizeof *r->places[c]);
+        r->codes[c] = slab_take(slab, (VALUES + TREE_LANES) * sizeof *r->codes[c]);
     }
 }
 
 /* Columns that are counted together. */
 struct beside {
-    int n, apart, taken[BESIDE]; /* apart: counters of a class; which of the columns at hand */
+    int n, taken[BESIDE];        /* which of the columns at hand */
+    int n_pairs, apart;          /* of classes; counters of a pair */
     int n_codes[BESIDE];         /* that have places */
     bool all[BESIDE];            /* all of the column's have, else room's codes say which */
     const uint16_t *planes[BESIDE]; /* (rows) by record; or NULL, then */
@@ -55,15 +57,6 @@ static int code_at(int place, int n_codes)
 
 /* --- places --- */
 
-/* Gives codes their places: those listed (n), or, where codes is NULL, the first n. */
-static void put_places(uint16_t *places, const int32_t *codes, int n)
-{
-    int rows = rows_of(n);
-    for (int lane = 0, i = 0; i < n; lane++)
-        for (int row = 0; row < rows && i < n; row++, i++)
-            places[codes ? codes[i] : i] = (uint16_t)(row * TREE_LANES + lane);
-}
-
 static void mark(uint8_t *marks, const struct beside *o, int c, const tree_sample *samples, int n)
 {
     if (o->planes[c])
@@ -77,27 +70,24 @@ static void mark(uint8_t *marks, const struct beside *o, int c, const tree_sampl
 /* Makes a column, the c-th beside others, ready to be counted; false where tables are not good for it. */
 static bool take(struct tree_splitter *s, struct beside *o, int c, const struct tree_column *column, const tree_sample *samples, int n)
 {
-    enum { ALL = 12, SOME = 8 /* counters a sample, at most */, SPARSE = 32 /* codes a sample, likewise */ };
+    enum { ALL = 6, SOME = 4 /* counters a sample, at most */, SPARSE = 32 /* codes a sample, likewise */ };
     struct tree_table_room *r = &s->table_room;
-    int64_t classes = s->node.n_classes, most = o->n == 0 ? BESIDE * APART : COUNTERS;
-    if (column->n_values > VALUES || column->n_values > SPARSE * (uint32_t)n)
+    int64_t most = o->n == 0 ? BESIDE * COUNTERS : COUNTERS, values = column->n_values;
+    if (values > VALUES || values > SPARSE * (int64_t)n)
         return false;
-    o->n_codes[c] = (int)column->n_values;
-    o->all[c] = rows_of(o->n_codes[c]) * TREE_LANES * classes <= ALL * (int64_t)n;
-    if (!o->all[c]) {
+    o->all[c] = values * o->n_pairs <= ALL * (int64_t)n;
+    if (!o->all[c])
         mark(s->count_room.marks, o, c, samples, n);
-        o->n_codes[c] = tree_count_list(&s->count_room, column->n_values, r->codes[c]);
-    }
-    if (o->n_codes[c] * classes > (o->all[c] ? ALL : SOME) * (int64_t)n || rows_of(o->n_codes[c]) * TREE_LANES * classes > most)
-        return false;
-    put_places(r->places[c], o->all[c] ? NULL : r->codes[c], o->n_codes[c]);
-    return true;
+    o->n_codes[c] = s->engine->tree_table_places(o->all[c] ? NULL : s->count_room.marks, (int)values, r->places[c], r->codes[c]);
+    return (int64_t)o->n_codes[c] * o->n_pairs <= (o->all[c] ? ALL : SOME) * (int64_t)n && (int64_t)rows_of(o->n_codes[c]) * TREE_LANES * o->n_pairs <= most;
 }
 
 /* --- counting --- */
 
+/* Two classes at a time, where both have samples: their counters are not the same ones. */
 static inline __attribute__((always_inline)) void count_as(const struct tree_splitter *s, const struct beside *o, const tree_sample *samples, int n_columns, bool planes)
 {
+#define COUNT(i, half) (counts[c][places[c][planes ? plane[c][sample_record(samples[i])] : codes[c][i]]][half] += (uint16_t)samples[i])
     const struct tree_node_facts *f = &s->node;
     const uint16_t *plane[BESIDE], *places[BESIDE];
     const uint32_t *codes[BESIDE];
@@ -107,16 +97,26 @@ static inline __attribute__((always_inline)) void count_as(const struct tree_spl
         codes[c] = o->codes[c];
         places[c] = s->table_room.places[c];
     }
-    for (int class = 0; class < f->n_classes; class++) {
-        uint16_t(*counts)[APART] = (uint16_t(*)[APART])(void *)(s->table_room.counts + (size_t)class * (size_t)o->apart);
-        for (int i = f->first[class], end = f->first[class + 1]; i < end; i++) {
-            uint32_t record = sample_record(samples[i]);
-            uint16_t times = (uint16_t)samples[i];
+    for (int p = 0; p < o->n_pairs; p++) {
+        uint16_t(*counts)[APART][2] = (uint16_t(*)[APART][2])(void *)(s->table_room.counts + (size_t)p * (size_t)o->apart);
+        const int *first = f->first + 2 * p;
+        int i = first[0], end = first[1], j = end, other_end = 2 * p + 1 < f->n_classes ? first[2] : end;
+        for (; i < end && j < other_end; i++, j++)
+#pragma GCC unroll 4
+            for (int c = 0; c < n_columns; c++) {
+                COUNT(i, 0);
+                COUNT(j, 1);
+            }
+        for (; i < end; i++)
 #pragma GCC unroll 4
             for (int c = 0; c < n_columns; c++)
-                counts[c][places[c][planes ? plane[c][record] : codes[c][i]]] += times;
-        }
+                COUNT(i, 0);
+        for (; j < other_end; j++)
+#pragma GCC unroll 4
+            for (int c = 0; c < n_columns; c++)
+                COUNT(j, 1);
     }
+#undef COUNT
 }
 
 static void count(const struct tree_splitter *s, const struct beside *o, const tree_sample *samples)
@@ -139,11 +139,11 @@ static struct tree_table table_of(const struct tree_splitter *s, const struct be
     const struct tree_table_room *r = &s->table_room;
     const struct tree_node_facts *f = &s->node;
     return (struct tree_table){.counts = r->counts + c * APART,
-                               .n_classes = f->n_classes,
+                               .n_pairs = o->n_pairs,
                                .apart = o->apart,
                                .rows = rows_of(o->n_codes[c]),
                                .left = r->left,
-                               .whole = f->weights,
+                               .whole = r->whole,
                                .all = (uint32_t)f->weight,
                                .all_squares = (uint32_t)f->squares,
                                .squares = r->squares,
@@ -184,7 +184,7 @@ static bool try_table(const struct tree_splitter *s, const struct beside *o, int
 static bool is_for_tables(const struct tree_splitter *s, int n)
 {
     enum { FEW = 64 };
-    return s->engine->tree_table_sum && s->plain && s->node.weight <= UINT16_MAX && s->node.n_classes <= CLASSES && n >= FEW &&
+    return s->engine->tree_table_sum && s->plain && s->node.weight <= INT16_MAX && s->node.n_classes <= CLASSES && n >= FEW &&
            s->params->criterion == TREE_GINI && s->params->min_samples_leaf <= 1 && !s->params->random_thresholds;
 }
 
@@ -195,9 +195,13 @@ uint32_t tree_table_try(struct tree_splitter *s, const int *column, int n_column
     *differ = 0;
     if (!is_for_tables(s, n))
         return 0;
+    for (int c = 0; c < s->node.n_classes; c++)
+        ((uint16_t *)s->table_room.whole)[c] = (uint16_t)s->node.weights[c];
+    if (s->node.n_classes % 2)
+        ((uint16_t *)s->table_room.whole)[s->node.n_classes] = 0;
     for (int next = 0; next < n_columns;) {
-        struct beside o = {0};
-        for (; next < n_columns && o.n < BESIDE && o.apart * s->node.n_classes <= COUNTERS; next++) {
+        struct beside o = {.n_pairs = (s->node.n_classes + 1) / 2};
+        for (; next < n_columns && o.n < BESIDE && o.apart * o.n_pairs <= COUNTERS; next++) {
             o.planes[o.n] = codes ? NULL : tree_plane(s->data, column[next], n);
             o.codes[o.n] = codes ? codes + (size_t)next * (size_t)n : NULL;
             if (!take(s, &o, o.n, &s->data->columns[column[next]], samples, n))

@@ -29,6 +29,7 @@ const struct engine ENGINE(engine) = {
     .tree_lanes_sort = ENGINE(tree_lanes_sort),
     .tree_lanes_sweep = ENGINE(tree_lanes_sweep),
     .tree_lanes_best = ENGINE(tree_lanes_best),
+    .tree_table_places = ENGINE(tree_table_places),
     .tree_table_sum = ENGINE(tree_table_sum),
     .tree_table_near = ENGINE(tree_table_near),
 #endif

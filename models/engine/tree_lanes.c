@@ -14,8 +14,6 @@ typedef float real __attribute__((vector_size(4 * TREE_LANES), may_alias));
 
 INLINE whole lesser(whole a, whole b) { return (whole)_mm512_min_epu32((__m512i)a, (__m512i)b); }
 INLINE whole greater(whole a, whole b) { return (whole)_mm512_max_epu32((__m512i)a, (__m512i)b); }
-/* x where a = b, else 0. */
-INLINE whole where_equal(whole a, whole b, whole x) { return (whole)_mm512_maskz_mov_epi32(_mm512_cmpeq_epi32_mask((__m512i)a, (__m512i)b), (__m512i)x); }
 INLINE real where_not_0(whole a, real x) { return (real)_mm512_maskz_mov_ps(_mm512_test_epi32_mask((__m512i)a, (__m512i)a), (__m512)x); }
 INLINE real larger(real a, real b) { return (real)_mm512_max_ps((__m512)a, (__m512)b); }
 /* a / b but for 2^-14 of it. */
@@ -219,9 +217,9 @@ INLINE void sweep(struct tree_lanes *o, uint32_t words)
         whole key = keys[i], word = key >> 2 & 7, shift = (key & 3) << 3, before = {0}, w = key >> TREE_LANES_TIMES_AT & times_mask, put = w << shift;
         whole all = key >> TREE_LANES_CLASS_BITS & ((1u << TREE_LANES_WHOLE_BITS) - 1);
         for (uint32_t j = 0; j < words; j++) {
-            whole this = left_weight - left_weight + j;
-            before |= words == 1 ? left[j] : where_equal(word, this, left[j]);
-            left[j] += words == 1 ? put : where_equal(word, this, put);
+            __mmask16 here = words == 1 ? 0xffff : _mm512_cmpeq_epi32_mask((__m512i)word, _mm512_set1_epi32((int)j));
+            before = (whole)_mm512_mask_mov_epi32((__m512i)before, here, (__m512i)left[j]);
+            left[j] = (whole)_mm512_mask_add_epi32((__m512i)left[j], here, (__m512i)left[j], (__m512i)put);
         }
         before = before >> shift & 255;
         left_squares += w * (before + before + w);
@@ -291,39 +289,73 @@ INLINE real table_gain(const struct tree_table *t, whole squares, whole across, 
     return (real)_mm512_maskz_div_ps(there, (__m512)above, (__m512)(a * b));
 }
 
-INLINE whole counts_at(const uint16_t *p) { return (whole)_mm512_cvtepu16_epi32(_mm256_load_si256((const __m256i *)p)); }
+INLINE __mmask16 marks_at(const uint8_t *marks, int n)
+{
+    __m128i there = _mm_maskz_loadu_epi8(lanes_mask(n < TREE_LANES ? n : TREE_LANES), marks);
+    return _mm_test_epi8_mask(there, there);
+}
 
-/* Of each class, what stands left of each lane's first code. */
+int ENGINE(tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, int32_t *codes)
+{
+    const __m512i each = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    int n = marks ? 0 : n_values, found = 0;
+    for (int at = 0; at < n_values && marks; at += TREE_LANES)
+        n += __builtin_popcount(marks_at(marks + at, n_values - at));
+    int rows = (n + TREE_LANES - 1) / TREE_LANES;
+    for (int at = 0; at < n_values; at += TREE_LANES) {
+        __mmask16 there = marks ? marks_at(marks + at, n_values - at) : 0xffff;
+        __m512i i = _mm512_maskz_expand_epi32(there, _mm512_add_epi32(each, _mm512_set1_epi32(found)));
+        __m512i lane = _mm512_cvttps_epi32(_mm512_div_ps(_mm512_cvtepi32_ps(i), _mm512_set1_ps((float)rows)));
+        __m512i row = _mm512_sub_epi32(i, _mm512_mullo_epi32(lane, _mm512_set1_epi32(rows)));
+        __m512i place = _mm512_add_epi32(_mm512_mullo_epi32(row, _mm512_set1_epi32(TREE_LANES)), lane);
+        _mm256_storeu_si256((__m256i *)(places + at), _mm512_cvtepi32_epi16(place));
+        if (marks) {
+            _mm512_storeu_si512(codes + found, _mm512_maskz_compress_epi32(there, _mm512_add_epi32(each, _mm512_set1_epi32(at))));
+            _mm_mask_storeu_epi8(marks + at, there, _mm_setzero_si128());
+        }
+        found += __builtin_popcount(there);
+    }
+    return n;
+}
+
+INLINE whole multiplied(whole a, whole b) { return (whole)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
+INLINE whole added(whole a, whole b) { return (whole)_mm512_add_epi16((__m512i)a, (__m512i)b); }
+
+/* Of each pair of classes, what stands left of each lane's first code. */
 INLINE void begin_lanes(const struct tree_table *t, whole *left)
 {
-    for (int c = 0; c < t->n_classes; c++) {
-        const uint16_t *counts = t->counts + (size_t)c * (size_t)t->apart;
+    const whole *counts = (const whole *)t->counts;
+    int apart = t->apart / TREE_LANES;
+    for (int p = 0; p < t->n_pairs; p++, counts += apart) {
         whole sum = {0};
         for (int row = 0; row < t->rows; row++)
-            sum += counts_at(counts + row * TREE_LANES);
-        left[c] = running_sum(sum) - sum;
+            sum = added(sum, counts[row]);
+        left[p] = running_sum(sum) - sum; /* neither half overflows */
     }
 }
 
 float ENGINE(tree_table_sum)(const struct tree_table *t)
 {
     const struct tree_table o = *t;
+    const whole ones = {0}, each = ones + 0x10001;
     whole *left = (whole *)o.left, before = {0};
+    int apart = o.apart / TREE_LANES;
     real most = {0};
     begin_lanes(t, left);
-    for (int c = 0; c < o.n_classes; c++)
-        before += left[c];
+    for (int p = 0; p < o.n_pairs; p++)
+        before += multiplied(left[p], each);
     for (int row = 0; row < o.rows; row++) {
         whole squares = {0}, across = {0}, weight = {0};
-        uint16_t *counts = o.counts + row * TREE_LANES;
-        for (int c = 0; c < o.n_classes; c++, counts += o.apart) {
-            whole sum = left[c] + counts_at(counts);
-            _mm256_store_si256((__m256i *)counts, _mm256_setzero_si256());
-            left[c] = sum;
-            squares += sum * sum;
-            across += sum * (uint32_t)o.whole[c];
-            weight += sum;
+        whole *counts = (whole *)o.counts + row;
+        for (int p = 0; p < o.n_pairs; p++, counts += apart) {
+            whole sum = added(left[p], *counts);
+            *counts = (whole){0};
+            left[p] = sum;
+            squares += multiplied(sum, sum);
+            across += multiplied(sum, ones + o.whole[p]);
+            weight = added(weight, sum);
         }
+        weight = multiplied(weight, each);
         real gain = table_gain(t, squares, across, weight, before);
         ((whole *)o.squares)[row] = squares;
         ((whole *)o.across)[row] = across;
