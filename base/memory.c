@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/fault.h"
 
@@ -26,6 +27,17 @@ void *memory_new(size_t n)
 void *memory_resize(void *p, size_t n)
 {
     return checked(realloc(p, n ? n : 1));
+}
+
+void *memory_large(size_t n)
+{
+    enum { PAGE = 1 << 21 };
+    void *p = n < 2 * PAGE ? malloc(n ? n : 1) : aligned_alloc(PAGE, (n + PAGE - 1) / PAGE * PAGE);
+#if defined(MADV_HUGEPAGE)
+    if (p && n >= 2 * PAGE)
+        madvise(p, n, MADV_HUGEPAGE);
+#endif
+    return p;
 }
 
 char *memory_text(const char *text)

@@ -17,6 +17,10 @@ void *memory_resize(void *p, size_t n);
 char *memory_text(const char *text);
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* n bytes of any content, for free; NULL where there are none. In large pages where the system has them: filling gigabytes page by page takes longer than
+ * computing what goes there. */
+void *memory_large(size_t n);
+
 /* Pieces of a slab start at multiples of this many bytes. */
 enum { SLAB_ALIGNMENT = 64 };
 

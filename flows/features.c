@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "flows/log1p.h"
 #include "flows/statistics.h"
 
 int features_vocabulary(const struct features *x)
@@ -72,12 +73,28 @@ static float clipped(float size, int clip)
     return size > (float)clip ? (float)clip : size < (float)-clip ? (float)-clip : size;
 }
 
-/* Times that captures out of order make negative count as none. */
-static float time_value(const struct features *x, float iat)
+/* Times (n), in place. Those that captures out of order make negative count as none. */
+static void take_logs(const struct features *x, float *times, int n)
 {
-    if (!(iat > 0))
-        return 0;
-    return (float)(x->iat_log_nonzero ? log((double)iat) : log1p((double)iat * 1e6));
+    if (!x->iat_log_nonzero)
+        log1p_micro(times, n, times);
+    else
+        for (int i = 0; i < n; i++)
+            times[i] = times[i] > 0 ? (float)log((double)times[i]) : 0;
+}
+
+/* Times of n packets; logarithms of them, `apart` floats from each other. */
+static void fill_times(const struct features *x, const float *times, int n, float *out, size_t apart)
+{
+    enum { TOGETHER = 64 };
+    float logs[TOGETHER];
+    for (int at = 0; at < n; at += TOGETHER) {
+        int m = n - at < TOGETHER ? n - at : TOGETHER;
+        memcpy(logs, times + at, (size_t)m * sizeof *logs);
+        take_logs(x, logs, m);
+        for (int i = 0; i < m; i++)
+            out[(size_t)(at + i) * apart] = logs[i];
+    }
 }
 
 /* n packets' values of a channel, `apart` floats from each other. */
@@ -98,8 +115,7 @@ static inline void fill(const struct features *x, enum channel channel, size_t p
             out[(size_t)i * apart] = clipped(f->payload[packet + (size_t)i], x->clip);
         break;
     case CHANNEL_IAT:
-        for (int i = 0; i < n; i++)
-            out[(size_t)i * apart] = time_value(x, f->iat[packet + (size_t)i]);
+        fill_times(x, f->iat + packet, n, out, apart);
         break;
     case CHANNEL_DIRECTION:
         for (int i = 0; i < n; i++)
@@ -166,14 +182,22 @@ static void gather_packets(const struct features *x, const int32_t *rows, int n,
         for (int c = 0, t = step, k = channel; c < count; c++) {
             float *value = out + (size_t)c * apart + (size_t)i;
             *value = 0;
-            if (t >= from && t < to)
-                fill(x, x->channel[k], packets + (size_t)(t - from), 1, value, 1);
+            if (t >= from && t < to) {
+                size_t packet = packets + (size_t)(t - from);
+                if (x->channel[k] == CHANNEL_IAT)
+                    *value = x->flows->iat[packet]; /* logarithms are taken side by side */
+                else
+                    fill(x, x->channel[k], packet, 1, value, 1);
+            }
             if (++k == x->n_channels) {
                 k = 0;
                 t++;
             }
         }
     }
+    for (int c = 0; c < count; c++)
+        if (x->channel[(first + c) % x->n_channels] == CHANNEL_IAT)
+            take_logs(x, out + (size_t)c * apart, n);
 }
 
 void features_gather_columns(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart)

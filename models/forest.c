@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/kernels.h"
 #include "base/memory.h"
 #include "models/forest_data.h"
 #include "models/forest_oob.h"
@@ -369,14 +370,24 @@ enum status forest_fit_step(struct model *model, const struct model_spec *spec, 
 
 /* --- predicting --- */
 
-/* out (n, n_columns + 1): keys, and what keeps a row in a leaf (models/tree_walk.h). row (n_columns): room. */
-static void gather_keys(const struct features *x, const int32_t *rows, int n, int n_columns, float *row, uint32_t *out)
+KERNEL static void take_keys(const float *restrict x, int n, uint32_t *restrict out)
 {
-    for (int i = 0; i < n; i++, out += n_columns + 1) {
-        features_gather_raw(x, rows + i, 1, row);
-        for (int c = 0; c < n_columns; c++)
-            out[c] = tree_walk_key(row[c]);
-        out[n_columns] = 0;
+    for (int i = 0; i < n; i++)
+        out[i] = tree_walk_key(x[i]);
+}
+
+enum { GATHERED = 16 }; /* rows */
+
+/* out (n, n_columns + 1): keys, and what keeps a row in a leaf (models/tree_walk.h). values (GATHERED, n_columns): room. */
+static void gather_keys(const struct features *x, const int32_t *rows, int n, int n_columns, float *values, uint32_t *out)
+{
+    for (int at = 0; at < n; at += GATHERED) {
+        int m = n - at < GATHERED ? n - at : GATHERED;
+        features_gather_raw(x, rows + at, m, values);
+        for (int i = 0; i < m; i++, out += n_columns + 1) {
+            take_keys(values + (size_t)i * (size_t)n_columns, n_columns, out);
+            out[n_columns] = 0;
+        }
     }
 }
 
@@ -388,11 +399,11 @@ enum status forest_predict(const struct model *model, const struct features *x, 
     gang_rows(n, g->rank, g->size, &first, &last);
     size_t together = last - first < TOGETHER ? (size_t)(last - first) : TOGETHER;
     uint32_t *block = memory_new(together * ((size_t)f->n_columns + 1) * sizeof *block);
-    float *row = memory_new((size_t)f->n_columns * sizeof *row);
+    float *values = memory_new(GATHERED * (size_t)f->n_columns * sizeof *values);
     double *sum = memory_new(together * (size_t)k * sizeof *sum);
     for (int at = first; at < last; at += TOGETHER) {
         int m = last - at < TOGETHER ? last - at : TOGETHER;
-        gather_keys(x, rows + at, m, f->n_columns, row, block);
+        gather_keys(x, rows + at, m, f->n_columns, values, block);
         memset(sum, 0, (size_t)m * (size_t)k * sizeof *sum);
         for (int t = 0; t < f->n_trees; t++)
             tree_walk_add(&f->trees[t], block, f->n_columns, m, sum, k);
@@ -401,7 +412,7 @@ enum status forest_predict(const struct model *model, const struct features *x, 
         gang_look(g);
     }
     free(block);
-    free(row);
+    free(values);
     free(sum);
     return gang_share_rows(g, proba, n, k, e);
 }

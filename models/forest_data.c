@@ -175,7 +175,6 @@ struct set {
     _Atomic uint64_t *word;
     struct work *work;
     uint32_t *distinct; /* (columns) */
-    uint32_t *common;   /* (columns) as in struct tree_column */
     uint8_t *wide;      /* (columns) */
     uint8_t *joined;    /* (columns) values are followed by the largest of each code */
     int32_t *order;     /* (rows) the row of each record: they stand by class */
@@ -189,7 +188,6 @@ static struct set cut(struct slab *s, size_t rows, size_t columns)
     set.word = slab_take(s, sizeof *set.word);
     set.work = slab_take(s, sizeof *set.work);
     set.distinct = slab_take(s, columns * sizeof *set.distinct);
-    set.common = slab_take(s, columns * sizeof *set.common);
     set.wide = slab_take(s, columns * sizeof *set.wide);
     set.joined = slab_take(s, columns * sizeof *set.joined);
     set.order = slab_take(s, rows * sizeof *set.order);
@@ -301,8 +299,7 @@ static void place_columns(struct forest_data *d)
                                              .wide = s.wide[c],
                                              .n_values = s.distinct[c],
                                              .values = values,
-                                             .most = s.joined[c] ? values + s.distinct[c] : values,
-                                             .common = s.common[c]};
+                                             .most = s.joined[c] ? values + s.distinct[c] : values};
         d->tree.stride += s.wide[c] ? 2 : 1;
     }
 }
@@ -381,17 +378,6 @@ static void put_codes(const struct forest_data *d, const struct set *s, int firs
         planes[(size_t)first * n + at] = (uint16_t)codes[at];
 }
 
-/* The code that stands for 0, or one that stands near it. */
-static uint32_t code_of_zero(const float *values, uint32_t n)
-{
-    uint32_t low = 0;
-    for (uint32_t high = n; high - low > 1;) {
-        uint32_t middle = low + (high - low) / 2;
-        *(values[middle] <= 0 ? &low : &high) = middle;
-    }
-    return low;
-}
-
 /* A column's x (rows) into the set, but for the records. */
 static void code_into(struct forest_data *d, struct set *s, int column, const float *x, uint32_t *places)
 {
@@ -399,7 +385,6 @@ static void code_into(struct forest_data *d, struct set *s, int column, const fl
     uint32_t distinct = code_column(d, x, places, values);
     s->joined[column] = d->max_bins > 0 && distinct > (uint32_t)d->max_bins;
     s->distinct[column] = s->joined[column] ? join_values(d, places, values, distinct) : distinct;
-    s->common[column] = code_of_zero(values, s->distinct[column]);
 }
 
 /* The columns at hand. */

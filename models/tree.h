@@ -8,7 +8,7 @@
  * order. Pure: no gang, no globals.
  *
  * tree_grow.c makes nodes and moves samples, tree_best.c does so for the best leaf first, tree_split.c finds a node's best split (tree_random.c
- * where thresholds are random; tree_count.c counts, tree_sort.c sorts, tree_small.c does so side by side, tree_entropy.c has logarithms); tree_walk.h has
+ * where thresholds are random; tree_table.c and tree_count.c count, tree_sort.c sorts, tree_small.c does so side by side, tree_entropy.c has logarithms); tree_walk.h has
  * what a finished tree becomes. */
 #ifndef MODELS_TREE_H
 #define MODELS_TREE_H
@@ -40,7 +40,6 @@ struct tree_column {
     uint32_t n_values;
     const float *values; /* (n_values) distinct ones, ascending; where a code stands for several, the least of them */
     const float *most;   /* (n_values) the largest that a code stands for: values again where each stands for one */
-    uint32_t common;     /* a code that many rows may have, 0's, which padding is: any will do, this one saves time */
 };
 
 /* Training rows, read-only, each a record of codes side by side: a node looks at several columns of a row at once, and deep in a tree no two rows are

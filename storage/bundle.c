@@ -353,18 +353,26 @@ enum status bundle_flows(const struct bundle *b, const char *path, bool labels, 
 enum { TOGETHER = 4096 }; /* flows at a time: what members say of them stays near until it is mixed */
 
 /* Of flows [first, first + n), to proba. each (n_members, TOGETHER, n_labels): room. */
+/* A bundle of one model: its probabilities are the bundle's. */
+static bool is_one(const struct bundle *b)
+{
+    return b->n_members == 1 && b->members[0].weight == 1;
+}
+
 static enum status predict_some(const struct bundle *b, const struct flows *f, int first, int n, float *const *each, const double *weights, float *proba, struct error *e)
 {
     struct gang alone = gang_alone(NULL, NULL);
     int32_t rows[TOGETHER];
+    float *out = proba + (size_t)first * (size_t)b->n_labels;
     for (int i = 0; i < n; i++)
         rows[i] = first + i;
     for (int i = 0; i < b->n_members; i++) {
         struct member *m = &b->members[i];
         m->features.flows = f;
-        TRY(m->model->kind->predict(m->model, &m->features, rows, n, &alone, each[i], e));
+        TRY(m->model->kind->predict(m->model, &m->features, rows, n, &alone, is_one(b) ? out : each[i], e));
     }
-    ensemble_mix((const float *const *)each, weights, b->n_members, n, b->n_labels, proba + (size_t)first * (size_t)b->n_labels);
+    if (!is_one(b))
+        ensemble_mix((const float *const *)each, weights, b->n_members, n, b->n_labels, out);
     return STATUS_OK;
 }
 
@@ -378,7 +386,7 @@ enum status bundle_predict(const struct bundle *b, const struct flows *f, float 
         weights[i] = b->members[i].weight;
         each[i] = room + (size_t)i * most * k;
     }
-    *proba = malloc(bytes ? bytes : 1);
+    *proba = memory_large(bytes);
     if (!*proba || !room)
         s = error_set(e, STATUS_MEMORY, "no memory for the probabilities of %d flows", f->n);
     for (int at = 0; s == STATUS_OK && at < f->n; at += TOGETHER)

@@ -18,7 +18,7 @@ struct table {
     int32_t *y, *times;
     double *weight; /* (classes) or NULL */
     struct tree_column *column;
-    uint16_t *records;
+    uint16_t *records, *planes; /* planes: owned, used where lay_planes was called */
     struct tree_data data;
 };
 
@@ -58,7 +58,7 @@ static void code(struct table *t)
         for (int i = 0; i < t->n; i++)
             if (i == 0 || v[i] != v[distinct - 1])
                 v[distinct++] = v[i];
-        t->column[c] = (struct tree_column){stride, distinct > 65536, distinct, v, v, (uint32_t)c % distinct};
+        t->column[c] = (struct tree_column){stride, distinct > 65536, distinct, v, v};
         stride += distinct > 65536 ? 2 : 1;
     }
     t->records = memory_new((size_t)t->n * stride * sizeof *t->records);
@@ -73,12 +73,23 @@ static void code(struct table *t)
     t->data = (struct tree_data){t->n, t->columns, t->classes, t->records, stride, t->column, t->y};
 }
 
+/* Codes column by column too; none of more than 16 bits. */
+static void lay_planes(struct table *t)
+{
+    t->planes = memory_new((size_t)t->n * (size_t)t->columns * sizeof *t->planes);
+    for (int c = 0; c < t->columns; c++)
+        for (int i = 0; i < t->n; i++)
+            t->planes[c * t->n + i] = t->records[(size_t)i * t->data.stride + t->column[c].at];
+    t->data.planes = t->planes;
+}
+
 static void table_fini(struct table *t)
 {
     for (int c = 0; c < t->columns; c++)
         free((void *)(uintptr_t)t->column[c].values);
     free(t->column);
     free(t->records);
+    free(t->planes);
     free(t->x);
     free(t->y);
     free(t->times);
@@ -565,6 +576,52 @@ static void test_random_trees(void)
         }
 }
 
+/* Every engine that runs here grows the tree that `expected` is. */
+static void check_engines(const struct table *t, const struct tree_params *p, const struct tree *expected)
+{
+    for (int i = 0; engines[i]; i++) {
+        struct random r = random_of(4, 0);
+        struct tree_request request = {&t->data, p, t->times, NULL, &r, NULL, engines[i], NULL};
+        struct tree tree;
+        struct error error;
+        if (!engine_runs(engines[i]))
+            continue;
+        CU_ASSERT_EQUAL_FATAL(tree_grow(&tree, &request, &error), STATUS_OK);
+        CU_ASSERT_EQUAL_FATAL(tree.n_nodes, expected->n_nodes);
+        CU_ASSERT_EQUAL(memcmp(tree.nodes, expected->nodes, (size_t)tree.n_nodes * sizeof *tree.nodes), 0);
+        tree_fini(&tree);
+    }
+}
+
+/* Larger nodes are counted in tables: several columns together, of few codes and of many, of more than tables take, of even and odd numbers of classes and of
+ * more than tables take, from records and from planes; of weights above those of tables too. */
+static void test_tables(void)
+{
+    static const struct {
+        int n, columns, classes, depth;
+        float apart; /* of values */
+    } sizes[] = {{1500, 9, 2, 6, 1}, {1500, 9, 7, 6, 0.01F}, {3000, 6, 33, 5, 1}, {3000, 5, 24, 5, 0.002F}, {2500, 3, 600, 3, 1}, {20000, 3, 4, 4, 0.0001F}, {40000, 2, 3, 3, 1}};
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
+        struct table t = noisy(sizes[i / 2].n, sizes[i / 2].columns, sizes[i / 2].classes, 30 + i);
+        struct random r = random_of(i, 3);
+        for (int at = 0; at < t.n * t.columns; at++) /* the later a column is, the more values it has */
+            t.x[at] += sizes[i / 2].apart * (float)random_below(&r, 1u + 60u * (uint32_t)(at % t.columns));
+        draw(&t, i);
+        code(&t);
+        if (i % 2)
+            lay_planes(&t);
+        struct tree_params p = all_columns(&t, TREE_GINI);
+        struct tree tree;
+        p.max_depth = sizes[i / 2].depth;
+        struct walk w = check_tree(&t, &p, 4, &tree);
+        CU_ASSERT(w.inner > 2);
+        check_engines(&t, &p, &tree);
+        tree_fini(&tree);
+        free(w.decrease);
+        table_fini(&t);
+    }
+}
+
 /* Every engine that runs here grows the same tree, in room that another tree was grown in too; of up to 40 classes, so that small nodes keep any number of words for them. */
 static void test_engines(void)
 {
@@ -599,6 +656,6 @@ static void test_engines(void)
     }
 }
 
-UNIT_MAIN({"engines", test_engines}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
+UNIT_MAIN({"engines", test_engines}, {"tables", test_tables}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
           {"70,000 values", test_many_values}, {"5,000 classes", test_many_classes}, {"min_impurity_decrease", test_decrease},
           {"max_leaf_nodes", test_best_first}, {"random thresholds", test_random_thresholds}, {"trees of random thresholds", test_random_trees})
