@@ -14,7 +14,7 @@
 #include "models/forest_sample.h"
 #include "models/tree_walk.h"
 
-enum { TOGETHER = 1024 }; /* rows that go down a tree while its nodes are in the cache */
+enum { TOGETHER = 512 };  /* rows that go down a tree while its nodes are in the cache */
 
 struct forest {
     struct model model;

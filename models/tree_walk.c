@@ -11,8 +11,8 @@ void tree_walk_fini(struct tree_walk *w)
 }
 
 enum { TOGETHER = 256 };             /* rows */
-enum { AT_ONCE = 8 };                /* rows whose paths a processor has under way: they do not hang on each other, and a step mostly waits for memory */
-enum { FIRST_STEPS = 8, STEPS = 4 }; /* before the first look at who has come to a leaf, and between others */
+enum { AT_ONCE = 16 };               /* rows whose paths a processor has under way: they do not hang on each other, and a step mostly waits for memory */
+enum { FIRST_STEPS = 12, STEPS = 4 }; /* before the first look at who has come to a leaf, and between others */
 
 struct rows {
     int n;                          /* that have not come to a leaf */
@@ -31,14 +31,14 @@ static inline __attribute__((always_inline)) void go_down(const struct tree_walk
         uint16_t row[AT_ONCE];
         uint32_t at[AT_ONCE];
         const uint32_t *keys[AT_ONCE];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int j = 0; j < AT_ONCE; j++) {
             row[j] = r->going[i + j < n ? i + j : i];
             at[j] = r->at[row[j]];
             keys[j] = r->keys[row[j]];
         }
         for (int s = 0; s < n_steps; s++)
-#pragma GCC unroll 8
+#pragma GCC unroll 16
             for (int j = 0; j < AT_ONCE; j++)
                 at[j] = tree_walk_child(&tree, tree_walk_word(&tree, at[j], wide) + keys[j][tree_walk_column(&tree, at[j], wide)], wide);
         for (int j = 0; j < AT_ONCE && i + j < n; j++) {
