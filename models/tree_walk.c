@@ -12,6 +12,7 @@ void tree_walk_fini(struct tree_walk *w)
 
 enum { TOGETHER = 256 };             /* rows */
 enum { AT_ONCE = 16 };               /* rows whose paths a processor has under way: they do not hang on each other, and a step mostly waits for memory */
+enum { FEW = 4 };                    /* too few rows for that */
 enum { FIRST_STEPS = 12, STEPS = 4 }; /* before the first look at who has come to a leaf, and between others */
 
 struct rows {
@@ -21,27 +22,27 @@ struct rows {
     const uint32_t *keys[TOGETHER]; /* of each */
 };
 
-/* n_steps down for each row that goes, AT_ONCE rows side by side; the last ones may be fewer, then the first of these takes the places left. Both loops
- * over them must be unrolled: it takes half the time. */
-static inline __attribute__((always_inline)) void go_down(const struct tree_walk *w, struct rows *r, int n_steps, bool wide)
+/* n_steps down for each row that goes, at_once (up to AT_ONCE) rows side by side; the last ones may be fewer, then the first of these takes the places left.
+ * Both loops over them must be unrolled: it takes half the time. */
+static inline __attribute__((always_inline)) void go_down(const struct tree_walk *w, struct rows *r, int n_steps, int at_once, bool wide)
 {
     const struct tree_walk tree = *w; /* whose fields nothing here can change */
     int left = 0, n = r->n;
-    for (int i = 0; i < n; i += AT_ONCE) {
+    for (int i = 0; i < n; i += at_once) {
         uint16_t row[AT_ONCE];
         uint32_t at[AT_ONCE];
         const uint32_t *keys[AT_ONCE];
 #pragma GCC unroll 16
-        for (int j = 0; j < AT_ONCE; j++) {
+        for (int j = 0; j < at_once; j++) {
             row[j] = r->going[i + j < n ? i + j : i];
             at[j] = r->at[row[j]];
             keys[j] = r->keys[row[j]];
         }
         for (int s = 0; s < n_steps; s++)
 #pragma GCC unroll 16
-            for (int j = 0; j < AT_ONCE; j++)
+            for (int j = 0; j < at_once; j++)
                 at[j] = tree_walk_child(&tree, tree_walk_word(&tree, at[j], wide) + keys[j][tree_walk_column(&tree, at[j], wide)], wide);
-        for (int j = 0; j < AT_ONCE && i + j < n; j++) {
+        for (int j = 0; j < at_once && i + j < n; j++) {
             r->at[row[j]] = at[j];
             r->going[left] = row[j];
             left += tree_walk_child(&tree, tree_walk_word(&tree, at[j], wide), wide) != at[j];
@@ -52,14 +53,21 @@ static inline __attribute__((always_inline)) void go_down(const struct tree_walk
 
 static void go_narrow(const struct tree_walk *w, struct rows *r)
 {
-    for (go_down(w, r, FIRST_STEPS, false); r->n > 0;)
-        go_down(w, r, STEPS, false);
+    for (go_down(w, r, FIRST_STEPS, AT_ONCE, false); r->n > 0;)
+        go_down(w, r, STEPS, AT_ONCE, false);
+}
+
+/* One row, say, as it comes: other trees are what a processor may have under way. */
+static void go_few(const struct tree_walk *w, struct rows *r)
+{
+    while (r->n > 0)
+        go_down(w, r, STEPS, 1, false);
 }
 
 static void go_wide(const struct tree_walk *w, struct rows *r)
 {
     while (r->n > 0)
-        go_down(w, r, STEPS, true);
+        go_down(w, r, STEPS, AT_ONCE, true);
 }
 
 static void add_leaf(const struct tree_walk *w, int32_t value, double *sum)
@@ -86,10 +94,7 @@ void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, 
             r.at[i] = 0;
             r.keys[i] = x + (size_t)(first + i) * stride;
         }
-        if (w->wide)
-            go_wide(w, &r);
-        else
-            go_narrow(w, &r);
+        (w->wide ? go_wide : m < FEW ? go_few : go_narrow)(w, &r);
         for (int i = 0; i < m; i++)
             add_leaf(w, (int32_t)tree_walk_threshold(w, r.at[i]), sum + (size_t)(first + i) * (size_t)n_classes);
     }
