@@ -20,6 +20,8 @@ struct forest {
     struct model model;
     int n_columns, n_classes, n_trees, wanted;
     struct tree_walk *trees; /* (n_trees) owned */
+    struct buffer written;   /* bytes of the first n_written trees, where ranks have told each other of them */
+    int n_written;
     double *importances;     /* (n_columns) sum over trees */
     struct forest_data data; /* while fitting, as these: */
     struct forest_sample sample;
@@ -126,8 +128,8 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
     uint64_t rows = (uint64_t)shape->train_rows, trees = (uint64_t)whole(p, group, "n_estimators", 0), drawn = rows * trees / 8;
     const struct value *oob = get(p, group, "oob_score");
     /* coding some columns (156 bytes a row), or growing a tree (up to 161); then trees, whose size depends on the data: a noisy one takes 6 bytes a row, one
-     * of classes that are easily told apart far less, and at the end there are a file and a message of them */
-    uint64_t fit = rows * 161 + trees * rows * 10;
+     * of classes that are easily told apart far less; a gang's ranks have its bytes too, and at the end there are a file and a message of them */
+    uint64_t fit = rows * 161 + trees * rows * 12;
     if (oob && oob->truth)
         fit += drawn < FOREST_OOB_DRAWN ? drawn : FOREST_OOB_DRAWN;
     if (whole(p, group, "permutation_repeats", 0) > 0)
@@ -176,6 +178,7 @@ void forest_free(struct model *model)
     for (int i = 0; i < f->n_trees; i++)
         tree_walk_fini(&f->trees[i]);
     free(f->trees);
+    buffer_fini(&f->written);
     free(f->importances);
     free(f->counted.right);
     forest_data_fini(&f->data);
@@ -232,46 +235,58 @@ static enum status grow(const struct forest *f, int i, struct slab *room, double
     return s;
 }
 
-struct block { /* trees that are grown together */
-    int start, n, first, last; /* of the forest; own: [first, last) of the block */
-    double *importances;       /* (n, n_columns) */
+struct block { /* trees that are grown together, each rank a run of them */
+    int start, n;        /* of the forest */
+    double *importances; /* (n, n_columns) */
+    struct buffer bytes; /* of all of them, where a gang has several ranks */
 };
+
+/* The first of a rank's trees, of the block. */
+static int first_of(const struct block *b, const struct gang *g, int rank)
+{
+    return gang_first(b->n, rank, g->size);
+}
+
+static double *importances_of(const struct forest *f, const struct block *b, int i)
+{
+    return b->importances + (size_t)i * (size_t)f->n_columns;
+}
 
 static enum status grow_own(struct forest *f, const struct block *b, struct gang *g, struct error *e)
 {
     struct slab room = {0};
     enum status s = STATUS_OK;
-    for (int i = b->first; s == STATUS_OK && i < b->last; i++) {
-        s = grow(f, b->start + i, &room, b->importances + (size_t)i * (size_t)f->n_columns, &f->trees[b->start + i], e);
+    for (int i = first_of(b, g, g->rank); s == STATUS_OK && i < first_of(b, g, g->rank + 1); i++) {
+        s = grow(f, b->start + i, &room, importances_of(f, b, i), &f->trees[b->start + i], e);
         gang_look(g);
     }
     slab_fini(&room);
     return s;
 }
 
-static void write_own(const struct forest *f, const struct block *b, struct buffer *out)
+/* What the others are told: importances, then trees. */
+static void write_own(const struct forest *f, const struct block *b, const struct gang *g, struct buffer *out)
 {
-    for (int i = b->first; i < b->last; i++) {
-        tree_walk_write(&f->trees[b->start + i], f->n_columns, f->n_classes, out);
+    int first = first_of(b, g, g->rank), last = first_of(b, g, g->rank + 1);
+    for (int i = first; i < last; i++)
         for (int c = 0; c < f->n_columns; c++)
-            buffer_put_f64(out, b->importances[(size_t)i * (size_t)f->n_columns + (size_t)c]);
-    }
+            buffer_put_f64(out, importances_of(f, b, i)[c]);
+    for (int i = first; i < last; i++)
+        tree_walk_write(&f->trees[b->start + i], f->n_columns, f->n_classes, out);
 }
 
-/* Those of others, out of all ranks' bytes, of which `own` are this one's. */
-static enum status read_others(struct forest *f, const struct block *b, const struct buffer *all, size_t own, struct error *e)
+/* Those of a rank; this one's own are there. */
+static enum status read_rank(struct forest *f, struct block *b, const struct gang *g, int rank, struct reader r, struct error *e)
 {
-    struct reader r = reader_of(all->data, all->size);
-    for (int i = 0; i < b->n; i++) {
-        if (i == b->first)
-            reader_take(&r, own);
-        if (i >= b->first && i < b->last)
-            continue;
-        TRY(tree_walk_read(&f->trees[b->start + i], &r, f->n_columns, f->n_classes, e));
+    int first = first_of(b, g, rank), last = first_of(b, g, rank + 1);
+    for (int i = first; i < last; i++)
         for (int c = 0; c < f->n_columns; c++)
-            b->importances[(size_t)i * (size_t)f->n_columns + (size_t)c] = reader_f64(&r);
-    }
-    return r.failed ? error_set(e, STATUS_DATA, "a damaged forest") : STATUS_OK;
+            importances_of(f, b, i)[c] = reader_f64(&r);
+    if (!r.failed)
+        buffer_put(&b->bytes, r.at, (size_t)(r.end - r.at));
+    for (int i = first; i < last && rank != g->rank; i++)
+        TRY(tree_walk_read(&f->trees[b->start + i], &r, f->n_columns, f->n_classes, e));
+    return r.failed || (rank != g->rank && r.at != r.end) ? error_set(e, STATUS_DATA, "a damaged forest") : STATUS_OK;
 }
 
 /* All of them belong to the forest now. */
@@ -279,7 +294,11 @@ static void take_block(struct forest *f, const struct block *b)
 {
     for (int i = 0; i < b->n; i++)
         for (int c = 0; c < f->n_columns; c++)
-            f->importances[c] += b->importances[(size_t)i * (size_t)f->n_columns + (size_t)c];
+            f->importances[c] += importances_of(f, b, i)[c];
+    if (b->bytes.size > 0 && f->n_written == f->n_trees) {
+        buffer_put(&f->written, b->bytes.data, b->bytes.size);
+        f->n_written += b->n;
+    }
     f->n_trees += b->n;
 }
 
@@ -289,10 +308,10 @@ static void drop_block(struct forest *f, const struct block *b)
         tree_walk_fini(&f->trees[b->start + i]);
 }
 
-/* Collective: every rank's bytes behind each other, in one piece that the caller frees. */
-static enum status gather(struct gang *g, const struct buffer *mine, struct buffer *out, struct error *e)
+/* Collective: every rank's bytes behind each other, in one piece that the caller frees; offset (g->size + 1): where each begins. */
+static enum status gather(struct gang *g, const struct buffer *mine, struct buffer *out, size_t *offset, struct error *e)
 {
-    size_t *size = memory_new((size_t)g->size * sizeof *size), *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
+    size_t *size = memory_new((size_t)g->size * sizeof *size);
     for (int r = 0; r <= g->size; r++)
         offset[r] = (size_t)r * sizeof *size;
     size[g->rank] = mine->size;
@@ -306,6 +325,20 @@ static enum status gather(struct gang *g, const struct buffer *mine, struct buff
         s = g->share(g, out->data, offset, e);
     }
     free(size);
+    return s;
+}
+
+/* Collective: trees of all ranks, to all. */
+static enum status share_block(struct forest *f, struct block *b, struct gang *g, struct error *e)
+{
+    struct buffer mine = {0}, all = {0};
+    size_t *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
+    write_own(f, b, g, &mine);
+    enum status s = gather(g, &mine, &all, offset, e);
+    for (int r = 0; s == STATUS_OK && r < g->size; r++)
+        s = read_rank(f, b, g, r, reader_of(all.data + offset[r], offset[r + 1] - offset[r]), e);
+    buffer_fini(&mine);
+    buffer_fini(&all);
     free(offset);
     return s;
 }
@@ -323,24 +356,15 @@ static enum status progress_of(struct forest *f, struct gang *g, bool stop, stru
     return STATUS_OK;
 }
 
-/* Collective: trees of all ranks, to all. */
-static enum status make_block(struct forest *f, const struct block *b, struct gang *g, struct error *e)
+/* Collective. */
+static enum status make_block(struct forest *f, struct block *b, struct gang *g, struct error *e)
 {
-    struct buffer mine = {0}, all = {0};
     struct error ignored;
     bool bad;
     enum status s = grow_own(f, b, g, e), told = gang_any(g, s != STATUS_OK, &bad, s == STATUS_OK ? e : &ignored);
     if (s == STATUS_OK)
         s = told != STATUS_OK ? told : bad ? error_set(e, STATUS_MEMORY, "another rank of the gang had no memory to grow a tree") : STATUS_OK;
-    if (s == STATUS_OK && g->size > 1) {
-        write_own(f, b, &mine);
-        s = gather(g, &mine, &all, e);
-        if (s == STATUS_OK)
-            s = read_others(f, b, &all, mine.size, e);
-    }
-    buffer_fini(&mine);
-    buffer_fini(&all);
-    return s;
+    return s == STATUS_OK && g->size > 1 ? share_block(f, b, g, e) : s;
 }
 
 enum status forest_fit_step(struct model *model, const struct model_spec *spec, struct gang *g, struct model_progress *progress, struct error *e)
@@ -353,8 +377,6 @@ enum status forest_fit_step(struct model *model, const struct model_spec *spec, 
         *progress = (struct model_progress){.epoch = (b.start + FOREST_BLOCK - 1) / FOREST_BLOCK, .stopped = true};
         return STATUS_OK;
     }
-    b.first = gang_first(b.n, g->rank, g->size);
-    b.last = gang_first(b.n, g->rank + 1, g->size);
     b.importances = memory_new((size_t)b.n * (size_t)f->n_columns * sizeof *b.importances);
     enum status s = make_block(f, &b, g, e);
     if (s == STATUS_OK)
@@ -364,6 +386,7 @@ enum status forest_fit_step(struct model *model, const struct model_spec *spec, 
     else
         drop_block(f, &b);
     free(b.importances);
+    buffer_fini(&b.bytes);
     TRY(s);
     return progress_of(f, g, stop, progress, e);
 }
@@ -439,7 +462,9 @@ void forest_write(const struct model *model, struct buffer *out)
     buffer_put_i32(out, f->n_trees);
     for (int c = 0; c < f->n_columns; c++)
         buffer_put_f64(out, f->importances[c]);
-    for (int t = 0; t < f->n_trees; t++)
+    if (f->n_written > 0)
+        buffer_put(out, f->written.data, f->written.size);
+    for (int t = f->n_written; t < f->n_trees; t++)
         tree_walk_write(&f->trees[t], f->n_columns, f->n_classes, out);
 }
 
