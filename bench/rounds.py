@@ -57,14 +57,17 @@ class Asked:
     """A process that says "ready", then answers a line with a number. Its stderr goes to the log, whose last line says why it ended."""
 
     def __init__(self, command, log, cores):
-        self.log = log
+        self.log, self.late = log, False
         self.process = subprocess.Popen(on_cores(cores) + command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(log, "w"), text=True,
                                         env=environment())
 
     def answer(self, within_s=240):
         """Its next word; it is ended where that takes too long."""
-        late = []
-        watch = threading.Timer(within_s, lambda: (late.append(True), self.process.kill()))
+        def end():
+            self.late = True
+            self.process.kill()
+
+        watch = threading.Timer(within_s, end)
         watch.start()
         try:
             for line in self.process.stdout:
@@ -72,7 +75,7 @@ class Asked:
                     return line.strip()
         finally:
             watch.cancel()
-        said = [f"no answer within {within_s} s"] if late else self.log.read_text().strip().splitlines() or ["it said nothing"]
+        said = [f"no answer within {within_s} s"] if self.late else self.log.read_text().strip().splitlines() or ["it said nothing"]
         raise RuntimeError(said[-1][:200])
 
     def ask(self, question, within_s=240):
