@@ -14,7 +14,8 @@
 #include "models/forest_sample.h"
 #include "models/tree_walk.h"
 
-enum { TOGETHER = 512 };  /* rows that go down a tree while its nodes are in the cache */
+/* Rows that go down a tree before the next: few, so that what they are asked for stays in a core's cache, or many, where trees come from memory each time. */
+enum { FEW_ROWS = 512, MANY_ROWS = 4096, LARGE_FOREST = 1 << 24 /* bytes */ };
 
 struct forest {
     struct model model;
@@ -414,18 +415,27 @@ static void gather_keys(const struct features *x, const int32_t *rows, int n, in
     }
 }
 
+static int rows_together(const struct forest *f, int n)
+{
+    size_t bytes = 0;
+    for (int t = 0; t < f->n_trees && n > FEW_ROWS; t++)
+        bytes += (size_t)f->trees[t].n_nodes * sizeof *f->trees[t].nodes;
+    int most = bytes > LARGE_FOREST ? MANY_ROWS : FEW_ROWS;
+    return n < most ? n : most;
+}
+
 enum status forest_predict(const struct model *model, const struct features *x, const int32_t *rows, int n, struct gang *g, float *proba,
                            struct error *e)
 {
     const struct forest *f = (const struct forest *)model;
     int first, last, k = f->n_classes;
     gang_rows(n, g->rank, g->size, &first, &last);
-    size_t together = last - first < TOGETHER ? (size_t)(last - first) : TOGETHER;
-    uint32_t *block = memory_new(together * ((size_t)f->n_columns + 1) * sizeof *block);
+    int together = rows_together(f, last - first);
+    uint32_t *block = memory_new((size_t)together * ((size_t)f->n_columns + 1) * sizeof *block);
     float *values = memory_new(GATHERED * (size_t)f->n_columns * sizeof *values);
-    double *sum = memory_new(together * (size_t)k * sizeof *sum);
-    for (int at = first; at < last; at += TOGETHER) {
-        int m = last - at < TOGETHER ? last - at : TOGETHER;
+    double *sum = memory_new((size_t)together * (size_t)k * sizeof *sum);
+    for (int at = first; at < last; at += together) {
+        int m = last - at < together ? last - at : together;
         gather_keys(x, rows + at, m, f->n_columns, values, block);
         memset(sum, 0, (size_t)m * (size_t)k * sizeof *sum);
         for (int t = 0; t < f->n_trees; t++)

@@ -188,6 +188,14 @@ static bool is_for_tables(const struct tree_splitter *s, int n)
            s->params->criterion == TREE_GINI && s->params->min_samples_leaf <= 1 && !s->params->random_thresholds;
 }
 
+/* Weights of the node's classes, two by two. */
+static void take_weights(const struct tree_splitter *s)
+{
+    const struct tree_node_facts *f = &s->node;
+    for (int c = 0; c < f->n_classes; c += 2)
+        s->table_room.whole[c / 2] = (uint32_t)f->weights[c] | (c + 1 < f->n_classes ? (uint32_t)f->weights[c + 1] << 16 : 0);
+}
+
 uint32_t tree_table_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n, const uint32_t *codes, uint32_t *differ,
                         struct tree_split *best)
 {
@@ -195,10 +203,7 @@ uint32_t tree_table_try(struct tree_splitter *s, const int *column, int n_column
     *differ = 0;
     if (!is_for_tables(s, n))
         return 0;
-    for (int c = 0; c < s->node.n_classes; c++)
-        ((uint16_t *)s->table_room.whole)[c] = (uint16_t)s->node.weights[c];
-    if (s->node.n_classes % 2)
-        ((uint16_t *)s->table_room.whole)[s->node.n_classes] = 0;
+    take_weights(s);
     for (int next = 0; next < n_columns;) {
         struct beside o = {.n_pairs = (s->node.n_classes + 1) / 2};
         for (; next < n_columns && o.n < BESIDE && o.apart * o.n_pairs <= COUNTERS; next++) {

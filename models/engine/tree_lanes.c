@@ -1,5 +1,5 @@
-/* A node's samples counted by class; a small node's columns gathered, sorted, swept and their best places picked; the counts of a larger one's summed up (models/tree_lanes.h). AVX-512 alone: with shorter vectors other
- * ways to the same numbers are faster. */
+/* A node's samples counted by class; a small node's columns gathered, sorted, swept and their best places picked; a larger one's codes given places in a table,
+ * and its counts summed up (models/tree_lanes.h). AVX-512 alone: with shorter vectors other ways to the same numbers are faster. */
 #include "models/tree_lanes.h"
 
 #include <string.h>
