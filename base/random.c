@@ -25,8 +25,7 @@ struct random random_of(uint64_t key, uint64_t stream)
     return (struct random){.key = key, .high = stream};
 }
 
-/* The next blocks. */
-KERNEL static void philox(struct random *r)
+KERNEL void random_blocks(struct random *r)
 {
     uint32_t a[RANDOM_BLOCKS], b[RANDOM_BLOCKS], c[RANDOM_BLOCKS], d[RANDOM_BLOCKS], k0 = (uint32_t)r->key, k1 = (uint32_t)(r->key >> 32);
     for (int i = 0; i < RANDOM_BLOCKS; i++) {
@@ -54,11 +53,6 @@ KERNEL static void philox(struct random *r)
     memcpy(r->words[3], d, sizeof d);
     r->counter += RANDOM_BLOCKS;
     r->left = 4 * RANDOM_BLOCKS;
-}
-
-void random_blocks(struct random *r)
-{
-    philox(r);
 }
 
 uint64_t random_u64(struct random *r)

@@ -24,7 +24,7 @@ uint64_t random_key(uint64_t key, uint64_t name);
 /* The stream of a key and a name. */
 struct random random_of(uint64_t key, uint64_t stream);
 
-/* Makes the next blocks. */
+/* Makes the next blocks: Philox. */
 void random_blocks(struct random *r);
 
 static inline uint32_t random_u32(struct random *r)

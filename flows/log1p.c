@@ -9,41 +9,28 @@
 
 #include "base/kernels.h"
 
-static inline uint64_t bits_of(double x)
-{
+#define BITS(x) (((union number){.real = (x)}).bits)
+#define REAL(x) (((union number){.bits = (x)}).real)
+#define BITS_32(x) (((union number_32){.real = (x)}).bits)
+#define REAL_32(x) (((union number_32){.bits = (x)}).real)
+
+union number {
+    double real;
     uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
+};
 
-static inline uint32_t bits_32(float x)
-{
+union number_32 {
+    float real;
     uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static inline float of_bits_32(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static inline double of_bits(uint64_t bits)
-{
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
+};
 
 /* log(1 + x), x >= 0: 1 + x = 2^k m, sqrt(1/2) <= m < sqrt(2), log m = 2 atanh((m - 1) / (m + 1)). Off by less than 2^-44 of it and 2^-53. */
 static inline double log1p_about(double x)
 {
     const uint64_t half = UINT64_C(0x3fe6a09e00000000), one = UINT64_C(0x3ff0000000000000), magic = UINT64_C(0x4330000000000000);
-    uint64_t bits = bits_of(1 + x) + (one - half);
-    double k = of_bits(bits >> 52 | magic) - (0x1p52 + 1023);
-    double m = of_bits((bits & UINT64_C(0x000fffffffffffff)) + half);
+    uint64_t bits = BITS(1 + x) + (one - half);
+    double k = REAL(bits >> 52 | magic) - (0x1p52 + 1023);
+    double m = REAL((bits & UINT64_C(0x000fffffffffffff)) + half);
     double s = (m - 1) / (m + 1), z = s * s;
     double p = 1.0 / 3 + z * (1.0 / 5 + z * (1.0 / 7 + z * (1.0 / 9 + z * (1.0 / 11 + z * (1.0 / 13 + z * (1.0 / 15))))));
     return k * 0.69314718055994530942 + (2 * s + 2 * s * z * p);
@@ -55,12 +42,12 @@ KERNEL static bool some(const float *restrict x, int n, float *restrict out)
     const int32_t little = 0x30895000; /* 1e-9 */
     int32_t unsure = 0;
     for (int i = 0; i < n; i++) {
-        int32_t bits = (int32_t)bits_32(x[i]), above = bits & ~(bits >> 31);
-        double y = log1p_about((double)of_bits_32((uint32_t)above) * 1e6);
+        int32_t bits = (int32_t)BITS_32(x[i]), above = bits & ~(bits >> 31);
+        double y = log1p_about((double)REAL_32((uint32_t)above) * 1e6);
         float low = (float)(y * (1 - 0x1p-40)), high = (float)(y * (1 + 0x1p-40));
-        int32_t differ = (bits_32(low) != bits_32(high)) | (above < little);
+        int32_t differ = (BITS_32(low) != BITS_32(high)) | (above < little);
         differ &= above != 0;
-        out[i] = of_bits_32(bits_32(low) | (uint32_t)-differ);
+        out[i] = REAL_32(BITS_32(low) | (uint32_t)-differ);
         unsure |= differ;
     }
     return unsure;
