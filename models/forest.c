@@ -15,7 +15,7 @@
 #include "models/tree_walk.h"
 
 /* Rows that go down a tree before the next: few, so that what they are asked for stays in a core's cache, or many, where trees come from memory each time. */
-enum { FEW_ROWS = 512, MANY_ROWS = 4096, LARGE_FOREST = 1 << 24 /* bytes */ };
+enum { FEW_ROWS = 512, MANY_ROWS = 8192, LARGE_FOREST = 1 << 24 /* bytes */ };
 
 struct forest {
     struct model model;
@@ -438,8 +438,7 @@ enum status forest_predict(const struct model *model, const struct features *x, 
         int m = last - at < together ? last - at : together;
         gather_keys(x, rows + at, m, f->n_columns, values, block);
         memset(sum, 0, (size_t)m * (size_t)k * sizeof *sum);
-        for (int t = 0; t < f->n_trees; t++)
-            tree_walk_add(&f->trees[t], block, f->n_columns, m, sum, k);
+        tree_walk_add_all(f->trees, f->n_trees, block, f->n_columns, m, sum, k);
         for (size_t i = 0; i < (size_t)m * (size_t)k; i++)
             proba[(size_t)at * (size_t)k + i] = (float)(sum[i] / f->n_trees);
         gang_look(g);

@@ -118,8 +118,7 @@ static int32_t count_right(const struct work *w, int group, struct gang *g)
         int n = w->rows->n - at < TOGETHER ? w->rows->n - at : TOGETHER;
         put_keys(w, group, at, n);
         memset(w->sum, 0, (size_t)n * k * sizeof *w->sum);
-        for (int t = 0; t < w->p->n_trees; t++)
-            tree_walk_add(&w->p->trees[t], w->keys, w->groups.n_columns, n, w->sum, w->p->n_classes);
+        tree_walk_add_all(w->p->trees, w->p->n_trees, w->keys, w->groups.n_columns, n, w->sum, w->p->n_classes);
         for (int i = 0; i < n; i++)
             right += label_of(w, w->sum + (size_t)i * k) == w->rows->y[at + i];
         gang_look(g);

@@ -82,12 +82,26 @@ static void add_leaf(const struct tree_walk *w, int32_t value, double *sum)
     sum[~s->label] += (double)s->share;
 }
 
-void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, int n, double *sum, int n_classes)
+enum { LINE = 64 }; /* bytes a processor fetches at once */
+
+/* Asks for the i-th of n parts of a tree. */
+static void fetch(const struct tree_walk *w, int i, int n)
+{
+    const char *nodes = (const char *)w->nodes;
+    size_t bytes = (size_t)w->n_nodes * (w->wide ? 2 : 1) * sizeof *w->nodes, last = bytes * (size_t)(i + 1) / (size_t)n;
+    for (size_t at = bytes * (size_t)i / (size_t)n / LINE * LINE; at < last; at += LINE)
+        __builtin_prefetch(nodes + at, 0, 2);
+}
+
+/* next: the tree to be asked after it, or NULL. Its nodes would be waited for one after another; fetched now, as they lie, they come beside the work here. */
+static void add(const struct tree_walk *w, const struct tree_walk *next, const uint32_t *x, int n_columns, int n, double *sum, int n_classes)
 {
     size_t stride = (size_t)n_columns + 1;
     struct rows r;
     for (int first = 0; first < n; first += TOGETHER) {
         int m = n - first < TOGETHER ? n - first : TOGETHER;
+        if (next && m == TOGETHER)
+            fetch(next, first / TOGETHER, n / TOGETHER);
         r.n = m;
         for (int i = 0; i < m; i++) {
             r.going[i] = (uint16_t)i;
@@ -98,4 +112,15 @@ void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, 
         for (int i = 0; i < m; i++)
             add_leaf(w, (int32_t)tree_walk_threshold(w, r.at[i]), sum + (size_t)(first + i) * (size_t)n_classes);
     }
+}
+
+void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, int n, double *sum, int n_classes)
+{
+    add(w, NULL, x, n_columns, n, sum, n_classes);
+}
+
+void tree_walk_add_all(const struct tree_walk *trees, int n_trees, const uint32_t *x, int n_columns, int n, double *sum, int n_classes)
+{
+    for (int t = 0; t < n_trees; t++)
+        add(&trees[t], &trees[t + 1 < n_trees ? t + 1 : 0], x, n_columns, n, sum, n_classes);
 }

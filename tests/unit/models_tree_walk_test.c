@@ -63,7 +63,7 @@ static void add_plainly(const struct tree *t, const float *x, double *sum)
         sum[t->classes[i]] += (double)t->shares[i];
 }
 
-/* Sums of both ways, begun with numbers that no order of additions forgives. */
+/* Sums of both ways, begun with numbers that no order of additions forgives: of the tree, then of two like it one after another. */
 static bool agree(const struct tree *t, const struct tree_walk *w, const struct shape *s, int n, struct random *r)
 {
     size_t width = (size_t)s->n_columns, k = (size_t)s->n_classes, cells = (size_t)n * k;
@@ -77,10 +77,16 @@ static bool agree(const struct tree *t, const struct tree_walk *w, const struct 
             keys[i * (width + 1) + c] = tree_walk_key(x[i * width + c]);
     for (size_t i = 0; i < cells; i++)
         plain[i] = walked[i] = random_double(r) * 1e3;
-    for (int i = 0; i < n; i++)
-        add_plainly(t, x + (size_t)i * width, plain + (size_t)i * k);
-    tree_walk_add(w, keys, s->n_columns, n, walked, s->n_classes);
-    bool same = memcmp(plain, walked, cells * sizeof *plain) == 0;
+    bool same = true;
+    for (int time = 0; time < 3; time++) {
+        for (int i = 0; i < n; i++)
+            add_plainly(t, x + (size_t)i * width, plain + (size_t)i * k);
+        if (time == 0)
+            tree_walk_add(w, keys, s->n_columns, n, walked, s->n_classes);
+        if (time == 1)
+            tree_walk_add_all((struct tree_walk[]){*w, *w}, 2, keys, s->n_columns, n, walked, s->n_classes);
+        same = same && (time == 1 || memcmp(plain, walked, cells * sizeof *plain) == 0);
+    }
     free(x);
     free(keys);
     free(plain);
