@@ -128,7 +128,7 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
 {
     uint64_t rows = (uint64_t)shape->train_rows, trees = (uint64_t)whole(p, group, "n_estimators", 0), drawn = rows * trees / 8;
     const struct value *oob = get(p, group, "oob_score");
-    /* coding some columns (156 bytes a row), or growing a tree (up to 161); then trees, whose size depends on the data: a noisy one takes 6 bytes a row, one
+    /* coding some columns (96 bytes a row), or growing a tree (up to 161); then trees, whose size depends on the data: a noisy one takes 6 bytes a row, one
      * of classes that are easily told apart far less; a gang's ranks have its bytes too, and at the end there are a file and a message of them */
     uint64_t fit = rows * 161 + trees * rows * 12;
     if (oob && oob->truth)
@@ -206,7 +206,7 @@ enum status forest_fit_new(struct model **out, const struct model_spec *spec, bo
 
 /* --- growing --- */
 
-static enum status grow_one(const struct forest *f, int i, struct slab *room, double *importances, struct tree *out, struct error *e)
+static enum status grow_one(const struct forest *f, int i, struct tree_room *room, double *importances, struct tree *out, struct error *e)
 {
     const struct forest_sample *sample = &f->sample;
     int32_t *times = memory_new((size_t)sample->n * sizeof *times);
@@ -221,7 +221,7 @@ static enum status grow_one(const struct forest *f, int i, struct slab *room, do
 }
 
 /* A tree; its importances (n_columns), zeros before, sum to 1 as scikit-learn normalizes them. */
-static enum status grow(const struct forest *f, int i, struct slab *room, double *importances, struct tree_walk *out, struct error *e)
+static enum status grow(const struct forest *f, int i, struct tree_room *room, double *importances, struct tree_walk *out, struct error *e)
 {
     struct tree t = {0};
     double sum = 0;
@@ -255,13 +255,13 @@ static double *importances_of(const struct forest *f, const struct block *b, int
 
 static enum status grow_own(struct forest *f, const struct block *b, struct gang *g, struct error *e)
 {
-    struct slab room = {0};
+    struct tree_room room = {0};
     enum status s = STATUS_OK;
     for (int i = first_of(b, g, g->rank); s == STATUS_OK && i < first_of(b, g, g->rank + 1); i++) {
         s = grow(f, b->start + i, &room, importances_of(f, b, i), &f->trees[b->start + i], e);
         gang_look(g);
     }
-    slab_fini(&room);
+    slab_fini(&room.slab);
     return s;
 }
 

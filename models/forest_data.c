@@ -214,7 +214,7 @@ static void cut_scratch(struct forest_data *d)
     size_t n = (size_t)d->tree.n;
     d->values = slab_take(&d->scratch, TOGETHER * n * sizeof *d->values);
     d->cells = slab_take(&d->scratch, 2 * n * sizeof *d->cells);
-    d->places = slab_take(&d->scratch, TOGETHER * n * sizeof *d->places);
+    d->places = slab_take(&d->scratch, n * sizeof *d->places);
     d->table = slab_take(&d->scratch, 2 * WHOLE * sizeof *d->table);
     d->bins = d->max_bins ? slab_take(&d->scratch, sizeof *d->bins) : NULL;
     struct forest_bins bins = {0};
@@ -364,27 +364,25 @@ static void put_records(const struct forest_data *d, uint16_t *records, const st
     }
 }
 
-/* Codes of columns [first, first + count) into the set. Their values are read no more: codes in the order of records take their place. */
-static void put_codes(const struct forest_data *d, const struct set *s, int first, int count)
+/* Codes (count, rows) of columns [first, first + count) into the set. */
+static void put_codes(const struct forest_data *d, const struct set *s, int first, int count, const uint32_t *codes)
 {
     size_t n = (size_t)d->tree.n;
-    uint32_t *codes = (uint32_t *)d->values;
     uint16_t *planes = planes_of(d, s->records);
-    for (int c = 0; c < count; c++)
-        for (size_t i = 0; i < n; i++)
-            codes[(size_t)c * n + i] = d->places[(size_t)c * n + (size_t)s->order[i]];
     put_records(d, s->records, d->columns + first, count, codes);
     for (size_t at = 0; at < (size_t)count * n && planes; at++)
         planes[(size_t)first * n + at] = (uint16_t)codes[at];
 }
 
-/* A column's x (rows) into the set, but for the records. */
-static void code_into(struct forest_data *d, struct set *s, int column, const float *x, uint32_t *places)
+/* A column's x (rows) into the set, but for the records: its codes, in their order, take its place. */
+static void code_into(struct forest_data *d, struct set *s, int column, float *x)
 {
     float *values = values_of(d, s, column);
-    uint32_t distinct = code_column(d, x, places, values);
+    uint32_t distinct = code_column(d, x, d->places, values), *codes = (uint32_t *)x;
     s->joined[column] = d->max_bins > 0 && distinct > (uint32_t)d->max_bins;
-    s->distinct[column] = s->joined[column] ? join_values(d, places, values, distinct) : distinct;
+    s->distinct[column] = s->joined[column] ? join_values(d, d->places, values, distinct) : distinct;
+    for (int i = 0; i < d->tree.n; i++)
+        codes[i] = d->places[s->order[i]];
 }
 
 /* The columns at hand. */
@@ -392,8 +390,8 @@ static void code(struct forest_data *d, struct set *s, int first, int count)
 {
     size_t n = (size_t)d->tree.n;
     for (int c = 0; c < count; c++)
-        code_into(d, s, first + c, d->values + (size_t)c * n, d->places + (size_t)c * n);
-    put_codes(d, s, first, count);
+        code_into(d, s, first + c, d->values + (size_t)c * n);
+    put_codes(d, s, first, count, (const uint32_t *)d->values);
 }
 
 /* Who makes a set does this before others may help. */

@@ -25,7 +25,7 @@ struct forest_data {
     int max_bins;
     struct slab scratch;       /* until it is filled: */
     float *values;             /* (TOGETHER, rows) of some columns */
-    uint32_t *places;          /* (TOGETHER, rows) where they stand among the distinct ones */
+    uint32_t *places;          /* (rows) where those of a column stand among the distinct ones */
     struct forest_cell *cells; /* (2, rows) */
     uint32_t *table;
     struct forest_bins *bins;

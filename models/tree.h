@@ -85,6 +85,12 @@ struct tree_params {
 
 struct engine;
 
+/* Where a tree is grown: for so many rows drawn, and some more, so that the next tree mostly fits. {0} before the first; slab_fini frees it. */
+struct tree_room {
+    struct slab slab;
+    int rows;
+};
+
 struct tree_request {
     const struct tree_data *data;
     const struct tree_params *params;
@@ -93,7 +99,7 @@ struct tree_request {
     struct random *random;
     double *importances; /* (n_columns) MDI is added */
     const struct engine *engine; /* NULL: the fastest here; all give the same tree */
-    struct slab *room;           /* kept from tree to tree, of the same data and parameters: {0} before the first, the caller's to free; or NULL */
+    struct tree_room *room;      /* kept from tree to tree, of the same data and parameters; or NULL */
 };
 
 /* STATUS_MEMORY. */

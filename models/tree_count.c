@@ -14,12 +14,12 @@
 
 enum { MARKS = 32 }; /* looked at together */
 
-void tree_count_cut(struct tree_count *c, struct slab *slab, size_t samples)
+void tree_count_cut(struct tree_count *c, struct slab *slab, size_t values, size_t rows)
 {
-    c->marks = slab_take(slab, samples + MARKS);
-    c->ranks = slab_take(slab, samples * sizeof *c->ranks);
-    c->counts = slab_take(slab, samples * sizeof *c->counts);
-    c->left = slab_take(slab, samples * sizeof *c->left);
+    c->marks = slab_take(slab, values + MARKS);
+    c->ranks = slab_take(slab, values * sizeof *c->ranks);
+    c->counts = slab_take(slab, rows * sizeof *c->counts);
+    c->left = slab_take(slab, rows * sizeof *c->left);
 }
 
 /* Lists those of eight marks that are set, from code `at` on. */

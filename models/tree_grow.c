@@ -145,23 +145,26 @@ static void grow_depth_first(struct tree_grower *g, int n)
     free(stack.constant);
 }
 
-static void cut(struct tree_grower *g, struct slab *slab)
+static void cut(struct tree_grower *g, struct tree_room *room)
 {
-    size_t n = (size_t)g->r->data->n;
-    g->samples = slab_take(slab, n * sizeof *g->samples);
-    g->room = slab_take(slab, n * sizeof *g->room);
-    tree_splitter_cut(&g->splitter, slab);
+    size_t rows = (size_t)room->rows;
+    g->samples = slab_take(&room->slab, rows * sizeof *g->samples);
+    g->room = slab_take(&room->slab, rows * sizeof *g->room);
+    tree_splitter_cut(&g->splitter, &room->slab, rows);
 }
 
-/* Room for a tree; that of the tree before where there was one: it leaves zeros where it found them. */
-static enum status allocate(struct tree_grower *g, struct slab *slab, struct error *e)
+/* Room for a tree of n rows; that of the tree before where it has as much: it leaves zeros where it found them. */
+static enum status allocate(struct tree_grower *g, struct tree_room *room, int n, struct error *e)
 {
-    if (!slab->base) {
-        cut(g, slab);
-        TRY(slab_new(slab, "growing a tree", e));
+    if (!room->slab.base || room->rows < n) {
+        int more = n / 32, left = g->r->data->n - n;
+        slab_fini(&room->slab);
+        room->rows = n + (more < left ? more : left);
+        cut(g, room);
+        TRY(slab_new(&room->slab, "growing a tree", e));
     }
-    slab->used = 0;
-    cut(g, slab);
+    room->slab.used = 0;
+    cut(g, room);
     return STATUS_OK;
 }
 
@@ -183,23 +186,30 @@ static void take_weights(struct tree_grower *g)
     }
 }
 
-/* Records of rows drawn, by class, of each class in their order. Returns how many. */
-static int take_samples(struct tree_grower *g)
+static int count_drawn(const int32_t *times, int n)
+{
+    int drawn = 0;
+    for (int i = 0; i < n; i++)
+        drawn += times[i] > 0;
+    return drawn;
+}
+
+/* Records of rows drawn, by class, of each class in their order. */
+static void take_samples(struct tree_grower *g)
 {
     const struct tree_data *d = g->r->data;
     const int32_t *times = g->r->times;
-    int n = 0, *next = memory_new(((size_t)d->n_classes + 1) * sizeof *next);
+    int *next = memory_new(((size_t)d->n_classes + 1) * sizeof *next);
     for (int i = 0; i < d->n; i++)
         next[d->y[i] + 1] += times[i] > 0;
     for (int c = 0; c < d->n_classes; c++)
-        n = next[c + 1] += next[c];
+        next[c + 1] += next[c];
     for (int i = 0; i < d->n; i++) {
         int row = tree_row(d, i);
         if (times[row] > 0)
             g->samples[next[d->y[row]]++] = (tree_sample)i << 32 | (tree_sample)d->y[row] << 16 | (tree_sample)times[row];
     }
     free(next);
-    return n;
 }
 
 static void set_thresholds(struct tree_grower *g)
@@ -214,13 +224,14 @@ enum status tree_grow(struct tree *out, const struct tree_request *r, struct err
 {
     const struct tree_data *d = r->data;
     struct tree_grower g = {.r = r, .tree = out, .words = (d->n_columns + 63) / 64};
-    struct slab own = {0};
+    struct tree_room own = {0};
+    int n = count_drawn(r->times, d->n);
     *out = (struct tree){0};
     g.splitter = (struct tree_splitter){.data = d, .params = r->params, .random = r->random, .engine = r->engine ? r->engine : engine_best()};
-    TRY(allocate(&g, r->room ? r->room : &own, e));
+    TRY(allocate(&g, r->room ? r->room : &own, n, e));
     take_weights(&g);
     tree_splitter_begin(&g.splitter, r->times);
-    int n = take_samples(&g);
+    take_samples(&g);
     if (r->params->max_leaf_nodes > 0)
         tree_grow_best_first(&g, n);
     else
@@ -228,6 +239,6 @@ enum status tree_grow(struct tree *out, const struct tree_request *r, struct err
     if (!r->params->random_thresholds)
         set_thresholds(&g);
     free(g.between);
-    slab_fini(&own);
+    slab_fini(&own.slab);
     return STATUS_OK;
 }

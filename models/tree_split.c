@@ -13,31 +13,31 @@ static int at_once(const struct tree_splitter *s)
     return s->params->max_features < TREE_AT_ONCE ? s->params->max_features : TREE_AT_ONCE;
 }
 
-void tree_splitter_cut(struct tree_splitter *s, struct slab *slab)
+void tree_splitter_cut(struct tree_splitter *s, struct slab *slab, size_t rows)
 {
-    size_t n = (size_t)s->data->n, k = (size_t)s->data->n_classes;
+    size_t k = (size_t)s->data->n_classes;
     s->unit = slab_take(slab, k * sizeof *s->unit);
     s->node.classes = slab_take(slab, (k + TREE_LANES) * sizeof *s->node.classes);
     s->node.weights = slab_take(slab, k * sizeof *s->node.weights);
     s->node.first = slab_take(slab, (k + TREE_LANES) * sizeof *s->node.first);
     s->node.drawn = slab_take(slab, (k + TREE_LANES) * sizeof *s->node.drawn);
-    s->labels = slab_take(slab, n * sizeof *s->labels);
-    s->codes = slab_take(slab, n * (size_t)at_once(s) * sizeof *s->codes);
-    s->keys = slab_take(slab, (n + TREE_LANES) * sizeof(uint64_t));
-    s->sorted = slab_take(slab, (n + TREE_LANES) * sizeof(uint64_t));
+    s->labels = slab_take(slab, rows * sizeof *s->labels);
+    s->codes = slab_take(slab, rows * (size_t)at_once(s) * sizeof *s->codes);
+    s->keys = slab_take(slab, (rows + TREE_LANES) * sizeof(uint64_t));
+    s->sorted = slab_take(slab, (rows + TREE_LANES) * sizeof(uint64_t));
     s->left = slab_take(slab, k * sizeof *s->left);
     s->unit_of = slab_take(slab, k * sizeof *s->unit_of);
     if (s->params->criterion == TREE_ENTROPY) {
-        tree_logs_cut(&s->logs, slab, n, k);
+        tree_logs_cut(&s->logs, slab, (size_t)s->data->n, k);
         s->count = slab_take(slab, k * sizeof *s->count);
         s->logs_of = slab_take(slab, k * sizeof *s->logs_of);
     }
-    s->left_squares = slab_take(slab, n * sizeof *s->left_squares);
-    s->across = slab_take(slab, n * sizeof *s->across);
-    s->left_weight = slab_take(slab, n * sizeof *s->left_weight);
-    s->gain = slab_take(slab, n * sizeof *s->gain);
-    s->place = slab_take(slab, n * sizeof *s->place);
-    tree_count_cut(&s->count_room, slab, n);
+    s->left_squares = slab_take(slab, rows * sizeof *s->left_squares);
+    s->across = slab_take(slab, rows * sizeof *s->across);
+    s->left_weight = slab_take(slab, rows * sizeof *s->left_weight);
+    s->gain = slab_take(slab, rows * sizeof *s->gain);
+    s->place = slab_take(slab, rows * sizeof *s->place);
+    tree_count_cut(&s->count_room, slab, (size_t)s->data->n, rows);
     tree_table_cut(&s->table_room, slab);
     s->lanes = slab_take(slab, sizeof *s->lanes);
     s->columns = slab_take(slab, (size_t)s->data->n_columns * sizeof *s->columns);

@@ -95,8 +95,8 @@ static inline double tree_gini_gain(const struct tree_node_facts *f, int64_t lef
     return (double)left_squares / (double)left_weight + (double)(f->squares - 2 * across + left_squares) / (double)(f->weight - left_weight);
 }
 
-/* Takes its room from a slab (base/memory.h: measured first, then cut). */
-void tree_splitter_cut(struct tree_splitter *s, struct slab *slab);
+/* Takes its room from a slab (base/memory.h: measured first, then cut). rows: of a tree, at most. */
+void tree_splitter_cut(struct tree_splitter *s, struct slab *slab, size_t rows);
 /* When s->unit is set. times (data->n): how often each row was drawn. */
 void tree_splitter_begin(struct tree_splitter *s, const int32_t *times);
 /* Counts a node's samples (n >= 1), which stand by class; true where they are all of one class. */
@@ -115,7 +115,7 @@ enum tree_counted { TREE_CONSTANT, TREE_DIFFERS, TREE_NOT_COUNTED /* sorting is 
 enum tree_counted tree_count_try(struct tree_splitter *s, int column, const uint32_t *codes, int n, struct tree_split *best);
 /* Codes that are marked, ascending; none is afterwards. Returns how many. */
 int tree_count_list(const struct tree_count *c, uint32_t n_values, int32_t *codes);
-void tree_count_cut(struct tree_count *c, struct slab *slab, size_t samples);
+void tree_count_cut(struct tree_count *c, struct slab *slab, size_t values, size_t rows);
 /* Is the node looked at last, of n samples, one for tree_small_try (tree_small.c)? */
 bool tree_small_take(struct tree_splitter *s, int n);
 /* Of such a node: some columns at once, up to TREE_AT_ONCE. *best is replaced by what gains more. Returns which of them, bit by bit, are not constant. */

@@ -631,7 +631,7 @@ static void test_engines(void)
         code(&t);
         struct tree_params p = all_columns(&t, TREE_GINI);
         struct tree first;
-        struct slab room = {0};
+        struct tree_room room = {0};
         struct walk w = check_tree(&t, &p, 4, &first);
         p.max_features = 2;
         for (int i = 0; engines[i / 2]; i++) { /* each twice, in room that another tree was grown in too */
@@ -649,13 +649,46 @@ static void test_engines(void)
             tree_fini(&a);
             tree_fini(&b);
         }
-        slab_fini(&room);
+        slab_fini(&room.slab);
         tree_fini(&first);
         free(w.decrease);
         table_fini(&t);
     }
 }
 
-UNIT_MAIN({"engines", test_engines}, {"tables", test_tables}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
+/* A room serves trees of few rows, of more than it was made for, and of few again. */
+static void test_rooms(void)
+{
+    static const int kept[] = {5, 1, 3, 1, 7}; /* a row of so many */
+    struct table t = noisy(900, 6, 12, 77);
+    struct tree_room room = {0};
+    struct error error;
+    draw(&t, 8);
+    code(&t);
+    int32_t *times = memory_new((size_t)t.data.n * sizeof *times);
+    for (int criterion = TREE_GINI; criterion <= TREE_ENTROPY; criterion++) {
+        struct tree_params p = all_columns(&t, (enum tree_criterion)criterion);
+        p.max_features = 2;
+        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+            struct random r = random_of(5, i), same = random_of(5, i);
+            struct tree_request request = {&t.data, &p, times, NULL, &r, NULL, NULL, &room}, alone = {&t.data, &p, times, NULL, &same, NULL, NULL, NULL};
+            struct tree a, b;
+            for (int row = 0; row < t.data.n; row++)
+                times[row] = row % kept[i] == 0 ? t.times[row] : 0;
+            CU_ASSERT_EQUAL_FATAL(tree_grow(&a, &request, &error), STATUS_OK);
+            CU_ASSERT_EQUAL_FATAL(tree_grow(&b, &alone, &error), STATUS_OK);
+            CU_ASSERT_EQUAL_FATAL(a.n_nodes, b.n_nodes);
+            CU_ASSERT(a.n_nodes > 20);
+            CU_ASSERT_EQUAL(memcmp(a.nodes, b.nodes, (size_t)a.n_nodes * sizeof *a.nodes), 0);
+            tree_fini(&a);
+            tree_fini(&b);
+        }
+        slab_fini(&room.slab);
+    }
+    free(times);
+    table_fini(&t);
+}
+
+UNIT_MAIN({"engines", test_engines}, {"rooms", test_rooms}, {"tables", test_tables}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
           {"70,000 values", test_many_values}, {"5,000 classes", test_many_classes}, {"min_impurity_decrease", test_decrease},
           {"max_leaf_nodes", test_best_first}, {"random thresholds", test_random_thresholds}, {"trees of random thresholds", test_random_trees})
