@@ -14,8 +14,9 @@
 #include "models/forest_sample.h"
 #include "models/tree_walk.h"
 
-/* Rows that go down a tree before the next: few, so that what they are asked for stays in a core's cache, or many, where trees come from memory each time. */
-enum { FEW_ROWS = 512, MANY_ROWS = 8192, LARGE_FOREST = 1 << 24 /* bytes */ };
+/* Rows that go down a tree before the next: few, so that what they are asked for stays in a core's cache, or many, where trees come from memory each time;
+ * but no more of these than fit MANY_BYTES with their sums over all classes. */
+enum { FEW_ROWS = 512, MANY_ROWS = 8192, MANY_BYTES = 1 << 24, LARGE_FOREST = 1 << 24 /* bytes */ };
 
 struct forest {
     struct model model;
@@ -417,10 +418,10 @@ static void gather_keys(const struct features *x, const int32_t *rows, int n, in
 
 static int rows_together(const struct forest *f, int n)
 {
-    size_t bytes = 0;
+    size_t bytes = 0, row = ((size_t)f->n_columns + 1) * sizeof(uint32_t) + (size_t)f->n_classes * sizeof(double), fit = MANY_BYTES / row;
     for (int t = 0; t < f->n_trees && n > FEW_ROWS; t++)
         bytes += (size_t)f->trees[t].n_nodes * sizeof *f->trees[t].nodes;
-    int most = bytes > LARGE_FOREST ? MANY_ROWS : FEW_ROWS;
+    int many = fit < FEW_ROWS ? FEW_ROWS : fit < MANY_ROWS ? (int)fit : MANY_ROWS, most = bytes > LARGE_FOREST ? many : FEW_ROWS;
     return n < most ? n : most;
 }
 

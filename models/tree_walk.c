@@ -10,7 +10,7 @@ void tree_walk_fini(struct tree_walk *w)
     *w = (struct tree_walk){0};
 }
 
-enum { TOGETHER = 256 };             /* rows */
+enum { TOGETHER = 256 };              /* rows */
 enum { AT_ONCE = 16 };                /* rows whose paths a processor has under way: they do not hang on each other, and a step mostly waits for memory */
 enum { FEW = 4 };                     /* too few rows for that */
 enum { FIRST_STEPS = 12, STEPS = 4 }; /* before the first look at who has come to a leaf, and between others */
