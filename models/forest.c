@@ -28,6 +28,7 @@ struct forest {
     struct forest_data data; /* while fitting, as these: */
     struct forest_sample sample;
     struct tree_params grown;
+    struct tree_room room;
     bool oob_score;
     struct forest_counted counted;
 };
@@ -183,6 +184,7 @@ void forest_free(struct model *model)
     buffer_fini(&f->written);
     free(f->importances);
     free(f->counted.right);
+    slab_fini(&f->room.slab);
     forest_data_fini(&f->data);
     free(f);
 }
@@ -207,14 +209,14 @@ enum status forest_fit_new(struct model **out, const struct model_spec *spec, bo
 
 /* --- growing --- */
 
-static enum status grow_one(const struct forest *f, int i, struct tree_room *room, double *importances, struct tree *out, struct error *e)
+static enum status grow_one(struct forest *f, int i, double *importances, struct tree *out, struct error *e)
 {
     const struct forest_sample *sample = &f->sample;
     int32_t *times = memory_new((size_t)sample->n * sizeof *times);
     double *weight = memory_new((size_t)sample->n_classes * sizeof *weight);
     struct random r = forest_sample_draw(sample, i, times);
     forest_sample_weigh(sample, times, weight);
-    struct tree_request request = {&f->data.tree, &f->grown, times, sample->weight == FOREST_PLAIN ? NULL : weight, &r, importances, NULL, room};
+    struct tree_request request = {&f->data.tree, &f->grown, times, sample->weight == FOREST_PLAIN ? NULL : weight, &r, importances, NULL, &f->room};
     enum status s = tree_grow(out, &request, e);
     free(times);
     free(weight);
@@ -222,11 +224,11 @@ static enum status grow_one(const struct forest *f, int i, struct tree_room *roo
 }
 
 /* A tree; its importances (n_columns), zeros before, sum to 1 as scikit-learn normalizes them. */
-static enum status grow(const struct forest *f, int i, struct tree_room *room, double *importances, struct tree_walk *out, struct error *e)
+static enum status grow(struct forest *f, int i, double *importances, struct tree_walk *out, struct error *e)
 {
     struct tree t = {0};
     double sum = 0;
-    enum status s = grow_one(f, i, room, importances, &t, e);
+    enum status s = grow_one(f, i, importances, &t, e);
     if (s == STATUS_OK)
         s = tree_walk_of(out, &t, f->n_columns, e);
     for (int c = 0; c < f->n_columns; c++)
@@ -240,7 +242,6 @@ static enum status grow(const struct forest *f, int i, struct tree_room *room, d
 struct block { /* trees that are grown together, each rank a run of them */
     int start, n;        /* of the forest */
     double *importances; /* (n, n_columns) */
-    struct buffer bytes; /* of all of them, where a gang has several ranks */
 };
 
 /* The first of a rank's trees, of the block. */
@@ -256,13 +257,13 @@ static double *importances_of(const struct forest *f, const struct block *b, int
 
 static enum status grow_own(struct forest *f, const struct block *b, struct gang *g, struct error *e)
 {
-    struct tree_room room = {0};
     enum status s = STATUS_OK;
     for (int i = first_of(b, g, g->rank); s == STATUS_OK && i < first_of(b, g, g->rank + 1); i++) {
-        s = grow(f, b->start + i, &room, importances_of(f, b, i), &f->trees[b->start + i], e);
+        s = grow(f, b->start + i, importances_of(f, b, i), &f->trees[b->start + i], e);
         gang_look(g);
     }
-    slab_fini(&room.slab);
+    if (b->start + b->n == f->wanted)
+        slab_fini(&f->room.slab);
     return s;
 }
 
@@ -277,15 +278,17 @@ static void write_own(const struct forest *f, const struct block *b, const struc
         tree_walk_write(&f->trees[b->start + i], f->n_columns, f->n_classes, out);
 }
 
-/* Those of a rank; this one's own are there. */
-static enum status read_rank(struct forest *f, struct block *b, const struct gang *g, int rank, struct reader r, struct error *e)
+/* Those of a rank; this one's own are there. The file's bytes go on with them, if they are whole so far. */
+static enum status read_rank(struct forest *f, const struct block *b, const struct gang *g, int rank, struct reader r, struct error *e)
 {
     int first = first_of(b, g, rank), last = first_of(b, g, rank + 1);
     for (int i = first; i < last; i++)
         for (int c = 0; c < f->n_columns; c++)
             importances_of(f, b, i)[c] = reader_f64(&r);
-    if (!r.failed)
-        buffer_put(&b->bytes, r.at, (size_t)(r.end - r.at));
+    if (!r.failed && f->n_written == b->start + first) {
+        buffer_put(&f->written, r.at, (size_t)(r.end - r.at));
+        f->n_written += last - first;
+    }
     for (int i = first; i < last && rank != g->rank; i++)
         TRY(tree_walk_read(&f->trees[b->start + i], &r, f->n_columns, f->n_classes, e));
     return r.failed || (rank != g->rank && r.at != r.end) ? error_set(e, STATUS_DATA, "a damaged forest") : STATUS_OK;
@@ -297,15 +300,14 @@ static void take_block(struct forest *f, const struct block *b)
     for (int i = 0; i < b->n; i++)
         for (int c = 0; c < f->n_columns; c++)
             f->importances[c] += importances_of(f, b, i)[c];
-    if (b->bytes.size > 0 && f->n_written == f->n_trees) {
-        buffer_put(&f->written, b->bytes.data, b->bytes.size);
-        f->n_written += b->n;
-    }
     f->n_trees += b->n;
 }
 
+/* The step has failed, and with it the attempt: bytes written of these trees are no file's. */
 static void drop_block(struct forest *f, const struct block *b)
 {
+    f->n_written = 0;
+    buffer_clear(&f->written);
     for (int i = 0; i < b->n; i++)
         tree_walk_fini(&f->trees[b->start + i]);
 }
@@ -331,7 +333,7 @@ static enum status gather(struct gang *g, const struct buffer *mine, struct buff
 }
 
 /* Collective: trees of all ranks, to all. */
-static enum status share_block(struct forest *f, struct block *b, struct gang *g, struct error *e)
+static enum status share_block(struct forest *f, const struct block *b, struct gang *g, struct error *e)
 {
     struct buffer mine = {0}, all = {0};
     size_t *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
@@ -359,7 +361,7 @@ static enum status progress_of(struct forest *f, struct gang *g, bool stop, stru
 }
 
 /* Collective. */
-static enum status make_block(struct forest *f, struct block *b, struct gang *g, struct error *e)
+static enum status make_block(struct forest *f, const struct block *b, struct gang *g, struct error *e)
 {
     struct error ignored;
     bool bad;
@@ -388,7 +390,6 @@ enum status forest_fit_step(struct model *model, const struct model_spec *spec, 
     else
         drop_block(f, &b);
     free(b.importances);
-    buffer_fini(&b.bytes);
     TRY(s);
     return progress_of(f, g, stop, progress, e);
 }

@@ -11,7 +11,7 @@ static bool is_leaf(const struct tree_walk *w, uint32_t at)
     return tree_walk_child_at(w, at) == at;
 }
 
-static void set_node(struct tree_walk *w, uint32_t at, uint32_t threshold, uint32_t child, uint32_t column)
+static inline __attribute__((always_inline)) void set_node(struct tree_walk *w, uint32_t at, uint32_t threshold, uint32_t child, uint32_t column)
 {
     uint64_t node = (uint64_t)child << 32 | (uint32_t)~threshold;
     if (w->wide) {
@@ -51,7 +51,7 @@ static struct builder builder_of(struct tree_walk *walk, int n_nodes, int n_shar
 }
 
 /* False where there is no room for it, as in a tree whose nodes are fewer than it says. */
-static bool add_inner(struct builder *b, int32_t column, float threshold)
+static inline __attribute__((always_inline)) bool add_inner(struct builder *b, int32_t column, float threshold)
 {
     if (b->whole || b->free + 2 > (uint32_t)b->walk->n_nodes)
         return false;
@@ -64,7 +64,7 @@ static bool add_inner(struct builder *b, int32_t column, float threshold)
     return true;
 }
 
-static bool add_value(struct builder *b, int32_t value)
+static inline __attribute__((always_inline)) bool add_value(struct builder *b, int32_t value)
 {
     if (b->whole)
         return false;
@@ -165,7 +165,7 @@ static inline __attribute__((always_inline)) void put_number(unsigned char *at, 
         at[i] = (unsigned char)(x >> (8 * i));
 }
 
-static int32_t take_number(const unsigned char **at, int width)
+static inline __attribute__((always_inline)) int32_t take_number(const unsigned char **at, int width)
 {
     uint32_t x = 0;
     for (int i = 0; i < width; i++)
@@ -250,15 +250,14 @@ void tree_walk_write(const struct tree_walk *w, int n_columns, int n_classes, st
 /* The parts of a tree's bytes. */
 struct parts {
     const unsigned char *columns, *thresholds, *leaves;
-    int of_column, of_class;
 };
 
 /* Shares lie in the order of leaves; next is the first of the next leaf with several classes, of n_shares. */
-static bool read_leaf(struct builder *b, struct parts *p, int *next, int n_classes)
+static inline __attribute__((always_inline)) bool read_leaf(struct builder *b, struct parts *p, int of_class, int *next, int n_classes)
 {
-    int32_t value = take_number(&p->leaves, p->of_class);
-    struct tree_walk *w = b->walk;
-    if (value != nothing_of(p->of_class))
+    int32_t value = take_number(&p->leaves, of_class);
+    const struct tree_walk *w = b->walk;
+    if (value != nothing_of(of_class))
         return value >= 0 && value < n_classes && add_value(b, value);
     int first = *next;
     while (*next < w->n_shares && w->shares[*next].label >= 0)
@@ -266,19 +265,19 @@ static bool read_leaf(struct builder *b, struct parts *p, int *next, int n_class
     return (*next)++ < w->n_shares && add_value(b, ~first);
 }
 
-static bool read_nodes(struct builder *b, struct parts *p, int n_classes)
+static inline __attribute__((always_inline)) bool read_nodes(struct builder b, struct parts p, int of_column, int of_class, int n_classes)
 {
-    int next = 0, inner = 0, most = b->walk->n_nodes / 2;
-    for (int i = 0; i < b->walk->n_nodes; i++) {
-        int32_t column = take_number(&p->columns, p->of_column);
-        if (column == nothing_of(p->of_column)) {
-            if (i - inner > most || !read_leaf(b, p, &next, n_classes))
+    int next = 0, inner = 0, n_nodes = b.walk->n_nodes, most = n_nodes / 2;
+    for (int i = 0; i < n_nodes; i++) {
+        int32_t column = take_number(&p.columns, of_column);
+        if (column == nothing_of(of_column)) {
+            if (i - inner > most || !read_leaf(&b, &p, of_class, &next, n_classes))
                 return false;
-        } else if (column < 0 || column >= (int32_t)b->n_columns || inner++ == most || !add_inner(b, column, take_float(&p->thresholds))) {
+        } else if (column < 0 || column >= (int32_t)b.n_columns || inner++ == most || !add_inner(&b, column, take_float(&p.thresholds))) {
             return false;
         }
     }
-    return next == b->walk->n_shares && is_whole(b);
+    return next == b.walk->n_shares && is_whole(&b);
 }
 
 /* Counts of the leaves with several classes, then what they hold. Each leaf's shares are its whole. */
@@ -314,19 +313,21 @@ enum status tree_walk_read(struct tree_walk *out, struct reader *r, int n_column
 {
     size_t left = (size_t)(r->end - r->at);
     int n_nodes = reader_i32(r), n_shares = reader_i32(r);
-    struct parts p = {.of_column = width_of(n_columns), .of_class = width_of(n_classes)};
+    int of_column = width_of(n_columns), of_class = width_of(n_classes);
+    struct parts p = {0};
     *out = (struct tree_walk){0};
     bool good = !r->failed && n_nodes > 0 && n_nodes % 2 == 1 && n_shares >= 0 && (size_t)n_nodes <= left && (size_t)n_shares <= left / 5;
     if (good) {
         size_t inner = (size_t)n_nodes / 2;
-        p.columns = reader_take(r, (size_t)n_nodes * (size_t)p.of_column);
+        p.columns = reader_take(r, (size_t)n_nodes * (size_t)of_column);
         p.thresholds = reader_take(r, inner * 4);
-        p.leaves = reader_take(r, (inner + 1) * (size_t)p.of_class);
+        p.leaves = reader_take(r, (inner + 1) * (size_t)of_class);
         good = p.columns && p.thresholds && p.leaves;
     }
     if (good) {
         struct builder b = builder_of(out, n_nodes, n_shares, n_columns);
-        good = read_shares(out, r, p.of_class, n_classes) && read_nodes(&b, &p, n_classes);
+        good = read_shares(out, r, of_class, n_classes) &&
+               (of_column == 1 && of_class == 1 ? read_nodes(b, p, 1, 1, n_classes) : read_nodes(b, p, of_column, of_class, n_classes));
     }
     if (good)
         return STATUS_OK;

@@ -1,6 +1,6 @@
 """Is flowsweep's forest as accurate as scikit-learn's, on unseen rows and out of bag? Four data sets, seed after seed.
 
-    python tests/oracle/forests.py FLOWSWEEP DATA_FOLDER [--seeds 10] [--trees 100]
+    python tests/oracle/forests.py FLOWSWEEP DATA_FOLDER [--seeds 10] [--trees 100] [--one-column]
 
     small    flows-small.csv: 5,300 rows, 53 classes; 25 packets of size, payload, time between packets, direction
     signed   signed100.csv.gz: 6,000 rows of its 25 most frequent classes; 100 signed sizes
@@ -8,12 +8,14 @@
     ordered  flows.csv.gz: 20,000 of the first 80 % of its rows train, 5,000 of the last 20 % are scored; 25 packets of the four channels
 
 Rows of the first three are dealt at random, three quarters to train. Both sides see the same rows and columns: a split file for flowsweep, the numbers of its
-forest's columns for scikit-learn. Each seed is another forest of the same rows. Printed: means, and the 90 % interval of their difference (Welch). Oracle:
+forest's columns for scikit-learn. Each seed is another forest of the same rows. With --one-column a node looks at one column (max_features = 1), so that no two
+of them are equally good: what the rule for ties does is then out of the comparison. Printed: means, and the 90 % interval of their difference (Welch). Oracle:
 scikit-learn 1.9.1.
 """
 import argparse
 import csv
 import gzip
+import json
 import os
 import sqlite3
 import subprocess
@@ -28,7 +30,7 @@ CONFIG = """
 study = {{ name = "forests"; database = "{seed}.db"; seed = {seed}; metric = "accuracy"; }};
 data = {{ path = "flows.csv"; layout = "{layout}"; {blocks}steps = {steps}; clip = 0; split = {{ method = "file"; path = "split.txt"; }}; }};
 task = {{ top_n = [0]; steps = [{steps}]; }};
-space = {{ channels = ( {channels} ); model = "random_forest"; random_forest = {{ n_estimators = {trees}; oob_score = true; }}; }};
+space = {{ channels = ( {channels} ); model = "random_forest"; random_forest = {{ n_estimators = {trees}; max_features = {max_features}; oob_score = true; }}; }};
 ranks = {{ random_forest = 2; }};
 """
 SIGNED = dict(layout="signed", blocks="", steps=100, channels='["signed_size"]')
@@ -95,10 +97,10 @@ def write(folder, settings, labels, values, train, held):
         f.write("train\n" * len(train) + "stop\n" * HELD + "validation\n" * HELD + "test\n" * len(held))
 
 
-def flowsweep(program, folder, settings, seed, trees):
+def flowsweep(program, folder, settings, seed, trees, max_features):
     """accuracy on the rows to score, out-of-bag accuracy"""
     with open(f"{folder}/study.cfg", "w") as f:
-        f.write(CONFIG.format(seed=seed, trees=trees, **settings))
+        f.write(CONFIG.format(seed=seed, trees=trees, max_features=json.dumps(max_features), **settings))
     subprocess.run([program, "run", "study.cfg", "-q", "-n", "2"], cwd=folder, check=True, stderr=subprocess.DEVNULL)
     con = sqlite3.connect(f"{folder}/{seed}.db")
     truth, labels, oob = con.execute(
@@ -106,8 +108,8 @@ def flowsweep(program, folder, settings, seed, trees):
     return np.mean(np.frombuffer(truth, np.int32) == np.frombuffer(labels, np.int32)), oob
 
 
-def scikit_learn(x, labels, train, held, seed, trees):
-    forest = RandomForestClassifier(trees, random_state=seed, oob_score=True, n_jobs=2).fit(x[train], labels[train])
+def scikit_learn(x, labels, train, held, seed, trees, max_features):
+    forest = RandomForestClassifier(trees, max_features=max_features, random_state=seed, oob_score=True, n_jobs=2).fit(x[train], labels[train])
     return forest.score(x[held], labels[held]), forest.oob_score_
 
 
@@ -123,6 +125,7 @@ def main():
     p.add_argument("data")
     p.add_argument("--seeds", type=int, default=10)
     p.add_argument("--trees", type=int, default=100)
+    p.add_argument("--one-column", dest="max_features", action="store_const", const=1, default="sqrt", help="a node looks at one column alone")
     a = p.parse_args()
     print(f"{a.trees} trees, {a.seeds} seeds; per cent, and points of difference")
     print(f"{'data':8} {'classes':>7} {'rows':>6}  {'what':10} {'flowsweep':>9} {'scikit-learn':>12}  difference")
@@ -131,7 +134,8 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             write(folder, settings, labels, values, train, held)
             for seed in range(a.seeds):
-                found.append((flowsweep(os.path.abspath(a.flowsweep), folder, settings, seed + 1, a.trees), scikit_learn(x, labels, train, held, seed, a.trees)))
+                found.append((flowsweep(os.path.abspath(a.flowsweep), folder, settings, seed + 1, a.trees, a.max_features),
+                              scikit_learn(x, labels, train, held, seed, a.trees, a.max_features)))
         for i, what in enumerate(("unseen", "out of bag")):
             ours, theirs = [f[0][i] for f in found], [f[1][i] for f in found]
             print(f"{name:8} {len(set(labels)):7} {len(train):6}  {what:10} {100 * np.mean(ours):9.2f} {100 * np.mean(theirs):12.2f}  {difference(ours, theirs)}", flush=True)
