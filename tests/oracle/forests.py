@@ -8,7 +8,8 @@
     ordered  flows.csv.gz: 20,000 of the first 80 % of its rows train, 5,000 of the last 20 % are scored; 25 packets of the four channels
 
 Rows of the first three are dealt at random, three quarters to train. Both sides see the same rows and columns: a split file for flowsweep, the numbers of its
-forest's columns for scikit-learn. Each seed is another forest of the same rows. With --one-column a node looks at one column (max_features = 1), so that no two
+forest's columns for scikit-learn; and the classes in the same order, as both label with the first one where votes are tied (one row in nine of `ordered`, out of
+bag of 100 trees that look at one column a node: scikit-learn's own order, of their names, is worth 0.5 points there). Each seed is another forest of the same rows. With --one-column a node looks at one column (max_features = 1), so that no two
 of them are equally good: what the rule for ties does is then out of the comparison. Printed: means, and the 90 % interval of their difference (Welch). Oracle:
 scikit-learn 1.9.1.
 """
@@ -98,17 +99,19 @@ def write(folder, settings, labels, values, train, held):
 
 
 def flowsweep(program, folder, settings, seed, trees, max_features):
-    """accuracy on the rows to score, out-of-bag accuracy"""
+    """accuracy on the rows to score, out-of-bag accuracy; and the names of its classes, in their order"""
     with open(f"{folder}/study.cfg", "w") as f:
         f.write(CONFIG.format(seed=seed, trees=trees, max_features=json.dumps(max_features), **settings))
     subprocess.run([program, "run", "study.cfg", "-q", "-n", "2"], cwd=folder, check=True, stderr=subprocess.DEVNULL)
     con = sqlite3.connect(f"{folder}/{seed}.db")
     truth, labels, oob = con.execute(
         "SELECT p.truth, p.labels, m.value FROM prediction p JOIN metric m ON m.trial = p.trial AND m.name = 'oob_accuracy' WHERE p.part = 'test'").fetchone()
-    return np.mean(np.frombuffer(truth, np.int32) == np.frombuffer(labels, np.int32)), oob
+    classes = json.loads(con.execute("SELECT labels FROM task").fetchone()[0])
+    return (np.mean(np.frombuffer(truth, np.int32) == np.frombuffer(labels, np.int32)), oob), classes
 
 
-def scikit_learn(x, labels, train, held, seed, trees, max_features):
+def scikit_learn(x, labels, classes, train, held, seed, trees, max_features):
+    labels = np.array([{name: c for c, name in enumerate(classes)}[label] for label in labels])
     forest = RandomForestClassifier(trees, max_features=max_features, random_state=seed, oob_score=True, n_jobs=2).fit(x[train], labels[train])
     return forest.score(x[held], labels[held]), forest.oob_score_
 
@@ -134,8 +137,8 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             write(folder, settings, labels, values, train, held)
             for seed in range(a.seeds):
-                found.append((flowsweep(os.path.abspath(a.flowsweep), folder, settings, seed + 1, a.trees, a.max_features),
-                              scikit_learn(x, labels, train, held, seed, a.trees, a.max_features)))
+                ours, classes = flowsweep(os.path.abspath(a.flowsweep), folder, settings, seed + 1, a.trees, a.max_features)
+                found.append((ours, scikit_learn(x, labels, classes, train, held, seed, a.trees, a.max_features)))
         for i, what in enumerate(("unseen", "out of bag")):
             ours, theirs = [f[0][i] for f in found], [f[1][i] for f in found]
             print(f"{name:8} {len(set(labels)):7} {len(train):6}  {what:10} {100 * np.mean(ours):9.2f} {100 * np.mean(theirs):12.2f}  {difference(ours, theirs)}", flush=True)
