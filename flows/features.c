@@ -66,11 +66,16 @@ static void span(const struct features *x, int row, int *first, int *last)
     *last = *first + n;
 }
 
-static float clipped(float size, int clip)
+/* The largest size that is left as it is. */
+static float size_limit(const struct features *x)
 {
-    if (clip == 0)
-        return size;
-    return size > (float)clip ? (float)clip : size < (float)-clip ? (float)-clip : size;
+    return x->clip ? (float)x->clip : INFINITY;
+}
+
+static inline float clipped(float size, float limit)
+{
+    size = size > limit ? limit : size;
+    return size < -limit ? -limit : size;
 }
 
 /* Times (n), in place. Those that captures out of order make negative count as none. */
@@ -101,18 +106,19 @@ static void fill_times(const struct features *x, const float *times, int n, floa
 static inline void fill(const struct features *x, enum channel channel, size_t packet, int n, float *out, size_t apart)
 {
     const struct flows *f = x->flows;
+    const float limit = size_limit(x);
     switch (channel) {
     case CHANNEL_SIGNED_SIZE:
         for (int i = 0; i < n; i++)
-            out[(size_t)i * apart] = clipped(f->size[packet + (size_t)i], x->clip);
+            out[(size_t)i * apart] = clipped(f->size[packet + (size_t)i], limit);
         break;
     case CHANNEL_SIZE:
         for (int i = 0; i < n; i++)
-            out[(size_t)i * apart] = fabsf(clipped(f->size[packet + (size_t)i], x->clip));
+            out[(size_t)i * apart] = fabsf(clipped(f->size[packet + (size_t)i], limit));
         break;
     case CHANNEL_PAYLOAD:
         for (int i = 0; i < n; i++)
-            out[(size_t)i * apart] = clipped(f->payload[packet + (size_t)i], x->clip);
+            out[(size_t)i * apart] = clipped(f->payload[packet + (size_t)i], limit);
         break;
     case CHANNEL_IAT:
         fill_times(x, f->iat + packet, n, out, apart);
@@ -234,7 +240,7 @@ void features_tokens(const struct features *x, const int32_t *rows, int n, int32
         memset(out, 0, (size_t)x->steps * sizeof *out);
         const float *size = x->flows->size + (size_t)rows[i] * (size_t)x->flows->steps;
         for (int t = first; t < last; t++)
-            out[t] = (int32_t)lroundf(clipped(size[t - first], x->clip)) + x->clip + 1;
+            out[t] = (int32_t)lroundf(clipped(size[t - first], size_limit(x))) + x->clip + 1;
     }
 }
 

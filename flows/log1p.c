@@ -55,15 +55,17 @@ KERNEL static bool some(const float *restrict x, int n, float *restrict out)
 
 void log1p_micro(const float *x, int n, float *out)
 {
-    enum { TOGETHER = 64 };
-    float here[TOGETHER];
+    enum { TOGETHER = 64, SIDE_BY_SIDE = 16 };
+    float here[TOGETHER], logs[TOGETHER];
     for (int at = 0; at < n; at += TOGETHER) {
-        int m = n - at < TOGETHER ? n - at : TOGETHER;
+        int m = n - at < TOGETHER ? n - at : TOGETHER, whole = (m + SIDE_BY_SIDE - 1) / SIDE_BY_SIDE * SIDE_BY_SIDE;
         memcpy(here, x + at, (size_t)m * sizeof *here);
-        if (!some(here, m, out + at))
-            continue;
-        for (int i = 0; i < m; i++)
-            if (isnan(out[at + i]))
-                out[at + i] = (float)log1p((double)here[i] * 1e6);
+        for (int i = m; i < whole; i++)
+            here[i] = 0;
+        if (some(here, whole, logs))
+            for (int i = 0; i < m; i++)
+                if (isnan(logs[i]))
+                    logs[i] = (float)log1p((double)here[i] * 1e6);
+        memcpy(out + at, logs, (size_t)m * sizeof *logs);
     }
 }

@@ -16,7 +16,7 @@
 
 /* Rows that go down a tree before the next: few, so that what they are asked for stays in a core's cache, or many, where trees come from memory each time;
  * but no more of these than fit MANY_BYTES with their sums over all classes. */
-enum { FEW_ROWS = 512, MANY_ROWS = 8192, MANY_BYTES = 1 << 24, LARGE_FOREST = 1 << 24 /* bytes */ };
+enum { FEW_ROWS = 512, MANY_ROWS = 8192, MANY_BYTES = 1 << 24 };
 
 struct forest {
     struct model model;
@@ -402,6 +402,13 @@ KERNEL static void take_keys(const float *restrict x, int n, uint32_t *restrict 
         out[i] = tree_walk_key(x[i]);
 }
 
+/* Means over trees of n sums. */
+KERNEL static void take_means(const double *restrict sum, size_t n, int n_trees, float *restrict out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)(sum[i] / n_trees);
+}
+
 enum { GATHERED = 16 }; /* rows */
 
 /* out (n, n_columns + 1): keys, and what keeps a row in a leaf (models/tree_walk.h). values (GATHERED, n_columns): room. */
@@ -419,10 +426,8 @@ static void gather_keys(const struct features *x, const int32_t *rows, int n, in
 
 static int rows_together(const struct forest *f, int n)
 {
-    size_t bytes = 0, row = ((size_t)f->n_columns + 1) * sizeof(uint32_t) + (size_t)f->n_classes * sizeof(double), fit = MANY_BYTES / row;
-    for (int t = 0; t < f->n_trees && n > FEW_ROWS; t++)
-        bytes += (size_t)f->trees[t].n_nodes * sizeof *f->trees[t].nodes;
-    int many = fit < FEW_ROWS ? FEW_ROWS : fit < MANY_ROWS ? (int)fit : MANY_ROWS, most = bytes > LARGE_FOREST ? many : FEW_ROWS;
+    size_t row = ((size_t)f->n_columns + 1) * sizeof(uint32_t) + (size_t)f->n_classes * sizeof(double), fit = MANY_BYTES / row;
+    int many = fit < FEW_ROWS ? FEW_ROWS : fit < MANY_ROWS ? (int)fit : MANY_ROWS, most = n > FEW_ROWS && tree_walk_far(f->trees, f->n_trees) ? many : FEW_ROWS;
     return n < most ? n : most;
 }
 
@@ -441,8 +446,7 @@ enum status forest_predict(const struct model *model, const struct features *x, 
         gather_keys(x, rows + at, m, f->n_columns, values, block);
         memset(sum, 0, (size_t)m * (size_t)k * sizeof *sum);
         tree_walk_add_all(f->trees, f->n_trees, block, f->n_columns, m, sum, k);
-        for (size_t i = 0; i < (size_t)m * (size_t)k; i++)
-            proba[(size_t)at * (size_t)k + i] = (float)(sum[i] / f->n_trees);
+        take_means(sum, (size_t)m * (size_t)k, f->n_trees, proba + (size_t)at * (size_t)k);
         gang_look(g);
     }
     free(block);

@@ -13,38 +13,46 @@ void tree_walk_fini(struct tree_walk *w)
 enum { TOGETHER = 256 };              /* rows */
 enum { AT_ONCE = 16 };                /* rows whose paths a processor has under way: they do not hang on each other, and a step mostly waits for memory */
 enum { FEW = 4 };                     /* too few rows for that */
-enum { FIRST_STEPS = 12, STEPS = 4 }; /* before the first look at who has come to a leaf, and between others */
+enum { FIRST_STEPS = 16, STEPS = 6 }; /* before the first look at who has come to a leaf, and between others */
 
 struct rows {
-    int n;                          /* that have not come to a leaf */
-    uint16_t going[TOGETHER];       /* (n) which */
-    uint32_t at[TOGETHER];          /* node of each */
-    const uint32_t *keys[TOGETHER]; /* of each */
+    int n;                                    /* that have not come to a leaf */
+    uint32_t at[TOGETHER + AT_ONCE];          /* node of each */
+    const uint32_t *keys[TOGETHER + AT_ONCE]; /* of each */
+    uint16_t row[TOGETHER + AT_ONCE];         /* which it is */
+    uint32_t last[TOGETHER + 1];              /* by row: its node when it went last; of nobody's */
 };
 
-/* n_steps down for each row that goes, at_once (up to AT_ONCE) rows side by side; the last ones may be fewer, then the first of these takes the places left.
- * Both loops over them must be unrolled: it takes half the time. */
+/* n_steps down for each row that goes, at_once (up to AT_ONCE) rows side by side; places left beside the last ones are nobody's, who stays in a leaf (a tree's
+ * last node is one). Both loops over them must be unrolled: it takes half the time. */
 static inline __attribute__((always_inline)) void go_down(const struct tree_walk *w, struct rows *r, int n_steps, int at_once, bool wide)
 {
     const struct tree_walk tree = *w; /* whose fields nothing here can change */
     int left = 0, n = r->n;
+    for (int i = n; i % at_once; i++) {
+        r->at[i] = (uint32_t)tree.n_nodes - 1;
+        r->keys[i] = r->keys[0];
+        r->row[i] = TOGETHER;
+    }
     for (int i = 0; i < n; i += at_once) {
-        uint16_t row[AT_ONCE];
         uint32_t at[AT_ONCE];
         const uint32_t *keys[AT_ONCE];
 #pragma GCC unroll 16
         for (int j = 0; j < at_once; j++) {
-            row[j] = r->going[i + j < n ? i + j : i];
-            at[j] = r->at[row[j]];
-            keys[j] = r->keys[row[j]];
+            at[j] = r->at[i + j];
+            keys[j] = r->keys[i + j];
         }
         for (int s = 0; s < n_steps; s++)
 #pragma GCC unroll 16
             for (int j = 0; j < at_once; j++)
                 at[j] = tree_walk_child(&tree, tree_walk_word(&tree, at[j], wide) + keys[j][tree_walk_column(&tree, at[j], wide)], wide);
-        for (int j = 0; j < at_once && i + j < n; j++) {
-            r->at[row[j]] = at[j];
-            r->going[left] = row[j];
+#pragma GCC unroll 16
+        for (int j = 0; j < at_once; j++) {
+            uint16_t row = r->row[i + j];
+            r->last[row] = at[j];
+            r->at[left] = at[j];
+            r->keys[left] = keys[j];
+            r->row[left] = row;
             left += tree_walk_child(&tree, tree_walk_word(&tree, at[j], wide), wide) != at[j];
         }
     }
@@ -84,11 +92,16 @@ static void add_leaf(const struct tree_walk *w, int32_t value, double *sum)
 
 enum { LINE = 64 }; /* bytes a processor fetches at once */
 
+static size_t bytes_of(const struct tree_walk *w)
+{
+    return (size_t)w->n_nodes * (w->wide ? 2 : 1) * sizeof *w->nodes;
+}
+
 /* Asks for the i-th of n parts of a tree. */
 static void fetch(const struct tree_walk *w, int i, int n)
 {
     const char *nodes = (const char *)w->nodes;
-    size_t bytes = (size_t)w->n_nodes * (w->wide ? 2 : 1) * sizeof *w->nodes, last = bytes * (size_t)(i + 1) / (size_t)n;
+    size_t bytes = bytes_of(w), last = bytes * (size_t)(i + 1) / (size_t)n;
     for (size_t at = bytes * (size_t)i / (size_t)n / LINE * LINE; at < last; at += LINE)
         __builtin_prefetch(nodes + at, 0, 2);
 }
@@ -104,13 +117,13 @@ static void add(const struct tree_walk *w, const struct tree_walk *next, const u
             fetch(next, first / TOGETHER, n / TOGETHER);
         r.n = m;
         for (int i = 0; i < m; i++) {
-            r.going[i] = (uint16_t)i;
+            r.row[i] = (uint16_t)i;
             r.at[i] = 0;
             r.keys[i] = x + (size_t)(first + i) * stride;
         }
         (w->wide ? go_wide : m < FEW ? go_few : go_narrow)(w, &r);
         for (int i = 0; i < m; i++)
-            add_leaf(w, (int32_t)tree_walk_threshold(w, r.at[i]), sum + (size_t)(first + i) * (size_t)n_classes);
+            add_leaf(w, (int32_t)tree_walk_threshold(w, r.last[i]), sum + (size_t)(first + i) * (size_t)n_classes);
     }
 }
 
@@ -119,8 +132,18 @@ void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, 
     add(w, NULL, x, n_columns, n, sum, n_classes);
 }
 
+bool tree_walk_far(const struct tree_walk *trees, int n_trees)
+{
+    enum { NEAR_BYTES = 1 << 24 };
+    size_t bytes = 0;
+    for (int t = 0; t < n_trees; t++)
+        bytes += bytes_of(&trees[t]);
+    return bytes > NEAR_BYTES;
+}
+
 void tree_walk_add_all(const struct tree_walk *trees, int n_trees, const uint32_t *x, int n_columns, int n, double *sum, int n_classes)
 {
+    bool far = n >= TOGETHER && tree_walk_far(trees, n_trees);
     for (int t = 0; t < n_trees; t++)
-        add(&trees[t], &trees[t + 1 < n_trees ? t + 1 : 0], x, n_columns, n, sum, n_classes);
+        add(&trees[t], far ? &trees[t + 1 < n_trees ? t + 1 : 0] : NULL, x, n_columns, n, sum, n_classes);
 }
