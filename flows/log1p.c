@@ -61,7 +61,7 @@ void log1p_micro(const float *x, int n, float *out)
         int m = n - at < TOGETHER ? n - at : TOGETHER, whole = (m + SIDE_BY_SIDE - 1) / SIDE_BY_SIDE * SIDE_BY_SIDE;
         memcpy(here, x + at, (size_t)m * sizeof *here);
         for (int i = m; i < whole; i++)
-            here[i] = 0;
+            here[i] = 0; /* whole vectors: the last few numbers would be done one by one */
         if (some(here, whole, logs))
             for (int i = 0; i < m; i++)
                 if (isnan(logs[i]))

@@ -50,11 +50,11 @@ void tree_walk_mark(const struct tree_walk *w, bool *used);
 
 /* Adds the shares of each row's leaf to sum (n, n_classes). x (n, n_columns + 1): keys, the last of each row is 0. Does not allocate. */
 void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, int n, double *sum, int n_classes);
-/* Are they too many for a processor's caches? Then each tree comes from memory when it is asked again. */
-bool tree_walk_far(const struct tree_walk *trees, int n_trees);
 /* Those of all trees, one after another: the nodes of the next, where they are far, are fetched meanwhile, and after the last those of the first, for the
  * rows to come. */
 void tree_walk_add_all(const struct tree_walk *trees, int n_trees, const uint32_t *x, int n_columns, int n, double *sum, int n_classes);
+/* Are trees too many for a processor's caches? Then each tree comes from memory when it is asked again. */
+bool tree_walk_far(const struct tree_walk *trees, int n_trees);
 
 void tree_walk_write(const struct tree_walk *w, int n_columns, int n_classes, struct buffer *out);
 /* STATUS_DATA where the bytes are no tree over so many columns and classes. */

@@ -111,7 +111,8 @@ def flowsweep(program, folder, settings, seed, trees, max_features):
 
 
 def scikit_learn(x, labels, classes, train, held, seed, trees, max_features):
-    labels = np.array([{name: c for c, name in enumerate(classes)}[label] for label in labels])
+    number = {name: c for c, name in enumerate(classes)}
+    labels = np.array([number[label] for label in labels])
     forest = RandomForestClassifier(trees, max_features=max_features, random_state=seed, oob_score=True, n_jobs=2).fit(x[train], labels[train])
     return forest.score(x[held], labels[held]), forest.oob_score_
 
