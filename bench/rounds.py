@@ -57,7 +57,7 @@ class Asked:
     """A process that says "ready", then answers a line with a number. Its stderr goes to the log, whose last line says why it ended."""
 
     def __init__(self, command, log, cores):
-        self.log, self.late = log, False
+        self.log, self.late, self.question = log, False, "start"
         self.process = subprocess.Popen(on_cores(cores) + command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(log, "w"), text=True,
                                         env=environment())
 
@@ -75,10 +75,11 @@ class Asked:
                     return line.strip()
         finally:
             watch.cancel()
-        said = [f"no answer within {within_s} s"] if self.late else self.log.read_text().strip().splitlines() or ["it said nothing"]
+        said = [f"no answer to {self.question} within {within_s} s"] if self.late else self.log.read_text().strip().splitlines() or ["it said nothing"]
         raise RuntimeError(said[-1][:200])
 
     def ask(self, question, within_s=240):
+        self.question = question
         try:
             self.process.stdin.write(f"{question}\n")
             self.process.stdin.flush()

@@ -68,6 +68,7 @@ static struct tree_params tree_params(const struct params *p, const char *group,
 {
     const struct value *decrease = get(p, group, "min_impurity_decrease");
     return (struct tree_params){.criterion = strcmp(get(p, group, "criterion")->text, "entropy") == 0 ? TREE_ENTROPY : TREE_GINI,
+                                .ties = strcmp(get(p, group, "ties")->text, "drawn") == 0 ? TREE_TIES_DRAWN : TREE_TIES_LOWEST,
                                 .max_features = features_per_node(p, group, columns),
                                 .max_depth = (int)whole(p, group, "max_depth", -1),
                                 .max_leaf_nodes = (int)whole(p, group, "max_leaf_nodes", 0),

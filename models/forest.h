@@ -16,6 +16,8 @@ enum { FOREST_BLOCK = 16 }; /* trees a step */
     {"criterion", PARAM_WORD | PARAM_LATER, 0, 0, "gini|entropy", "\"gini\"", "what a split makes less of"},                                        \
     {"max_features", PARAM_INT | PARAM_REAL | PARAM_WORD | PARAM_NONE, 0, 1e6, "sqrt|log2", "\"sqrt\"",                                            \
      "columns that a node looks at: a number, a share below 1, sqrt, log2, or none for all"},                                                        \
+    {"ties", PARAM_WORD | PARAM_LATER, 0, 0, "lowest|drawn", "\"lowest\"",                                                                            \
+     "of columns that split a node equally well: the lowest (earliest packet) is taken, or the one drawn first, as by scikit-learn"},               \
     {"max_depth", PARAM_INT | PARAM_NONE, 1, 1000000, NULL, "\"none\"", "longest way from the root; none: no limit"},                              \
     {"max_leaf_nodes", PARAM_INT | PARAM_NONE | PARAM_LATER, 2, 1e9, NULL, "\"none\"",                                                             \
      "leaves of a tree at most: the one whose split gains most is split first; none: no limit"},                                                     \

@@ -3,8 +3,8 @@
  *
  * Columns are codes: the place of each value among the column's sorted distinct values; thresholds are the midpoints of a node's neighbouring values
  * (rounded towards the smaller); where a code stands for several values, those of neighbouring codes. A node looks at columns drawn without replacement
- * until max_features were looked at and at least one of them was not constant; ties go to the lowest column, then to the lowest threshold. Nodes stand in
- * preorder: a node's left child follows it. Leaves keep only the classes that they hold. Weights of classes are whole numbers, so no sum hangs on its
+ * until max_features were looked at and at least one of them was not constant; ties go to the lowest column, or to the one drawn first, then to the lowest
+ * threshold. Nodes stand in preorder: a node's left child follows it. Leaves keep only the classes that they hold. Weights of classes are whole numbers, so no sum hangs on its
  * order. Pure: no gang, no globals.
  *
  * tree_grow.c makes nodes and moves samples, tree_best.c does so for the best leaf first, tree_split.c finds a node's best split (tree_random.c
@@ -72,9 +72,11 @@ static inline uint32_t tree_code(const uint16_t *record, const struct tree_colum
 }
 
 enum tree_criterion { TREE_GINI, TREE_ENTROPY /* in bits */ };
+enum tree_ties { TREE_TIES_LOWEST, TREE_TIES_DRAWN }; /* the column that is taken of those that are equally good */
 
 struct tree_params {
     enum tree_criterion criterion;
+    enum tree_ties ties;
     bool random_thresholds;                    /* a column is split anywhere between its smallest and largest value in the node, once */
     int max_features;                          /* columns looked at in a node */
     int max_depth;                             /* -1: no limit */

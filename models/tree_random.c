@@ -65,7 +65,7 @@ bool tree_splitter_try_random(struct tree_splitter *s, int column, const uint32_
         return true;
     note(s);
     tree_splitter_gains(s, 1);
-    if (s->gain[0] > best->gain || (s->gain[0] == best->gain && column < best->feature))
+    if (s->gain[0] > best->gain || (s->gain[0] == best->gain && tree_splitter_prefers(s, column, best)))
         *best = (struct tree_split){column, left, left, t < of->most[left] ? of->most[left] : t, s->gain[0], s->gain[0] - s->own};
     return true;
 }

@@ -27,7 +27,7 @@ static double exact_gain(const struct tree_lanes *o, int lane, int at)
     return (double)left / (double)weight + (double)right / (double)(o->weight - weight);
 }
 
-/* Two samples, of different classes: whatever tells them apart takes all impurity away, so the lowest column that does is the best. */
+/* Two samples, of different classes: whatever tells them apart takes all impurity away, so the first column that does is the best. */
 static uint32_t try_pair(const struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, struct tree_split *best)
 {
     const uint16_t *a = s->data->records + sample_record(samples[0]) * s->data->stride, *b = s->data->records + sample_record(samples[1]) * s->data->stride;
@@ -37,9 +37,9 @@ static uint32_t try_pair(const struct tree_splitter *s, const int *column, int n
         uint32_t place = s->data->columns[column[c]].at;
         bool differs = a[place] != b[place];
         differ |= (uint32_t)differs << c;
-        at = differs && (at < 0 || column[c] < at) ? column[c] : at;
+        at = differs && (at < 0 || s->turn[column[c]] < s->turn[at]) ? column[c] : at;
     }
-    if (at >= 0 && (best->feature < 0 || at < best->feature)) {
+    if (at >= 0 && tree_splitter_prefers(s, at, best)) {
         uint32_t x = a[s->data->columns[at].at], y = b[s->data->columns[at].at];
         *best = tree_splitter_between(s, at, x < y ? x : y, x < y ? y : x, (double)s->node.weight);
     }
@@ -63,7 +63,7 @@ uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_column
     for (int i = 0; i < n; i++) {
         int lane = o->best[i] % TREE_LANES;
         double gain = exact_gain(o, lane, o->best[i] / TREE_LANES);
-        if (gain > best->gain || (gain == best->gain && column[lane] < best->feature)) {
+        if (gain > best->gain || (gain == best->gain && tree_splitter_prefers(s, column[lane], best))) {
             best->gain = gain;
             best->feature = column[lane];
             place = o->best[i];

@@ -41,6 +41,7 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab, size_t rows)
     tree_table_cut(&s->table_room, slab);
     s->lanes = slab_take(slab, sizeof *s->lanes);
     s->columns = slab_take(slab, (size_t)s->data->n_columns * sizeof *s->columns);
+    s->turn = slab_take(slab, (size_t)s->data->n_columns * sizeof *s->turn);
 }
 
 void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
@@ -51,7 +52,7 @@ void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
         tree_logs_fill(&s->logs, d, times, s->unit);
     for (int c = 0; c < d->n_columns; c++) {
         int bits = tree_bits_of(d->columns[c].n_values - 1);
-        s->columns[c] = c;
+        s->columns[c] = s->turn[c] = c;
         s->code_bits = bits > s->code_bits ? bits : s->code_bits;
         wide |= d->columns[c].wide;
     }
@@ -301,10 +302,11 @@ float tree_splitter_threshold(const struct tree_data *d, int column, uint32_t le
 
 int tree_splitter_best(const struct tree_splitter *s, int column, int places, const struct tree_split *best)
 {
+    bool preferred = tree_splitter_prefers(s, column, best);
     double most = best->gain;
     int at = -1;
     for (int i = 0; i < places; i++)
-        if (s->gain[i] > most || (s->gain[i] == most && at < 0 && column < best->feature)) {
+        if (s->gain[i] > most || (s->gain[i] == most && at < 0 && preferred)) {
             most = s->gain[i];
             at = i;
         }
@@ -378,6 +380,8 @@ struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample 
     prepare(s);
     bool small = tree_small_take(s, n);
     while ((drawn = draw(s, constant, looked < s->params->max_features ? at_once(s) : 1, &looked, &n_constant, column)) > 0) {
+        for (int c = 0; c < drawn && s->params->ties == TREE_TIES_DRAWN; c++)
+            s->turn[column[c]] = looked + c; /* later than all before */
         uint32_t differ = small ? tree_small_try(s, column, drawn, samples, &best)
                                 : try_columns(s, column, drawn, samples, n, tree_bits_of(s->node.all_times), &best);
         for (int c = 0; c < drawn; c++)

@@ -87,7 +87,14 @@ struct tree_splitter {
     bool small;          /* may it be used at all? */
     int code_bits;       /* that the largest code of all columns needs */
     int *columns;        /* (n_columns) in the order drawn */
+    int *turn;           /* (n_columns) of columns that are equally good, the one of the lowest turn is taken */
 };
+
+/* Is a column taken that is as good as the best one so far? */
+static inline bool tree_splitter_prefers(const struct tree_splitter *s, int column, const struct tree_split *best)
+{
+    return best->feature < 0 || s->turn[column] < s->turn[best->feature];
+}
 
 /* The squares of both sides over their weights. left_squares, left_weight: of the left side; across: sum over classes of left times whole weight. */
 static inline double tree_gini_gain(const struct tree_node_facts *f, int64_t left_squares, int64_t across, int64_t left_weight)

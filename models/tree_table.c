@@ -163,7 +163,7 @@ static bool try_table(const struct tree_splitter *s, const struct beside *o, int
     for (int i = 0; i < n; i++) {
         int place = r->near[i], code = code_at(place, o->n_codes[c]);
         double exact = tree_gini_gain(&s->node, r->squares[place], r->across[place], r->weight[place]);
-        if (exact > gain || (exact == gain && (at < 0 ? column < best->feature : code < at))) {
+        if (exact > gain || (exact == gain && (at < 0 ? tree_splitter_prefers(s, column, best) : code < at))) {
             gain = exact;
             at = code;
         }

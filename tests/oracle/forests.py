@@ -1,6 +1,6 @@
 """Is flowsweep's forest as accurate as scikit-learn's, on unseen rows and out of bag? Four data sets, seed after seed.
 
-    python tests/oracle/forests.py FLOWSWEEP DATA_FOLDER [--seeds 10] [--trees 100] [--one-column]
+    python tests/oracle/forests.py FLOWSWEEP DATA_FOLDER [--seeds 10] [--trees 100] [--ties lowest|drawn]
 
     small    flows-small.csv: 5,300 rows, 53 classes; 25 packets of size, payload, time between packets, direction
     signed   signed100.csv.gz: 6,000 rows of its 25 most frequent classes; 100 signed sizes
@@ -9,9 +9,9 @@
 
 Rows of the first three are dealt at random, three quarters to train. Both sides see the same rows and columns: a split file for flowsweep, the numbers of its
 forest's columns for scikit-learn; and the classes in the same order, as both label with the first one where votes are tied (one row in nine of `ordered`, out of
-bag of 100 trees that look at one column a node: scikit-learn's own order, of their names, is worth 0.5 points there). Each seed is another forest of the same rows. With --one-column a node looks at one column (max_features = 1), so that no two
-of them are equally good: what the rule for ties does is then out of the comparison. Printed: means, and the 90 % interval of their difference (Welch). Oracle:
-scikit-learn 1.9.1.
+bag of 100 trees that look at one column a node: scikit-learn's own order, of their names, is worth 0.5 points there). Each seed is another forest of the same rows. With --ties drawn
+flowsweep takes the column drawn first of those that split a node equally well, as scikit-learn does; else the lowest, its default. Printed: means, and the 90 %
+interval of their difference (Welch). Oracle: scikit-learn 1.9.1.
 """
 import argparse
 import csv
@@ -31,7 +31,7 @@ CONFIG = """
 study = {{ name = "forests"; database = "{seed}.db"; seed = {seed}; metric = "accuracy"; }};
 data = {{ path = "flows.csv"; layout = "{layout}"; {blocks}steps = {steps}; clip = 0; split = {{ method = "file"; path = "split.txt"; }}; }};
 task = {{ top_n = [0]; steps = [{steps}]; }};
-space = {{ channels = ( {channels} ); model = "random_forest"; random_forest = {{ n_estimators = {trees}; max_features = {max_features}; oob_score = true; }}; }};
+space = {{ channels = ( {channels} ); model = "random_forest"; random_forest = {{ n_estimators = {trees}; ties = "{ties}"; oob_score = true; }}; }};
 ranks = {{ random_forest = 2; }};
 """
 SIGNED = dict(layout="signed", blocks="", steps=100, channels='["signed_size"]')
@@ -98,10 +98,10 @@ def write(folder, settings, labels, values, train, held):
         f.write("train\n" * len(train) + "stop\n" * HELD + "validation\n" * HELD + "test\n" * len(held))
 
 
-def flowsweep(program, folder, settings, seed, trees, max_features):
+def flowsweep(program, folder, settings, seed, trees, ties):
     """accuracy on the rows to score, out-of-bag accuracy; and the names of its classes, in their order"""
     with open(f"{folder}/study.cfg", "w") as f:
-        f.write(CONFIG.format(seed=seed, trees=trees, max_features=json.dumps(max_features), **settings))
+        f.write(CONFIG.format(seed=seed, trees=trees, ties=ties, **settings))
     subprocess.run([program, "run", "study.cfg", "-q", "-n", "2"], cwd=folder, check=True, stderr=subprocess.DEVNULL)
     con = sqlite3.connect(f"{folder}/{seed}.db")
     truth, labels, oob = con.execute(
@@ -110,10 +110,10 @@ def flowsweep(program, folder, settings, seed, trees, max_features):
     return (np.mean(np.frombuffer(truth, np.int32) == np.frombuffer(labels, np.int32)), oob), classes
 
 
-def scikit_learn(x, labels, classes, train, held, seed, trees, max_features):
+def scikit_learn(x, labels, classes, train, held, seed, trees):
     number = {name: c for c, name in enumerate(classes)}
     labels = np.array([number[label] for label in labels])
-    forest = RandomForestClassifier(trees, max_features=max_features, random_state=seed, oob_score=True, n_jobs=2).fit(x[train], labels[train])
+    forest = RandomForestClassifier(trees, random_state=seed, oob_score=True, n_jobs=2).fit(x[train], labels[train])
     return forest.score(x[held], labels[held]), forest.oob_score_
 
 
@@ -129,17 +129,17 @@ def main():
     p.add_argument("data")
     p.add_argument("--seeds", type=int, default=10)
     p.add_argument("--trees", type=int, default=100)
-    p.add_argument("--one-column", dest="max_features", action="store_const", const=1, default="sqrt", help="a node looks at one column alone")
+    p.add_argument("--ties", choices=("lowest", "drawn"), default="lowest")
     a = p.parse_args()
-    print(f"{a.trees} trees, {a.seeds} seeds; per cent, and points of difference")
+    print(f"{a.trees} trees, {a.seeds} seeds, ties to the {a.ties} column; per cent, and points of difference")
     print(f"{'data':8} {'classes':>7} {'rows':>6}  {'what':10} {'flowsweep':>9} {'scikit-learn':>12}  difference")
     for name, settings, labels, values, train, held in data_sets(a.data):
         x, found = columns(settings, values), []
         with tempfile.TemporaryDirectory() as folder:
             write(folder, settings, labels, values, train, held)
             for seed in range(a.seeds):
-                ours, classes = flowsweep(os.path.abspath(a.flowsweep), folder, settings, seed + 1, a.trees, a.max_features)
-                found.append((ours, scikit_learn(x, labels, classes, train, held, seed, a.trees, a.max_features)))
+                ours, classes = flowsweep(os.path.abspath(a.flowsweep), folder, settings, seed + 1, a.trees, a.ties)
+                found.append((ours, scikit_learn(x, labels, classes, train, held, seed, a.trees)))
         for i, what in enumerate(("unseen", "out of bag")):
             ours, theirs = [f[0][i] for f in found], [f[1][i] for f in found]
             print(f"{name:8} {len(set(labels)):7} {len(train):6}  {what:10} {100 * np.mean(ours):9.2f} {100 * np.mean(theirs):12.2f}  {difference(ours, theirs)}", flush=True)

@@ -151,7 +151,7 @@ static void test_models(void)
 /* What trees can be told, all at once. */
 static void set_options(const char *kind)
 {
-    static const char *const options[][2] = {{"criterion", "\"entropy\""}, {"max_bins", "9"}, {"max_leaf_nodes", "14"}, {"min_impurity_decrease", "0.001"},
+    static const char *const options[][2] = {{"criterion", "\"entropy\""}, {"ties", "\"drawn\""}, {"max_bins", "9"}, {"max_leaf_nodes", "14"}, {"min_impurity_decrease", "0.001"},
                                              {"bootstrap", "true"}, {"max_samples", "0.8"}, {"oob_score", "true"}, {"class_weight", "\"balanced_subsample\""}};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         char *name = memory_format("%s.%s", kind, options[i][0]);

@@ -622,6 +622,55 @@ static void test_tables(void)
     }
 }
 
+/* Six columns that say the same: the lowest is taken of those drawn, or the one drawn first. Which was drawn first is known of the root. A column has too few
+ * or too many values for the ways that larger nodes are looked at, and for pairs; of either criterion, or of two values at random thresholds. */
+static void test_ties(void)
+{
+    enum { COLUMNS = 6, LOOKED = 3 };
+    for (int i = 0; i < 4; i++) {
+        bool random_thresholds = i == 3;
+        int used[COLUMNS] = {0}, inner = 0;
+        struct table t = noisy(6000, COLUMNS, random_thresholds ? 2 : 5, 60 + (uint64_t)i);
+        struct random r = random_of(i == 1 ? 9 : 8, 3);
+        for (int row = 0; row < t.n; row++) {
+            float x = random_thresholds ? (float)random_below(&r, 2) : t.x[row * COLUMNS] + 0.001F * (float)random_below(&r, i == 1 ? 2000 : 3);
+            for (int c = 0; c < COLUMNS; c++)
+                t.x[row * COLUMNS + c] = x;
+        }
+        draw(&t, 5);
+        code(&t);
+        struct tree_params lowest = all_columns(&t, i == 2 ? TREE_ENTROPY : TREE_GINI), drawn;
+        lowest.random_thresholds = random_thresholds;
+        lowest.max_features = LOOKED;
+        drawn = lowest;
+        drawn.ties = TREE_TIES_DRAWN;
+        for (uint64_t seed = 0; seed < 40; seed++) {
+            struct random first = random_of(seed, 0);
+            struct tree a = grow(&t, &lowest, seed, NULL), b = grow(&t, &drawn, seed, NULL);
+            CU_ASSERT_EQUAL_FATAL(a.n_nodes, b.n_nodes);
+            for (int at = 0; at < b.n_nodes; at++) {
+                CU_ASSERT(random_thresholds || a.nodes[at].threshold == b.nodes[at].threshold);
+                CU_ASSERT(a.nodes[at].feature <= COLUMNS - LOOKED);
+                if (b.nodes[at].feature >= 0) {
+                    used[b.nodes[at].feature]++;
+                    inner++;
+                }
+            }
+            CU_ASSERT(inner > 0);
+            CU_ASSERT_EQUAL(b.nodes[0].feature, (int)random_below(&first, COLUMNS));
+            if (seed == 4)
+                check_engines(&t, &drawn, &b);
+            tree_fini(&a);
+            tree_fini(&b);
+        }
+        double mean = (double)inner / COLUMNS, chi = 0;
+        for (int c = 0; c < COLUMNS; c++)
+            chi += (used[c] - mean) * (used[c] - mean) / mean;
+        CU_ASSERT(chi < 20.5); /* 0.999 of chi-square, 5 degrees of freedom */
+        table_fini(&t);
+    }
+}
+
 /* Every engine that runs here grows the same tree, in room that another tree was grown in too; of up to 40 classes, so that small nodes keep any number of words for them. */
 static void test_engines(void)
 {
@@ -689,6 +738,6 @@ static void test_rooms(void)
     table_fini(&t);
 }
 
-UNIT_MAIN({"engines", test_engines}, {"rooms", test_rooms}, {"tables", test_tables}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
+UNIT_MAIN({"engines", test_engines}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
           {"70,000 values", test_many_values}, {"5,000 classes", test_many_classes}, {"min_impurity_decrease", test_decrease},
           {"max_leaf_nodes", test_best_first}, {"random thresholds", test_random_thresholds}, {"trees of random thresholds", test_random_trees})
