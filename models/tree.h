@@ -4,8 +4,8 @@
  * Columns are codes: the place of each value among the column's sorted distinct values; thresholds are the midpoints of a node's neighbouring values
  * (rounded towards the smaller); where a code stands for several values, those of neighbouring codes. A node looks at columns drawn without replacement
  * until max_features were looked at and at least one of them was not constant; ties go to the lowest column, or to the one drawn first, then to the lowest
- * threshold. Nodes stand in preorder: a node's left child follows it. Leaves keep only the classes that they hold. Weights of classes are whole numbers, so no sum hangs on its
- * order. Pure: no gang, no globals.
+ * threshold. Nodes stand in preorder: a node's left child follows it. Leaves keep only the classes that they hold. Weights of classes are whole numbers, so
+ * no sum hangs on its order. Pure: no gang, no globals.
  *
  * tree_grow.c makes nodes and moves samples, tree_best.c does so for the best leaf first, tree_split.c finds a node's best split (tree_random.c
  * where thresholds are random; tree_table.c and tree_count.c count, tree_sort.c sorts, tree_small.c does so side by side, tree_entropy.c has logarithms); tree_walk.h has

@@ -27,7 +27,7 @@ static double exact_gain(const struct tree_lanes *o, int lane, int at)
     return (double)left / (double)weight + (double)right / (double)(o->weight - weight);
 }
 
-/* Two samples, of different classes: whatever tells them apart takes all impurity away, so the first column that does is the best. */
+/* Two samples, of different classes: whatever tells them apart takes all impurity away, so the column is the best whose turn comes first. */
 static uint32_t try_pair(const struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, struct tree_split *best)
 {
     const uint16_t *a = s->data->records + sample_record(samples[0]) * s->data->stride, *b = s->data->records + sample_record(samples[1]) * s->data->stride;

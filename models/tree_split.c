@@ -381,7 +381,7 @@ struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample 
     bool small = tree_small_take(s, n);
     while ((drawn = draw(s, constant, looked < s->params->max_features ? at_once(s) : 1, &looked, &n_constant, column)) > 0) {
         for (int c = 0; c < drawn && s->params->ties == TREE_TIES_DRAWN; c++)
-            s->turn[column[c]] = looked + c; /* later than all before */
+            s->turn[column[c]] = looked - drawn + c; /* after all before */
         uint32_t differ = small ? tree_small_try(s, column, drawn, samples, &best)
                                 : try_columns(s, column, drawn, samples, n, tree_bits_of(s->node.all_times), &best);
         for (int c = 0; c < drawn; c++)

@@ -622,8 +622,8 @@ static void test_tables(void)
     }
 }
 
-/* Six columns that say the same: the lowest is taken of those drawn, or the one drawn first. Which was drawn first is known of the root. A column has too few
- * or too many values for the ways that larger nodes are looked at, and for pairs; of either criterion, or of two values at random thresholds. */
+/* Six columns that say the same: the lowest is taken of those drawn, or the one drawn first, which is known of the root. Of few values and of many, so that nodes
+ * are looked at in every way; of either criterion; of two values, at random thresholds. */
 static void test_ties(void)
 {
     enum { COLUMNS = 6, LOOKED = 3 };
@@ -669,6 +669,43 @@ static void test_ties(void)
         CU_ASSERT(chi < 20.5); /* 0.999 of chi-square, 5 degrees of freedom */
         table_fini(&t);
     }
+}
+
+/* Of 40 columns every thirteenth says the same, the others nothing: of those that are drawn among the first 37, several batches of columns, the root takes the lowest or
+ * the first. */
+static void test_ties_of_many(void)
+{
+    enum { COLUMNS = 40, LOOKED = 37, APART = 13 };
+    struct table t = noisy(300, COLUMNS, 3, 70);
+    for (int row = 0; row < t.n; row++)
+        for (int c = 0; c < COLUMNS; c++)
+            t.x[row * COLUMNS + c] = (float)(c % APART == 0 ? t.y[row] : row % 5);
+    draw(&t, 5);
+    code(&t);
+    struct tree_params lowest = all_columns(&t, TREE_GINI), drawn;
+    lowest.max_features = LOOKED;
+    lowest.max_depth = 1;
+    drawn = lowest;
+    drawn.ties = TREE_TIES_DRAWN;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        struct random r = random_of(seed, 0);
+        int column[COLUMNS], least = COLUMNS, first = -1;
+        for (int i = 0; i < COLUMNS; i++)
+            column[i] = i;
+        for (int i = 0; i < LOOKED; i++) {
+            int at = i + (int)random_below(&r, (uint32_t)(COLUMNS - i)), c = column[at];
+            column[at] = column[i];
+            column[i] = c;
+            least = c % APART == 0 && c < least ? c : least;
+            first = c % APART == 0 && first < 0 ? c : first;
+        }
+        struct tree a = grow(&t, &lowest, seed, NULL), b = grow(&t, &drawn, seed, NULL);
+        CU_ASSERT_EQUAL(a.nodes[0].feature, least);
+        CU_ASSERT_EQUAL(b.nodes[0].feature, first);
+        tree_fini(&a);
+        tree_fini(&b);
+    }
+    table_fini(&t);
 }
 
 /* Every engine that runs here grows the same tree, in room that another tree was grown in too; of up to 40 classes, so that small nodes keep any number of words for them. */
@@ -738,6 +775,6 @@ static void test_rooms(void)
     table_fini(&t);
 }
 
-UNIT_MAIN({"engines", test_engines}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
+UNIT_MAIN({"engines", test_engines}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"ties of many columns", test_ties_of_many}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
           {"70,000 values", test_many_values}, {"5,000 classes", test_many_classes}, {"min_impurity_decrease", test_decrease},
           {"max_leaf_nodes", test_best_first}, {"random thresholds", test_random_thresholds}, {"trees of random thresholds", test_random_trees})
