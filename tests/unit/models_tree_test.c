@@ -671,41 +671,45 @@ static void test_ties(void)
     }
 }
 
-/* Of 40 columns every thirteenth says the same, the others nothing: of those that are drawn among the first 37, several batches of columns, the root takes the lowest or
- * the first. */
+/* Of 40 columns every thirteenth says the same, the others nothing: of those drawn among the first 37, several batches of columns, the root takes the lowest or
+ * the first. Of two rows, of a few, of more. */
 static void test_ties_of_many(void)
 {
     enum { COLUMNS = 40, LOOKED = 37, APART = 13 };
-    struct table t = noisy(300, COLUMNS, 3, 70);
-    for (int row = 0; row < t.n; row++)
-        for (int c = 0; c < COLUMNS; c++)
-            t.x[row * COLUMNS + c] = (float)(c % APART == 0 ? t.y[row] : row % 5);
-    draw(&t, 5);
-    code(&t);
-    struct tree_params lowest = all_columns(&t, TREE_GINI), drawn;
-    lowest.max_features = LOOKED;
-    lowest.max_depth = 1;
-    drawn = lowest;
-    drawn.ties = TREE_TIES_DRAWN;
-    for (uint64_t seed = 0; seed < 200; seed++) {
-        struct random r = random_of(seed, 0);
-        int column[COLUMNS], least = COLUMNS, first = -1;
-        for (int i = 0; i < COLUMNS; i++)
-            column[i] = i;
-        for (int i = 0; i < LOOKED; i++) {
-            int at = i + (int)random_below(&r, (uint32_t)(COLUMNS - i)), c = column[at];
-            column[at] = column[i];
-            column[i] = c;
-            least = c % APART == 0 && c < least ? c : least;
-            first = c % APART == 0 && first < 0 ? c : first;
+    static const int rows[] = {2, 20, 300};
+    for (size_t size = 0; size < sizeof rows / sizeof *rows; size++) {
+        struct table t = table_of(rows[size], COLUMNS, 3);
+        for (int row = 0; row < t.n; row++) {
+            t.y[row] = row % 3;
+            for (int c = 0; c < COLUMNS; c++)
+                t.x[row * COLUMNS + c] = (float)(c % APART == 0 ? t.y[row] : row / 6 % 5);
         }
-        struct tree a = grow(&t, &lowest, seed, NULL), b = grow(&t, &drawn, seed, NULL);
-        CU_ASSERT_EQUAL(a.nodes[0].feature, least);
-        CU_ASSERT_EQUAL(b.nodes[0].feature, first);
-        tree_fini(&a);
-        tree_fini(&b);
+        code(&t);
+        struct tree_params lowest = all_columns(&t, TREE_GINI), drawn;
+        lowest.max_features = LOOKED;
+        lowest.max_depth = 1;
+        drawn = lowest;
+        drawn.ties = TREE_TIES_DRAWN;
+        for (uint64_t seed = 0; seed < 200; seed++) {
+            struct random r = random_of(seed, 0);
+            int column[COLUMNS], least = COLUMNS, first = -1;
+            for (int i = 0; i < COLUMNS; i++)
+                column[i] = i;
+            for (int i = 0; i < LOOKED; i++) {
+                int at = i + (int)random_below(&r, (uint32_t)(COLUMNS - i)), c = column[at];
+                column[at] = column[i];
+                column[i] = c;
+                least = c % APART == 0 && c < least ? c : least;
+                first = c % APART == 0 && first < 0 ? c : first;
+            }
+            struct tree a = grow(&t, &lowest, seed, NULL), b = grow(&t, &drawn, seed, NULL);
+            CU_ASSERT_EQUAL(a.nodes[0].feature, least);
+            CU_ASSERT_EQUAL(b.nodes[0].feature, first);
+            tree_fini(&a);
+            tree_fini(&b);
+        }
+        table_fini(&t);
     }
-    table_fini(&t);
 }
 
 /* Every engine that runs here grows the same tree, in room that another tree was grown in too; of up to 40 classes, so that small nodes keep any number of words for them. */
