@@ -88,8 +88,7 @@ void param_describe(const struct param *p, struct buffer *out)
         separator = ", or ";
     }
     if (p->accepts & (PARAM_INT | PARAM_REAL)) {
-        bool both = (p->accepts & PARAM_INT) && (p->accepts & PARAM_REAL);
-        buffer_printf(out, "%s%s", separator, p->accepts & PARAM_REAL && !both ? "a number" : both ? "a number (whole or not)" : "a whole number");
+        buffer_printf(out, "%s%s", separator, p->accepts & PARAM_REAL ? "a number" : "a whole number");
         describe_range(p, out);
         separator = ", or ";
     }

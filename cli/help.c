@@ -7,7 +7,7 @@
 #include "cli/format.h"
 #include "storage/config.h"
 
-enum { GROUPS_MAX = 32 };
+enum { GROUPS_MAX = 32, ACCEPTS_WIDTH = 34, HELP_WIDTH = 56 };
 
 enum status help_overview(bool wrong, struct error *e)
 {
@@ -62,6 +62,21 @@ enum status help_verb(const struct verb *v, struct error *e)
     return s;
 }
 
+/* Adds a cell: what of a text has room in a line, up to a space. The text then begins behind it. */
+static void put_line(struct table *t, const char **text, int room)
+{
+    int n = (int)strlen(*text), end = n;
+    if (n > room)
+        for (end = room; end > 0 && (*text)[end] != ' '; end--)
+            ;
+    end = end > 0 ? end : n;
+    struct buffer line = {0};
+    buffer_printf(&line, "%.*s", end, *text);
+    table_text(t, line.data);
+    buffer_fini(&line);
+    *text += end + ((*text)[end] == ' ');
+}
+
 static enum status help_group(const struct config_group *g, struct error *e)
 {
     struct table t = {0};
@@ -72,10 +87,13 @@ static enum status help_group(const struct config_group *g, struct error *e)
     for (const struct param *p = g->params; p && p->name; p++) {
         struct buffer text = {0};
         param_describe(p, &text);
-        table_text(&t, p->name);
-        table_text(&t, p->fallback && strcmp(p->fallback, "null") == 0 ? "none" : p->fallback);
-        table_text(&t, text.data);
-        table_text(&t, p->help);
+        const char *accepts = text.data, *help = p->help;
+        for (bool first = true; first || *accepts || *help; first = false) {
+            table_text(&t, first ? p->name : "");
+            table_text(&t, !first ? "" : p->fallback && strcmp(p->fallback, "null") == 0 ? "none" : p->fallback);
+            put_line(&t, &accepts, ACCEPTS_WIDTH);
+            put_line(&t, &help, HELP_WIDTH);
+        }
         buffer_fini(&text);
     }
     struct buffer out = {0};
