@@ -15,7 +15,7 @@ enum { FOREST_BLOCK = 16 }; /* trees a step */
     {"n_estimators", PARAM_INT | PARAM_UNKEYED, 1, 100000, NULL, "100", "trees"},                                                                    \
     {"criterion", PARAM_WORD | PARAM_LATER, 0, 0, "gini|entropy", "\"gini\"", "what a split makes less of"},                                        \
     {"max_features", PARAM_INT | PARAM_REAL | PARAM_WORD | PARAM_NONE, 0, 1e6, "sqrt|log2", "\"sqrt\"",                                            \
-     "columns that a node looks at: a number (1: one), a share up to 1.0 (all), sqrt, log2, or none for all"},                                                        \
+     "columns that a node looks at: a number (1: one), a share up to 1.0 (all), sqrt, log2, or none for all"},                                      \
     {"ties", PARAM_WORD | PARAM_LATER, 0, 0, "lowest|drawn", "\"lowest\"",                                                                            \
      "of columns that split a node equally well: the lowest (earliest packet) is taken, or the one drawn first, as by scikit-learn"},               \
     {"max_depth", PARAM_INT | PARAM_NONE, 1, 1000000, NULL, "\"none\"", "longest way from the root; none: no limit"},                              \
