@@ -1,6 +1,6 @@
 """Is flowsweep's forest as accurate as scikit-learn's, on unseen rows and out of bag? Four data sets, seed after seed.
 
-    python tests/oracle/forests.py FLOWSWEEP DATA_FOLDER [--seeds 10] [--trees 100] [--ties lowest|drawn]
+    python tests/oracle/forests.py FLOWSWEEP DATA_FOLDER [--seeds 10] [--first 1] [--trees 100] [--ties lowest|drawn]
 
     small    flows-small.csv: 5,300 rows, 53 classes; 25 packets of size, payload, time between packets, direction
     signed   signed100.csv.gz: 6,000 rows of its 25 most frequent classes; 100 signed sizes
@@ -128,18 +128,19 @@ def main():
     p.add_argument("flowsweep")
     p.add_argument("data")
     p.add_argument("--seeds", type=int, default=10)
+    p.add_argument("--first", type=int, default=1, help="the first seed")
     p.add_argument("--trees", type=int, default=100)
     p.add_argument("--ties", choices=("lowest", "drawn"), default="lowest")
     a = p.parse_args()
-    print(f"{a.trees} trees, {a.seeds} seeds, ties to the {a.ties} column; per cent, and points of difference")
+    print(f"{a.trees} trees, seeds {a.first} to {a.first + a.seeds - 1}, ties to the {a.ties} column; per cent, and points of difference")
     print(f"{'data':8} {'classes':>7} {'rows':>6}  {'what':10} {'flowsweep':>9} {'scikit-learn':>12}  difference")
     for name, settings, labels, values, train, held in data_sets(a.data):
         x, found = columns(settings, values), []
         with tempfile.TemporaryDirectory() as folder:
             write(folder, settings, labels, values, train, held)
-            for seed in range(a.seeds):
-                ours, classes = flowsweep(os.path.abspath(a.flowsweep), folder, settings, seed + 1, a.trees, a.ties)
-                found.append((ours, scikit_learn(x, labels, classes, train, held, seed, a.trees)))
+            for seed in range(a.first, a.first + a.seeds):
+                ours, classes = flowsweep(os.path.abspath(a.flowsweep), folder, settings, seed, a.trees, a.ties)
+                found.append((ours, scikit_learn(x, labels, classes, train, held, seed - 1, a.trees)))
         for i, what in enumerate(("unseen", "out of bag")):
             ours, theirs = [f[0][i] for f in found], [f[1][i] for f in found]
             print(f"{name:8} {len(set(labels)):7} {len(train):6}  {what:10} {100 * np.mean(ours):9.2f} {100 * np.mean(theirs):12.2f}  {difference(ours, theirs)}", flush=True)
