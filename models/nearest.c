@@ -4,7 +4,7 @@
 #include "models/engine.h"
 #include "models/nearest_blocks.h"
 
-enum { ROWS = DISTANCES_ROWS, BOXES = DISTANCES_BOXES, SHORT = 12 };
+enum { ROWS = DISTANCES_ROWS, BOXES = DISTANCES_BOXES, SHORT = 12, ENOUGH = 2 /* blocks without any of the k: the next one probably has none either */ };
 
 int nearest_distinct(const struct nearest *s)
 {
@@ -45,7 +45,7 @@ struct search { /* one of the rows of a call */
     const float *x;
     uint64_t *best; /* (2 k) the k first in any order, and what came since */
     int found, k, group; /* group: where it began */
-    bool seldom;        /* whether the last block had none of the k: the next one probably has none */
+    int without;        /* blocks in a row that had none of the k */
     uint64_t last;      /* what does not come before it is none of the k */
 };
 
@@ -133,10 +133,10 @@ static void look_into(const struct nearest *s, const struct distances *d, int bl
     float distance[ROWS];
     int first = block * ROWS, n = s->distinct - first < ROWS ? s->distinct - first : ROWS;
     const float *x = s->x + (size_t)block * nearest_block_floats(s);
-    if (q->seldom && d->none(x, s->width, q->x, limit_of(q)))
+    if (q->without >= ENOUGH && d->none(x, s->width, q->x, limit_of(q)))
         return;
     uint64_t near = d->rows(x, s->width, q->x, limit_of(q), distance);
-    q->seldom = near == 0;
+    q->without = near ? 0 : q->without + 1;
     for (near &= ~0ULL >> (ROWS - n); near; near &= near - 1) {
         int i = __builtin_ctzll(near);
         uint64_t key = key_of(distance[i], s->member[s->first[first + i]]);
