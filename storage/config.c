@@ -225,6 +225,20 @@ static enum status take_data(const struct source *s, const struct node *root, st
     return STATUS_OK;
 }
 
+/* A run that would stop before it began would say so at each launch, and never come further. */
+static enum status take_budget(const struct source *s, const struct node *root, struct config *c, struct error *e)
+{
+    double wall = 0, margin = 0;
+    TRY(take_group(s, root, "budget", budget_params, "", NULL, &c->budget, e));
+    TRY(budget_seconds(params_get(&c->budget, "wall_time"), &wall, e));
+    TRY(budget_seconds(params_get(&c->budget, "margin"), &margin, e));
+    if (wall > 0 && wall <= margin) {
+        error_set(e, STATUS_CONFIG, "budget.wall_time: %.0f s leave no time to train: the run stops %.0f s before (budget.margin)", wall, margin);
+        return tree_place(s->path, node_find(node_find(root, "budget"), "wall_time"), e);
+    }
+    return STATUS_OK;
+}
+
 static enum status take_tree(const struct source *s, const struct node *root, struct config *c, struct error *e)
 {
     struct params task = {0};
@@ -233,7 +247,7 @@ static enum status take_tree(const struct source *s, const struct node *root, st
     TRY(complete_database(s, c, e));
     TRY(take_data(s, root, c, e));
     TRY(take_group(s, root, "search", search_params, "", NULL, &c->search, e));
-    TRY(take_group(s, root, "budget", budget_params, "", NULL, &c->budget, e));
+    TRY(take_budget(s, root, c, e));
     TRY(take_group(s, root, "ranks", ranks_params(), "", NULL, &c->ranks, e));
     TRY(take_group(s, root, "keep", keep_params, "", NULL, &c->keep, e));
     TRY(config_space(s->path, node_find(root, "space"), &c->space, e));

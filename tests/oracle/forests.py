@@ -11,7 +11,7 @@ Rows of the first three are dealt at random, three quarters to train. Both sides
 forest's columns for scikit-learn; and the classes in the same order, as both label with the first one where votes are tied (one row in nine of `ordered`, out of
 bag of 100 trees that look at one column a node: scikit-learn's own order, of their names, is worth 0.5 points there). Each seed is another forest of the same rows. With --ties drawn
 flowsweep takes the column drawn first of those that split a node equally well, as scikit-learn does; else the lowest, its default. Printed: means, and the 90 %
-interval of their difference (Welch). Oracle: scikit-learn 1.9.1.
+interval of their difference (Welch). flowsweep's seed is scikit-learn's random_state plus one. Oracle: scikit-learn 1.9.1.
 """
 import argparse
 import csv

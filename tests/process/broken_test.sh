@@ -54,6 +54,7 @@ config() { # name, words, text
 config "unknown key" 'bad.cfg:2: keep.probabilites: unknown key (did you mean "probabilities"?)' 'keep = { probabilites = 3; };'
 config "unknown group" 'bad.cfg:2: serch: unknown key (did you mean "search"?)' 'serch = { n_trials = 3; };'
 config "wrong type" 'bad.cfg:2: search.n_trials' 'search = { n_trials = "many"; };'
+config "a time within the margin" 'bad.cfg:2: budget.wall_time: 40 s leave no time to train: the run stops 60 s before (budget.margin)' 'budget = { wall_time = 40; };'
 config "negative rate" 'bad.cfg:2: space.train.learning_rate' 'space = { train = { learning_rate = -0.1; }; };'
 config "empty list" 'bad.cfg:2: space.train.epochs' 'space = { train = { epochs = []; }; };'
 config "range in a grid" 'points or step' 'space = { train = { learning_rate = { low = 0.1; high = 0.2; }; }; };'
