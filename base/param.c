@@ -1,7 +1,7 @@
 #include "base/param.h"
 
 #include <assert.h>
-#include <cjson/cJSON.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -359,25 +359,24 @@ void params_to_json(const struct params *p, struct buffer *out)
     buffer_puts(out, "}");
 }
 
+void params_of_json(const struct json_t *object, struct params *out)
+{
+    const char *name;
+    json_t *item;
+    *out = (struct params){0};
+    json_object_foreach((json_t *)object, name, item)
+    {
+        struct value v = value_of_json(item);
+        params_set(out, name, &v);
+        value_fini(&v);
+    }
+}
+
 enum status params_from_json(const char *text, struct params *out, struct error *e)
 {
-    *out = (struct params){0};
-    cJSON *object = cJSON_ParseWithOpts(text, NULL, 1);
-    enum status s = STATUS_OK;
-    if (!cJSON_IsObject(object))
-        s = error_set(e, STATUS_CONFIG, "parameters: no JSON object");
-    const cJSON *item = s == STATUS_OK ? object->child : NULL;
-    for (; item && s == STATUS_OK; item = item->next) {
-        char *printed = cJSON_PrintUnformatted(item);
-        struct value v;
-        s = value_from_json(printed ? printed : "", &v, e);
-        if (s == STATUS_OK)
-            params_set(out, item->string, &v);
-        value_fini(&v);
-        cJSON_free(printed);
-    }
-    cJSON_Delete(object);
-    if (s != STATUS_OK)
-        params_fini(out);
+    json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    enum status s = json_is_object(object) ? STATUS_OK : error_set(e, STATUS_CONFIG, "parameters: no JSON object");
+    params_of_json(s == STATUS_OK ? object : NULL, out);
+    json_decref(object);
     return s;
 }

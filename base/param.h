@@ -74,6 +74,9 @@ bool params_is(const struct params *p, const char *name, const char *word);
 
 /* Canonical JSON object, and back. */
 void params_to_json(const struct params *p, struct buffer *out);
+/* Of a parsed JSON object (jansson.h), or of its text. */
+struct json_t;
+void params_of_json(const struct json_t *object, struct params *out);
 enum status params_from_json(const char *text, struct params *out, struct error *e);
 
 /* Edit distance based: the candidate (of n) nearest to word, or NULL where none is near enough to be meant. */

@@ -1,6 +1,6 @@
 #include "base/value.h"
 
-#include <cjson/cJSON.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,56 +177,39 @@ void value_print(const struct value *v, struct buffer *out)
     }
 }
 
-/* cJSON keeps every number as a double; whole ones within 2^53 are exact. */
-static struct value from_cjson(const cJSON *j)
+struct value value_of_json(const struct json_t *j)
 {
-    if (cJSON_IsBool(j))
-        return value_bool(cJSON_IsTrue(j));
-    if (cJSON_IsNumber(j))
-        return value_real(j->valuedouble);
-    if (cJSON_IsString(j))
-        return value_text(j->valuestring);
-    if (!cJSON_IsArray(j))
+    switch (json_typeof(j)) {
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return value_bool(json_is_true(j));
+    case JSON_INTEGER:
+        return value_int(json_integer_value(j));
+    case JSON_REAL:
+        return value_real(json_real_value(j));
+    case JSON_STRING:
+        return value_text(json_string_value(j));
+    case JSON_ARRAY:
+        break;
+    default:
         return value_none();
-    struct value v = {.kind = VALUE_LIST, .n = cJSON_GetArraySize(j)};
+    }
+    struct value v = {.kind = VALUE_LIST, .n = (int)json_array_size(j)};
     v.items = memory_new((size_t)v.n * sizeof *v.items);
-    int i = 0;
-    const cJSON *item;
-    cJSON_ArrayForEach(item, j) v.items[i++] = from_cjson(item);
+    for (int i = 0; i < v.n; i++)
+        v.items[i] = value_of_json(json_array_get(j, (size_t)i));
     return v;
-}
-
-/* Whole numbers are told from others by their text, which cJSON does not keep: walk it beside the values. */
-static const char *mark_integers(struct value *v, const char *at)
-{
-    at += strspn(at, " \t\r\n,:[");
-    if (v->kind == VALUE_LIST) {
-        for (int i = 0; i < v->n; i++)
-            at = mark_integers(&v->items[i], at);
-        return at + strspn(at, " \t\r\n]");
-    }
-    if (v->kind == VALUE_TEXT) {
-        for (at++; *at && *at != '"'; at++)
-            if (*at == '\\' && at[1])
-                at++;
-        return *at ? at + 1 : at;
-    }
-    size_t n = strcspn(at, " \t\r\n,]}");
-    if (v->kind == VALUE_REAL && strcspn(at, ".eE") >= n && fabs(v->real) < 9.2e18)
-        *v = value_int(strtoll(at, NULL, 10));
-    return at + n;
 }
 
 enum status value_from_json(const char *text, struct value *out, struct error *e)
 {
     *out = value_none();
-    cJSON *j = cJSON_ParseWithOpts(text, NULL, 1);
-    if (!j || cJSON_IsObject(j)) {
-        cJSON_Delete(j);
+    json_t *j = json_loads(text, JSON_DECODE_ANY, NULL);
+    if (!j || json_is_object(j)) {
+        json_decref(j);
         return error_set(e, STATUS_CONFIG, "\"%.80s\" is no value", text);
     }
-    *out = from_cjson(j);
-    cJSON_Delete(j);
-    mark_integers(out, text);
+    *out = value_of_json(j);
+    json_decref(j);
     return STATUS_OK;
 }

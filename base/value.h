@@ -41,6 +41,9 @@ int value_compare(const struct value *a, const struct value *b);
 double value_number(const struct value *v);
 
 void value_to_json(const struct value *v, struct buffer *out);
+/* Of parsed JSON (jansson.h); an object becomes NONE. */
+struct json_t;
+struct value value_of_json(const struct json_t *j);
 /* One JSON value; numbers written without point or exponent become INT. STATUS_CONFIG where it is none. */
 enum status value_from_json(const char *text, struct value *out, struct error *e);
 /* As people read it: words without quotes, "none", lists as [256, 128]. */

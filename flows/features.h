@@ -55,6 +55,9 @@ int features_find(const struct features *x, enum channel c); /* position among i
 
 /* As JSON object text for the bundle's manifest (floats with 9 digits, exact), and back. */
 void features_to_json(const struct features *x, struct buffer *out);
-enum status features_from_json(const char *text, struct features *out, struct error *e); /* hostile input; flows stays NULL */
+/* Hostile input, parsed (jansson.h; NULL is no object) or as text; flows stays NULL. */
+struct json_t;
+enum status features_of_json(const struct json_t *object, struct features *out, struct error *e);
+enum status features_from_json(const char *text, struct features *out, struct error *e);
 
 #endif

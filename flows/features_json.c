@@ -1,5 +1,6 @@
 /* Fitted features as JSON, for a bundle's manifest, and back. */
-#include <cjson/cJSON.h>
+#include <float.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,57 +59,57 @@ static enum status wrong(const char *name, const char *expected, struct error *e
     return error_set(e, STATUS_DATA, "features: \"%s\" must be %s", name, expected);
 }
 
-static enum status get_whole(const cJSON *object, const char *name, int low, int high, int *out,
+static enum status get_whole(const json_t *object, const char *name, int low, int high, int *out,
                              struct error *e)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= low && item->valuedouble <= high) ||
-        item->valuedouble != floor(item->valuedouble))
+    const json_t *item = json_object_get(object, name);
+    double x = json_is_number(item) ? json_number_value(item) : NAN;
+    if (!(x >= low && x <= high) || x != floor(x))
         return error_set(e, STATUS_DATA, "features: \"%s\" must be a whole number from %d to %d", name, low,
                          high);
-    *out = (int)item->valuedouble;
+    *out = (int)x;
     return STATUS_OK;
 }
 
-static enum status get_truth(const cJSON *object, const char *name, bool *out, struct error *e)
+static enum status get_truth(const json_t *object, const char *name, bool *out, struct error *e)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    if (!cJSON_IsBool(item))
+    const json_t *item = json_object_get(object, name);
+    if (!json_is_boolean(item))
         return wrong(name, "true or false", e);
-    *out = cJSON_IsTrue(item);
+    *out = json_is_true(item);
     return STATUS_OK;
 }
 
 /* CHANNEL_COUNT where it names none. */
-static int channel_of(const cJSON *item)
+static int channel_of(const json_t *item)
 {
     int c = 0;
-    while (c < CHANNEL_COUNT && !(cJSON_IsString(item) && strcmp(item->valuestring, channel_names[c]) == 0))
+    while (c < CHANNEL_COUNT && !(json_is_string(item) && strcmp(json_string_value(item), channel_names[c]) == 0))
         c++;
     return c;
 }
 
 /* Absent: none. */
-static enum status get_statistics(const cJSON *object, struct features *x, struct error *e)
+static enum status get_statistics(const json_t *object, struct features *x, struct error *e)
 {
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, "statistics"), *item;
+    const json_t *list = json_object_get(object, "statistics");
     if (!list)
         return STATUS_OK;
-    cJSON_ArrayForEach(item, list) x->statistics |= 1u << channel_of(item);
-    if (!cJSON_IsArray(list) || !x->statistics || statistics_of(x->statistics) != x->statistics)
+    for (size_t i = 0; i < json_array_size(list); i++)
+        x->statistics |= 1u << channel_of(json_array_get(list, i));
+    if (!json_is_array(list) || !x->statistics || statistics_of(x->statistics) != x->statistics)
         return wrong("statistics", "a list of size and others of payload, iat, direction", e);
     x->room = memory_new((size_t)x->steps * sizeof *x->room);
     return STATUS_OK;
 }
 
-static enum status get_channels(const cJSON *object, struct features *x, struct error *e)
+static enum status get_channels(const json_t *object, struct features *x, struct error *e)
 {
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, "channels"), *item;
-    if (!cJSON_IsArray(list))
+    const json_t *list = json_object_get(object, "channels");
+    if (!json_is_array(list))
         return wrong("channels", "a list of channels", e);
-    cJSON_ArrayForEach(item, list)
-    {
-        int c = channel_of(item);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        int c = channel_of(json_array_get(list, i));
         if (c == CHANNEL_COUNT || features_find(x, (enum channel)c) >= 0)
             return wrong("channels", "a list of different channels", e);
         x->channel[x->n_channels++] = (enum channel)c;
@@ -116,27 +117,25 @@ static enum status get_channels(const cJSON *object, struct features *x, struct 
     return x->n_channels || x->statistics ? STATUS_OK : wrong("channels", "a list with at least one channel", e);
 }
 
-static enum status get_numbers(const cJSON *object, const char *name, int n, float **out, struct error *e)
+static enum status get_numbers(const json_t *object, const char *name, int n, float **out, struct error *e)
 {
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, name), *item;
-    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != n)
+    const json_t *list = json_object_get(object, name);
+    if (!json_is_array(list) || json_array_size(list) != (size_t)n)
         return error_set(e, STATUS_DATA, "features: \"%s\" must be a list of %d numbers", name, n);
-    float *x = *out = memory_new((size_t)n * sizeof *x);
-    cJSON_ArrayForEach(item, list)
-    {
-        float value = cJSON_IsNumber(item) && fabs(item->valuedouble) <= 3.4028234663852886e38
-                          ? (float)item->valuedouble
-                          : NAN;
-        if (!isfinite(value))
+    *out = memory_new((size_t)n * sizeof **out);
+    for (int i = 0; i < n; i++) {
+        const json_t *item = json_array_get(list, (size_t)i);
+        double x = json_is_number(item) ? json_number_value(item) : NAN;
+        if (!(fabs(x) <= FLT_MAX))
             return error_set(e, STATUS_DATA, "features: \"%s\" must hold numbers that fit float32", name);
-        *x++ = value;
+        (*out)[i] = (float)x;
     }
     return STATUS_OK;
 }
 
-static enum status parse(const cJSON *object, struct features *x, struct error *e)
+static enum status parse(const json_t *object, struct features *x, struct error *e)
 {
-    if (!cJSON_IsObject(object))
+    if (!json_is_object(object))
         return error_set(e, STATUS_DATA, "features: no JSON object");
     TRY(get_whole(object, "steps", 1, STEPS_MAX, &x->steps, e));
     TRY(get_whole(object, "clip", 0, CLIP_MAX, &x->clip, e));
@@ -149,13 +148,19 @@ static enum status parse(const cJSON *object, struct features *x, struct error *
     return get_numbers(object, "factor", x->steps * x->n_channels, &x->factor, e);
 }
 
-enum status features_from_json(const char *text, struct features *out, struct error *e)
+enum status features_of_json(const struct json_t *object, struct features *out, struct error *e)
 {
     *out = (struct features){0};
-    cJSON *object = cJSON_ParseWithOpts(text, NULL, 1);
     enum status status = parse(object, out, e);
-    cJSON_Delete(object);
     if (status != STATUS_OK)
         features_fini(out);
+    return status;
+}
+
+enum status features_from_json(const char *text, struct features *out, struct error *e)
+{
+    json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    enum status status = features_of_json(object, out, e);
+    json_decref(object);
     return status;
 }

@@ -116,7 +116,9 @@ enum status forest_check(const struct params *p, const char *group, const struct
     TRY(check_share(p, group, "max_samples", e));
     if (looked->kind == VALUE_INT && (looked->integer < 1 || looked->integer > columns))
         return error_set(e, STATUS_CONFIG, "%s.max_features = %lld, but there are %d columns", group, (long long)looked->integer, columns);
-    if (drawn && drawn->kind == VALUE_INT && (drawn->integer < 1 || drawn->integer > shape->train_rows))
+    if (drawn && drawn->kind == VALUE_INT && drawn->integer < 1)
+        return error_set(e, STATUS_CONFIG, "%s.max_samples = %lld: a tree needs a row", group, (long long)drawn->integer);
+    if (drawn && drawn->kind == VALUE_INT && shape->train_rows > 0 && drawn->integer > shape->train_rows)
         return error_set(e, STATUS_CONFIG, "%s.max_samples = %lld, but %lld rows train", group, (long long)drawn->integer, (long long)shape->train_rows);
     if (whole(p, group, "max_bins", 0) == 1)
         return error_set(e, STATUS_CONFIG, "%s.max_bins = 1: a column that is to be split has at least 2 bins", group);

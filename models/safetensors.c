@@ -1,6 +1,6 @@
 #include "models/safetensors.h"
 
-#include <cjson/cJSON.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,13 +70,12 @@ void safetensors_write(const struct network *net, const float *weights, const fl
     free(entries);
 }
 
-static bool shape_fits(const cJSON *shape, const struct tensor *t)
+static bool shape_fits(const json_t *shape, const struct tensor *t)
 {
-    if (!cJSON_IsArray(shape) || cJSON_GetArraySize(shape) != t->n_dims)
+    if (json_array_size(shape) != (size_t)t->n_dims)
         return false;
     for (int d = 0; d < t->n_dims; d++)
-        if (!cJSON_IsNumber(cJSON_GetArrayItem(shape, d)) ||
-            cJSON_GetArrayItem(shape, d)->valuedouble != t->shape[d])
+        if (json_integer_value(json_array_get(shape, (size_t)d)) != t->shape[d])
             return false;
     return true;
 }
@@ -91,44 +90,41 @@ static bool plausible(const struct entry *entry, const float *x)
     return true;
 }
 
-static enum status take(const cJSON *header, const struct entry *entry, const char *data, size_t size,
+static enum status take(const json_t *header, const struct entry *entry, const char *data, size_t size,
                         float *to, struct error *e)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(header, entry->name);
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(item, "dtype"),
-                *offsets = cJSON_GetObjectItemCaseSensitive(item, "data_offsets");
+    const json_t *item = json_object_get(header, entry->name);
+    const json_t *type = json_object_get(item, "dtype"),
+                *offsets = json_object_get(item, "data_offsets");
     if (!item)
         return error_set(e, STATUS_DATA, "the weights lack \"%s\"", entry->name);
-    if (!cJSON_IsString(type) || strcmp(type->valuestring, "F32") != 0 ||
-        !shape_fits(cJSON_GetObjectItemCaseSensitive(item, "shape"), &entry->tensor))
+    if (!json_is_string(type) || strcmp(json_string_value(type), "F32") != 0 ||
+        !shape_fits(json_object_get(item, "shape"), &entry->tensor))
         return error_set(e, STATUS_DATA, "the weights' \"%s\" has another type or shape than the model",
                          entry->name);
-    const cJSON *first = cJSON_GetArrayItem(offsets, 0), *last = cJSON_GetArrayItem(offsets, 1);
-    double from = cJSON_IsNumber(first) ? first->valuedouble : -1,
-           end = cJSON_IsNumber(last) ? last->valuedouble : -1;
-    if (from < 0 || from != floor(from) || end - from != 4.0 * (double)entry->n || end > (double)size)
+    const json_t *first = json_array_get(offsets, 0), *last = json_array_get(offsets, 1);
+    int64_t from = json_is_integer(first) ? json_integer_value(first) : -1, end = json_integer_value(last);
+    if (from < 0 || end < from || (uint64_t)end > size || (uint64_t)(end - from) != 4 * entry->n)
         return error_set(e, STATUS_DATA,
                          "the weights' \"%s\" lies outside of the file: it is truncated or damaged",
                          entry->name);
-    memcpy(to, data + (size_t)from, 4 * entry->n);
+    memcpy(to, data + from, 4 * entry->n);
     return plausible(entry, to)
                ? STATUS_OK
                : error_set(e, STATUS_DATA, "the weights' \"%s\" holds numbers that cannot be", entry->name);
 }
 
 /* Does the file hold n tensors and nothing else, in so many bytes as they need? */
-static bool holds_only(const cJSON *header, const struct entry *entries, int n, size_t size)
+static bool holds_only(const json_t *header, const struct entry *entries, int n, size_t size)
 {
     size_t bytes = 0;
-    int held = 0;
+    size_t held = json_object_size(header) - (json_object_get(header, "__metadata__") != NULL);
     for (int i = 0; i < n; i++)
         bytes += 4 * entries[i].n;
-    for (const cJSON *item = header->child; item; item = item->next)
-        held += strcmp(item->string, "__metadata__") != 0;
-    return held == n && bytes == size;
+    return held == (size_t)n && bytes == size;
 }
 
-static enum status take_all(const cJSON *header, const struct network *net, const char *data, size_t size,
+static enum status take_all(const json_t *header, const struct network *net, const char *data, size_t size,
                             float *weights, float *stats, struct error *e)
 {
     struct entry *entries = memory_new(ENTRIES_MAX * sizeof *entries);
@@ -150,13 +146,9 @@ enum status safetensors_read(const struct network *net, const void *bytes, size_
     const char *text = length <= 100000000 ? reader_take(&r, length) : NULL;
     if (!text || r.failed)
         return error_set(e, STATUS_DATA, "no safetensors file, or a truncated one");
-    const char *end = text;
-    cJSON *header = cJSON_ParseWithLengthOpts(text, length, &end, 0);
-    while (header && end < text + length && *end == ' ') /* the padding that the format asks for */
-        end++;
-    enum status s = cJSON_IsObject(header) && end == text + length
-                        ? take_all(header, net, r.at, (size_t)(r.end - r.at), weights, stats, e)
-                        : error_set(e, STATUS_DATA, "a safetensors file without a proper header");
-    cJSON_Delete(header);
+    json_t *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL); /* spaces after it are the padding that the format asks for */
+    enum status s = json_is_object(header) ? take_all(header, net, r.at, (size_t)(r.end - r.at), weights, stats, e)
+                                           : error_set(e, STATUS_DATA, "a safetensors file without a proper header");
+    json_decref(header);
     return s;
 }

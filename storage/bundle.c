@@ -1,8 +1,8 @@
 /* Reading bundles, and what they say of flows. */
 #include "storage/bundle.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,10 +99,9 @@ static enum status wrong(const struct bundle *b, const char *what, struct error 
     return error_set(e, STATUS_DATA, "%s/manifest.json: %s", b->dir, what);
 }
 
-static const char *get_text(const cJSON *object, const char *name)
+static const char *get_text(const json_t *object, const char *name)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsString(item) ? item->valuestring : NULL;
+    return json_string_value(json_object_get(object, name));
 }
 
 /* --- members --- */
@@ -131,20 +130,17 @@ static enum status check_params(const struct model_kind *kind, struct params *p,
     return STATUS_OK;
 }
 
-static enum status take_json(const cJSON *object, const char *name, char **out, struct error *e)
+static enum status take_object(const json_t *object, const char *name, const json_t **out, struct error *e)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    *out = cJSON_IsObject(item) ? cJSON_PrintUnformatted(item) : NULL;
-    return *out ? STATUS_OK : error_set(e, STATUS_DATA, "a member without \"%s\"", name);
+    *out = json_object_get(object, name);
+    return json_is_object(*out) ? STATUS_OK : error_set(e, STATUS_DATA, "a member without \"%s\"", name);
 }
 
-static enum status take_params(const cJSON *object, const struct model_kind *kind, struct params *out, struct error *e)
+static enum status take_params(const json_t *object, const struct model_kind *kind, struct params *out, struct error *e)
 {
-    char *json;
-    TRY(take_json(object, "params", &json, e));
-    enum status s = params_from_json(json, out, e);
-    cJSON_free(json);
-    TRY(s == STATUS_OK ? s : error_set(e, STATUS_DATA, "a member's params are none"));
+    const json_t *params;
+    TRY(take_object(object, "params", &params, e));
+    params_of_json(params, out);
     struct value v = value_text(kind->name);
     params_set(out, "model", &v);
     value_fini(&v);
@@ -153,13 +149,11 @@ static enum status take_params(const cJSON *object, const struct model_kind *kin
     return STATUS_OK;
 }
 
-static enum status take_features(const cJSON *object, struct features *out, struct error *e)
+static enum status take_features(const json_t *object, struct features *out, struct error *e)
 {
-    char *json;
-    TRY(take_json(object, "features", &json, e));
-    enum status s = features_from_json(json, out, e);
-    cJSON_free(json);
-    return s;
+    const json_t *features;
+    TRY(take_object(object, "features", &features, e));
+    return features_of_json(features, out, e);
 }
 
 /* A file that is larger than half of the memory there is would leave no room for its model. */
@@ -168,7 +162,7 @@ static size_t model_max(void)
     return (size_t)(footprint_available(&(struct footprint){0}) / 2);
 }
 
-static enum status load_model(const struct bundle *b, const cJSON *object, const struct model_kind *kind, struct member *m, struct error *e)
+static enum status load_model(const struct bundle *b, const json_t *object, const struct model_kind *kind, struct member *m, struct error *e)
 {
     const char *file = get_text(object, "file"), *sha = get_text(object, "sha256");
     char found[HASH_HEX];
@@ -194,17 +188,17 @@ static enum status load_model(const struct bundle *b, const cJSON *object, const
     return s;
 }
 
-static enum status take_member(struct bundle *b, const cJSON *object, struct error *e)
+static enum status take_member(struct bundle *b, const json_t *object, struct error *e)
 {
     struct member *m = &b->members[b->n_members++];
     const char *model = get_text(object, "model");
     const struct model_kind *kind = model ? model_find(model) : NULL;
-    const cJSON *weight = cJSON_GetObjectItemCaseSensitive(object, "weight");
+    const json_t *weight = json_object_get(object, "weight");
     if (!kind)
         return error_set(e, STATUS_DATA, "a member of the model \"%.60s\", which this flowsweep does not know", model ? model : "");
-    if (!cJSON_IsNumber(weight) || !(weight->valuedouble >= 0 && weight->valuedouble <= 1))
+    if (!json_is_number(weight) || !(json_number_value(weight) >= 0 && json_number_value(weight) <= 1))
         return error_set(e, STATUS_DATA, "a member without a weight from 0 to 1");
-    m->weight = weight->valuedouble;
+    m->weight = json_number_value(weight);
     TRY(take_params(object, kind, &m->params, e));
     TRY(take_features(object, &m->features, e));
     return load_model(b, object, kind, m, e);
@@ -224,30 +218,28 @@ static enum status check_labels(const struct bundle *b, struct error *e)
     return s;
 }
 
-static enum status take_labels(struct bundle *b, const cJSON *list, struct error *e)
+static enum status take_labels(struct bundle *b, const json_t *list, struct error *e)
 {
-    const cJSON *item;
-    int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
+    size_t n = json_array_size(list);
     if (n < 1 || n > CLASSES_MAX)
         return wrong(b, "\"labels\" must be a list of texts", e);
-    b->labels = memory_new((size_t)n * sizeof *b->labels);
-    cJSON_ArrayForEach(item, list)
-    {
-        if (!cJSON_IsString(item))
+    b->labels = memory_new(n * sizeof *b->labels);
+    for (size_t i = 0; i < n; i++) {
+        const char *label = json_string_value(json_array_get(list, i));
+        if (!label)
             return wrong(b, "\"labels\" must be a list of texts", e);
-        b->labels[b->n_labels++] = memory_text(item->valuestring);
+        b->labels[b->n_labels++] = memory_text(label);
     }
     return check_labels(b, e);
 }
 
 /* How the study's flows lie in their file; nothing that says which file, or what becomes of its rows. */
-static enum status take_form(struct bundle *b, const cJSON *root, struct error *e)
+static enum status take_form(struct bundle *b, const json_t *root, struct error *e)
 {
     static const char *const known[] = {"layout", "blocks", "steps"};
-    char *json;
-    TRY(take_json(root, "form", &json, e));
-    enum status s = params_from_json(json, &b->form, e);
-    cJSON_free(json);
+    const json_t *form;
+    enum status s = take_object(root, "form", &form, e);
+    params_of_json(form, &b->form);
     for (int i = 0; s == STATUS_OK && i < b->form.n; i++) {
         struct params_entry *entry = &b->form.entries[i];
         bool is_known = false;
@@ -262,24 +254,23 @@ static enum status take_form(struct bundle *b, const cJSON *root, struct error *
     return STATUS_OK;
 }
 
-static enum status take_manifest(struct bundle *b, const cJSON *root, struct error *e)
+static enum status take_manifest(struct bundle *b, const json_t *root, struct error *e)
 {
     double sum = 0;
     const char *format = get_text(root, "format");
-    const cJSON *version = cJSON_GetObjectItemCaseSensitive(root, "version"), *members = cJSON_GetObjectItemCaseSensitive(root, "members"), *item;
+    const json_t *version = json_object_get(root, "version"), *members = json_object_get(root, "members");
     if (!format || strcmp(format, "flowsweep bundle") != 0)
         return wrong(b, "is no manifest of a flowsweep bundle", e);
-    if (!cJSON_IsNumber(version) || version->valuedouble != 1)
+    if (!json_is_number(version) || json_number_value(version) != 1)
         return wrong(b, "was made by a newer flowsweep (version 1 is known)", e);
-    TRY(take_labels(b, cJSON_GetObjectItemCaseSensitive(root, "labels"), e));
+    TRY(take_labels(b, json_object_get(root, "labels"), e));
     TRY(take_form(b, root, e));
-    int n = cJSON_IsArray(members) ? cJSON_GetArraySize(members) : 0;
+    size_t n = json_array_size(members);
     if (n < 1 || n > MEMBERS_MAX)
         return wrong(b, "\"members\" must be a list of models", e);
-    b->members = memory_new((size_t)n * sizeof *b->members);
-    cJSON_ArrayForEach(item, members)
-    {
-        enum status s = take_member(b, item, e);
+    b->members = memory_new(n * sizeof *b->members);
+    for (size_t i = 0; i < n; i++) {
+        enum status s = take_member(b, json_array_get(members, i), e);
         if (s != STATUS_OK && strncmp(e->message, b->dir, strlen(b->dir)) != 0)
             error_prefix(e, "%s/manifest.json", b->dir);
         TRY(s);
@@ -300,10 +291,10 @@ enum status bundle_open(struct bundle **out, const char *dir, struct error *e)
     struct bundle *b = memory_new(sizeof *b);
     b->dir = memory_text(dir);
     enum status s = read_file(dir, "manifest.json", MANIFEST_MAX, &text, e);
-    cJSON *root = s == STATUS_OK && strlen(text.data) == text.size ? cJSON_ParseWithOpts(text.data, NULL, 1) : NULL;
+    json_t *root = s == STATUS_OK ? json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, NULL) : NULL;
     if (s == STATUS_OK)
-        s = cJSON_IsObject(root) ? take_manifest(b, root, e) : wrong(b, "is no JSON object and nothing else", e);
-    cJSON_Delete(root);
+        s = json_is_object(root) ? take_manifest(b, root, e) : wrong(b, "is no JSON object and nothing else", e);
+    json_decref(root);
     buffer_fini(&text);
     if (s == STATUS_OK)
         *out = b;

@@ -422,24 +422,12 @@ int config_groups(struct config_group *out, int max)
 
 /* --- the plan --- */
 
-static int64_t training_rows(const struct config *c, const struct task *t)
-{
-    double share = 1 - params_real(&c->data, "split.stop") - params_real(&c->data, "split.validation");
-    int64_t rows = 0, most = params_int(&c->data, "split.train_rows");
-    if (!params_get(&c->data, "test_path"))
-        share -= params_real(&c->data, "split.test");
-    for (int k = 0; k < t->n_classes; k++)
-        rows += t->counts[k];
-    rows = (int64_t)((double)rows * (share > 0 ? share : 1));
-    return most > 0 && rows > most ? most : rows;
-}
-
 static enum status shape_of(const struct config *c, const struct flows *f, int task, struct model_shape *out, struct error *e)
 {
     struct task *t;
-    TRY(task_labels(&t, f, &c->tasks[task], e));
+    TRY(task_new(&t, f, &c->data, &c->tasks[task], (uint64_t)params_int(&c->study, "seed"), 0, e));
     *out = (struct model_shape){.steps = c->tasks[task].steps, .n_classes = t->n_classes, .clip = (int)params_int(&c->data, "clip"),
-                                .train_rows = training_rows(c, t)};
+                                .train_rows = t->parts[PART_TRAIN].n};
     task_free(t);
     return STATUS_OK;
 }
