@@ -24,6 +24,7 @@ enum {
     PARAM_OPEN = 128, /* low itself is excluded (numbers above zero) */
     PARAM_LONE = 512, /* with PARAM_LIST: a single item may stand without brackets, and becomes a list of one */
     PARAM_UNKEYED = 256, /* random numbers do not depend on it (a forest's n_estimators) */
+    PARAM_REPORT = 2048, /* changes no model, only what is told of it: not to be swept over */
     PARAM_LATER = 1024 /* younger than studies that people keep: at its default it does not count for identity, so theirs stay as they were */
 };
 

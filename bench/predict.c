@@ -117,13 +117,14 @@ int main(int argc, char **argv)
     struct bundle *b;
     struct flows f;
     struct error e;
-    char line[32];
+    char line[32], *note;
     struct helper helpers[64];
     int processes = argc > 3 ? atoi(argv[3]) : 0;
     if (processes < 1 || processes > 64)
         return fprintf(stderr, "bench_predict BUNDLE FLOWS PROCESSES\n"), 64;
-    if (bundle_open(&b, argv[1], &e) != STATUS_OK || bundle_flows(b, argv[2], false, &f, &e) != STATUS_OK)
+    if (bundle_open(&b, argv[1], &e) != STATUS_OK || bundle_flows(b, argv[2], false, &f, &note, &e) != STATUS_OK)
         return fprintf(stderr, "%s\n", e.message), 65;
+    free(note);
     for (int i = 1; i < processes; i++)
         start_helper(helpers, i, b, &f, processes);
     puts("ready");

@@ -10,7 +10,9 @@ static const struct verb_option options[] = {{"proba", 0, NULL, "one column a cl
 static enum status predict(const struct arguments *a, const struct bundle *b, long top, struct error *e)
 {
     struct flows f = {0};
-    TRY(bundle_flows(b, a->positional[1], false, &f, e));
+    char *note;
+    TRY(bundle_flows(b, a->positional[1], false, &f, &note, e));
+    say_and_free(note);
     float *proba = NULL;
     struct table t = {0};
     enum status s = bundle_predict(b, &f, &proba, e);

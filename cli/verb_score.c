@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/format.h"
+#include "cli/query_verbs.h"
 #include "storage/bundle.h"
 
 /* One object: the summary's columns, then per_class and confusion as arrays. */
@@ -32,7 +33,9 @@ static enum status score(const struct arguments *a, const struct bundle *b, stru
     struct flows f = {0};
     struct table t[3] = {{0}};
     float *proba = NULL;
-    TRY(bundle_flows(b, a->positional[1], true, &f, e));
+    char *note;
+    TRY(bundle_flows(b, a->positional[1], true, &f, &note, e));
+    say_and_free(note);
     enum status s = bundle_predict(b, &f, &proba, e);
     if (s == STATUS_OK)
         s = bundle_score(b, &f, proba, &t[0], &t[1], &t[2], e);

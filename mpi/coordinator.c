@@ -205,10 +205,11 @@ static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct 
     const struct db_cost cost = {now - g->started, g->waited_s, g->moved_bytes, g->peak_bytes};
     if (g->done) {
         c->progress.done++;
-        c->progress.work_done += c->plan->trials[g->trial].flops;
+        c->progress.work_done += c->plan->trials[g->trial].flops - plan_work(c->plan, g->trial, g->first_epoch);
         TRY(tell_people(c, g, e));
     } else {
         struct transaction t = {.of = &c->transactor};
+        c->progress.work_done += g->epoch > g->first_epoch ? plan_work(c->plan, g->trial, g->epoch) - plan_work(c->plan, g->trial, g->first_epoch) : 0;
         while (transact(&t, e))
             t.status = g->failed ? db_trial_failed(c->db, id, g->attempt, g->message, &cost, now, e)
                                  : db_trial_stopped(c->db, id, g->attempt, &(struct db_stop){g->epoch, g->widening && !c->stopping}, &cost, now, e);
@@ -275,17 +276,28 @@ static enum status stop(struct coordinator *c, struct error *e)
     return STATUS_OK;
 }
 
-/* Of the work of trials that train by epochs, what they have behind them. */
+/* Of the work of trials that train now, what they have behind them since their gangs came together. */
 static double work_running(const struct coordinator *c)
 {
     double work = 0;
     for (int i = 0; i < c->gangs.n; i++) {
         const struct gang_slot *g = &c->gangs.slots[i];
-        const struct plan_configuration *k = g->n ? &c->plan->configurations[c->plan->trials[g->trial].configuration] : NULL;
-        if (k && k->kind->by_epochs)
-            work += c->plan->trials[g->trial].flops * g->last_epoch / (double)params_int(&k->params, "train.epochs");
+        if (g->n && g->last_epoch > g->first_epoch)
+            work += plan_work(c->plan, g->trial, g->last_epoch) - plan_work(c->plan, g->trial, g->first_epoch);
     }
     return work;
+}
+
+/* How far a gang is: epochs, or trees and that they are there. */
+static void put_reached(const struct plan_configuration *k, int epoch, struct buffer *out)
+{
+    int64_t size = plan_size(k), grown = (int64_t)epoch * k->kind->grows_by;
+    if (!size)
+        buffer_printf(out, " %s %d", k->kind->by_epochs ? "epoch" : "step", epoch);
+    else if (grown < size)
+        buffer_printf(out, " %lld of %lld %s", (long long)grown, (long long)size, param_find(k->kind->params, k->kind->grows)->help);
+    else
+        buffer_printf(out, " %lld %s, being scored", (long long)size, param_find(k->kind->params, k->kind->grows)->help);
 }
 
 static void put_running(const struct coordinator *c, struct buffer *out)
@@ -297,8 +309,7 @@ static void put_running(const struct coordinator *c, struct buffer *out)
             continue;
         buffer_printf(out, "%s%s", out->size ? ", " : "", model_of(c, g->trial));
         if (g->last_epoch)
-            buffer_printf(out, " %s %d", c->plan->configurations[c->plan->trials[g->trial].configuration].kind->by_epochs ? "epoch" : "step",
-                          g->last_epoch);
+            put_reached(&c->plan->configurations[c->plan->trials[g->trial].configuration], g->last_epoch, out);
     }
 }
 

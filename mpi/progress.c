@@ -14,10 +14,11 @@ void progress_duration(double seconds, struct buffer *out)
 static void put_left(const struct progress *p, double now, struct buffer *out)
 {
     double elapsed = now - p->started, done = p->work_done + p->work_running;
-    if (done <= 0 || elapsed < 3 || p->done + p->failed == p->total)
+    double left = done > 0 ? elapsed * (p->work_total - done) / done : 0;
+    if (left < 1 || elapsed < 3 || p->done + p->failed == p->total)
         return;
     buffer_puts(out, ", about ");
-    progress_duration(elapsed * (p->work_total - done) / done, out);
+    progress_duration(left, out);
     buffer_puts(out, " left");
 }
 

@@ -31,6 +31,14 @@ static void tell_flows(const struct study *s, const struct flows_report *r, cons
         tell(o, say, memory_text("scaling is fitted on all rows: test rows leak into training (data.scaling_fit = \"all\")"));
 }
 
+static void tell_left_out(const struct study *s, const struct run_options *o, say_function *say)
+{
+    int n = s->plan->n_invalid;
+    if (n)
+        tell(o, say, memory_format("%d point%s of the space cannot work and %s left out; the first: %s (flowsweep plan lists them)", n, n > 1 ? "s" : "",
+                                   n > 1 ? "are" : "is", s->plan->invalid[0].message));
+}
+
 static enum status study_open(struct study *s, const struct run_options *o, say_function *say, struct error *e)
 {
     struct flows_report report = {0};
@@ -56,10 +64,12 @@ static struct coordinator_request request_of(struct study *s, struct transport *
 }
 
 /* Makes the plan; what nodes are to share, and whether so many workers, some of them here, fit: before anything starts. */
-static enum status measure(struct study *s, int workers, int here, struct publication *p, struct error *e)
+static enum status measure(struct study *s, int workers, int here, const struct run_options *o, say_function *say, struct publication *p,
+                           struct error *e)
 {
     struct footprint *f = &s->footprint;
     TRY(config_plan(&s->config, &s->flows, &s->plan, e));
+    tell_left_out(s, o, say);
     TRY(footprint_of(&s->config, &s->flows, s->plan, workers, f, e));
     f->spread = workers > here;
     p->block = s->flows.block;
@@ -100,7 +110,7 @@ enum status run_serial(const struct run_options *o, say_function *say, struct er
     struct publication alone = {0};
     enum status status = study_open(&s, o, say, e);
     if (status == STATUS_OK)
-        status = measure(&s, 0, 1, &alone, e);
+        status = measure(&s, 0, 1, o, say, &alone, e);
     if (status == STATUS_OK)
         status = serial_study(&s, o, say, e);
     study_close(&s);
@@ -131,7 +141,7 @@ static enum status study_start(struct study *s, struct transport *t, const struc
     struct error ignored;
     enum status status = study_open(s, o, say, e);
     if (status == STATUS_OK)
-        status = measure(s, t->size - 1, t->neighbours, &p, e);
+        status = measure(s, t->size - 1, t->neighbours, o, say, &p, e);
     enum status told = publish(s, t, &p, status == STATUS_OK ? e : &ignored);
     if (status == STATUS_OK && told == STATUS_OK && p.copied)
         tell(o, say, memory_text("/dev/shm is too small for one copy of the flows a node: every rank has its own"));

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/memory.h"
-
 static const double WORTH_S = 1; /* what it must save: leaving, writing and reading a checkpoint, and coming together take time too */
 
 /* Ranks that could grow it with so many more. */
@@ -15,10 +13,7 @@ static int wider(const struct gang_slot *g, const struct model_kind *kind, int s
 static int steps_left(const struct coordinator *c, const struct gang_slot *g)
 {
     const struct plan_configuration *k = &c->plan->configurations[c->plan->trials[g->trial].configuration];
-    char *name = memory_format("%s.%s", k->kind->name, k->kind->grows);
-    int64_t steps = (params_int(&k->params, name) + k->kind->grows_by - 1) / k->kind->grows_by;
-    free(name);
-    return (int)steps - g->last_epoch;
+    return (int)((plan_size(k) + k->kind->grows_by - 1) / k->kind->grows_by) - g->last_epoch;
 }
 
 /* Seconds, going by its steps after the first (which makes codes too); 0 where it has done none, or cannot be widened. */

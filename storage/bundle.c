@@ -305,8 +305,34 @@ enum status bundle_open(struct bundle **out, const char *dir, struct error *e)
 
 /* --- flows --- */
 
+/* "12 signed sizes", "25 packets of [size, direction]" */
+static void put_form(const struct params *form, struct buffer *out)
+{
+    long long steps = (long long)params_int(form, "steps");
+    if (params_is(form, "layout", "signed")) {
+        buffer_printf(out, "%lld signed sizes", steps);
+        return;
+    }
+    buffer_printf(out, "%lld packets of ", steps);
+    value_print(params_get(form, "blocks"), out);
+}
+
+/* Of a file that was taken for another form than the study's. */
+static char *note_of(const struct bundle *b, const char *path, const struct params *seen)
+{
+    struct buffer note = {0};
+    if (params_is(&b->form, "layout", params_text(seen, "layout")) &&
+        (params_is(seen, "layout", "signed") || value_equal(params_get(seen, "blocks"), params_get(&b->form, "blocks"))))
+        return NULL;
+    buffer_printf(&note, "%s: its columns are read as ", path);
+    put_form(seen, &note);
+    buffer_puts(&note, "; the flows that this bundle learnt from were ");
+    put_form(&b->form, &note);
+    return note.data;
+}
+
 /* The study's form where the file has as many columns, else what the file itself looks like. */
-static enum status form_of(const struct bundle *b, const char *path, struct params *out, struct error *e)
+static enum status form_of(const struct bundle *b, const char *path, struct params *out, char **note, struct error *e)
 {
     struct params seen = {0};
     TRY(flows_detect(path, &seen, e));
@@ -314,6 +340,7 @@ static enum status form_of(const struct bundle *b, const char *path, struct para
     int64_t seen_per_step = params_is(&seen, "layout", "signed") ? 1 : params_get(&seen, "blocks")->n;
     int64_t expected = params_int(&b->form, "steps") * per_step, found = params_int(&seen, "steps") * seen_per_step;
     if (found < expected - 1 || found > expected + 1) {
+        *note = note_of(b, path, &seen);
         *out = seen;
         return STATUS_OK;
     }
@@ -323,21 +350,26 @@ static enum status form_of(const struct bundle *b, const char *path, struct para
     return STATUS_OK;
 }
 
-enum status bundle_flows(const struct bundle *b, const char *path, bool labels, struct flows *out, struct error *e)
+enum status bundle_flows(const struct bundle *b, const char *path, bool labels, struct flows *out, char **note, struct error *e)
 {
     struct params data;
-    TRY(form_of(b, path, &data, e));
+    *note = NULL;
+    TRY(form_of(b, path, &data, note, e));
     enum status s = flows_read_unlabelled(&data, out, NULL, e);
     params_fini(&data);
-    TRY(s);
-    if (labels && out->n_labels == 0)
+    if (s != STATUS_OK)
+        *out = (struct flows){0};
+    if (s == STATUS_OK && labels && out->n_labels == 0)
         s = error_set(e, STATUS_DATA, "%s: has no column of labels to score by", path);
     for (int i = 0; s == STATUS_OK && i < b->n_members; i++)
         for (int c = 0; s == STATUS_OK && c < CHANNEL_COUNT; c++)
             if (features_channels(&b->members[i].features) & ~out->channels & 1u << c)
                 s = error_set(e, STATUS_DATA, "%s: has no %s, which the bundle's models look at", path, channel_names[c]);
-    if (s != STATUS_OK)
+    if (s != STATUS_OK) {
         flows_fini(out);
+        free(*note);
+        *note = NULL;
+    }
     return s;
 }
 

@@ -15,8 +15,8 @@ enum status bundle_open(struct bundle **out, const char *dir, struct error *e);
 void bundle_free(struct bundle *b);
 int bundle_classes(const struct bundle *b);
 const char *bundle_label(const struct bundle *b, int k);
-/* Reads flows of either layout, labels ignored if any. */
-enum status bundle_flows(const struct bundle *b, const char *path, bool labels, struct flows *out, struct error *e);
+/* Reads flows of either layout, labels ignored unless asked for. *note: what people should know of how it was read, or NULL; the caller's. */
+enum status bundle_flows(const struct bundle *b, const char *path, bool labels, struct flows *out, char **note, struct error *e);
 /* proba (f->n, n_classes), caller frees. Bit-equal to what training stored. */
 enum status bundle_predict(const struct bundle *b, const struct flows *f, float **proba, struct error *e);
 /* row, label, probability; or one column a class (proba); or label_1, probability_1, .. (top > 0). */

@@ -403,6 +403,7 @@ int config_groups(struct config_group *out, int max)
         {"split", "data.split: training, stop, validation and test rows", split_params},
         {"synth", "data.synth: the generator, where data.source = \"synthetic\"", synth_params},
         {"task", "labels kept and packets seen; every combination is a task", task_params},
+        {"space", "choices: [ .. ], ( .. ) where their kinds differ, or { low = ..; high = ..; }; with it train and a group a model", config_space_params()},
         {"train", "space.train: how networks are trained", train_params},
         {"search", "which points of the space are run", search_params},
         {"ranks", "size of the gang that trains a trial, by model", ranks_params()},

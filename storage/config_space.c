@@ -95,6 +95,10 @@ static enum status take(const char *path, const struct node *n, char *name, cons
 {
     struct dimension *d = add(out, name, in_table ? p : NULL, n->line);
     d->whole = !(p->accepts & PARAM_REAL);
+    if (p->accepts & PARAM_REPORT && (n->is_group || (n->value.kind == VALUE_LIST && n->value.n > 1))) {
+        error_set(e, STATUS_CONFIG, "space.%s: changes no model, only what is told of it, so it takes one value; others would make copies of each model", name);
+        return tree_place(path, n, e);
+    }
     if (n->is_group)
         return take_range(path, n, p, d, e);
     enum status s = STATUS_OK;
@@ -134,28 +138,31 @@ static enum status take_table(const char *path, const struct node *group, const 
     return STATUS_OK;
 }
 
-static struct param model_param(void)
+const struct param *config_space_params(void)
 {
     static char words[512];
+    static const struct param table[] = {
+        {"model", PARAM_WORD, 0, 0, words, NULL, "what is trained; one, or a list; default: all but majority and knn, which run in every task anyway"},
+        {"channels", PARAM_WORD | PARAM_LIST | PARAM_LONE, 0, 0, "signed_size|size|payload|iat|direction", "[\"signed_size\"]",
+         "what a packet is described by; ( [\"size\", \"iat\"], [\"signed_size\"] ) tries two such lists"},
+        {0},
+    };
     words[0] = '\0';
     for (int i = 0; model_kinds[i]; i++) {
         strncat(words, i ? "|" : "", sizeof words - strlen(words) - 1);
         strncat(words, model_kinds[i]->name, sizeof words - strlen(words) - 1);
     }
-    return (struct param){.name = "model", .accepts = PARAM_WORD, .words = words};
+    return table;
 }
 
-static const struct param channels_param = {"channels", PARAM_WORD | PARAM_LIST | PARAM_LONE, 0, 0, "signed_size|size|payload|iat|direction",
-                                            NULL, "what a packet is described by"};
-
-static enum status take_child(const char *path, const struct node *n, const struct param *model, struct space *out, struct error *e)
+static enum status take_child(const char *path, const struct node *n, const struct param *own, struct space *out, struct error *e)
 {
     const char *names[64] = {"model", "channels", "train"};
     int n_names = 3;
     if (strcmp(n->name, "model") == 0)
-        return take(path, n, memory_text("model"), model, false, out, e);
+        return take(path, n, memory_text("model"), &own[0], false, out, e);
     if (strcmp(n->name, "channels") == 0)
-        return take(path, n, memory_text("channels"), &channels_param, false, out, e);
+        return take(path, n, memory_text("channels"), &own[1], false, out, e);
     if (strcmp(n->name, "train") == 0)
         return take_table(path, n, train_params, out, e);
     const struct model_kind *kind = model_find(n->name);
@@ -190,7 +197,7 @@ static void complete(struct space *out)
 
 enum status config_space(const char *path, const struct node *group, struct space *out, struct error *e)
 {
-    struct param model = model_param();
+    const struct param *own = config_space_params();
     *out = (struct space){0};
     enum status s = STATUS_OK;
     if (group && !group->is_group) {
@@ -198,7 +205,7 @@ enum status config_space(const char *path, const struct node *group, struct spac
         return tree_place(path, group, e);
     }
     for (int i = 0; group && s == STATUS_OK && i < group->n; i++)
-        s = take_child(path, &group->children[i], &model, out, e);
+        s = take_child(path, &group->children[i], own, out, e);
     if (s == STATUS_OK)
         complete(out);
     else

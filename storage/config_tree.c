@@ -190,8 +190,9 @@ static enum status parse(const char *path, const char *text, struct node *out, s
     config_init(&c);
     enum status s = STATUS_OK;
     if (config_read_string(&c, text) != CONFIG_TRUE)
-        s = error_set(e, STATUS_CONFIG, "%s:%d: %s; expected: name = value; or name = { .. };", path, config_error_line(&c),
-                      config_error_text(&c));
+        s = error_set(e, STATUS_CONFIG, "%s:%d: %s; expected: %s", path, config_error_line(&c), config_error_text(&c),
+                      strncmp(config_error_text(&c), "mismatched", 10) == 0 ? "values of one kind in [ .. ]; of different kinds, as in ( 3, \"none\" ), in ( .. )"
+                                                                             : "name = value; or name = { .. };");
     else
         s = take(path, config_root_setting(&c), out, e);
     config_destroy(&c);

@@ -56,7 +56,7 @@ enum status db_plan(struct db *d, const struct config *c, const struct plan *p, 
 struct db_trial {
     int64_t id;
     enum trial_state state;
-    bool has_checkpoint;
+    int epoch; /* of its checkpoint; 0: it has none */
     int deaths; /* jobs in a row that ended because a rank of its gang died, with no new checkpoint between */
 };
 enum status db_trials(struct db *d, const struct plan *p, struct db_trial *out, struct error *e);

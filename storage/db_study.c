@@ -300,12 +300,12 @@ static enum status read_trial(struct db *d, const char *identity, struct db_tria
     sqlite3_stmt *s;
     bool row;
     TRY(sql_query(d, &s, e,
-                  "SELECT t.id, t.state, a.id IS NOT NULL FROM trial t LEFT JOIN artifact a ON a.trial = t.id AND a.role = 'checkpoint'"
+                  "SELECT t.id, t.state, a.epoch FROM trial t LEFT JOIN artifact a ON a.trial = t.id AND a.role = 'checkpoint'"
                   " WHERE t.identity = ?", "t", identity));
     enum status status = sql_step(d, s, &row, e);
     if (status == STATUS_OK && row) {
         int state = trial_state_find(sql_text(s, 1));
-        *out = (struct db_trial){sqlite3_column_int64(s, 0), state < 0 ? TRIAL_QUEUED : (enum trial_state)state, sqlite3_column_int(s, 2) != 0, 0};
+        *out = (struct db_trial){sqlite3_column_int64(s, 0), state < 0 ? TRIAL_QUEUED : (enum trial_state)state, sqlite3_column_int(s, 2), 0};
     } else if (status == STATUS_OK) {
         status = error_set(e, STATUS_BUG, "trial %s of the plan is not in %s", identity, d->path);
     }

@@ -68,13 +68,11 @@ static char *note_of_lines(const struct plan *p)
         const struct plan_configuration *k = &p->configurations[t->configuration];
         if (!k->kind->grows)
             continue;
-        char *name = memory_format("%s.%s", k->kind->name, k->kind->grows);
-        int64_t size = params_int(&k->params, name);
+        int64_t size = plan_size(k);
         alone += size;
-        grown += size - (t->after < 0 ? 0 : params_int(&p->configurations[p->trials[t->after].configuration].params, name));
+        grown += size - (t->after < 0 ? 0 : plan_size(&p->configurations[p->trials[t->after].configuration]));
         on += t->after >= 0;
         what = k->kind->grows;
-        free(name);
     }
     return on ? memory_format("\n%s: %d of the trials go on from the trees of the next smaller forest, so that %lld trees are grown, not %lld (TFLOP: of these)",
                               what, on, (long long)grown, (long long)alone)
@@ -123,12 +121,12 @@ static void put_invalid(const struct plan *p, struct table *out)
 {
     out->title = memory_text(p->n_invalid ? "points that cannot work, and are left out" : "every point can work");
     table_column(out, "task", -1);
-    table_column(out, "why", -1);
     table_column(out, "parameters", -1);
+    table_column(out, "why", -1);
     for (int i = 0; i < p->n_invalid; i++) {
         table_int(out, p->invalid[i].task + 1);
-        table_text(out, p->invalid[i].message);
         table_text(out, p->invalid[i].params);
+        table_text(out, p->invalid[i].message);
     }
 }
 

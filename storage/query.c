@@ -269,22 +269,23 @@ enum status query_best(const char *path, int k, struct table *out, struct error 
     TRY(query_open(&d, path, e));
     const char *m = metric_names[d->metric];
     int sign = metric_sign(d->metric);
+    const char *accuracy = strcmp(m, "accuracy") == 0 ? "" /* it is there already */
+                                                     : "(SELECT a.mean FROM configuration_metric a WHERE a.configuration = c.id AND a.task = g.task AND"
+                                                       " a.part = 'validation' AND a.name = 'accuracy') AS validation_accuracy,";
     /* within: not worse than the first by more than its standard error over repeats, or, with one, over rows (a share's) */
     snprintf(text, sizeof text,
              "WITH g AS (SELECT g.task, g.configuration, g.n, g.mean, g.sd, g.low, g.high, row_number() OVER (PARTITION BY g.task ORDER BY %d *"
              " g.mean DESC, g.configuration) AS place FROM configuration_metric g WHERE g.part = 'validation' AND g.name = '%s')"
              " SELECT g.task, k.top_n, k.min_flows, k.steps, g.place AS rank, c.model, (SELECT min(t.id) FROM trial t WHERE t.configuration = c.id"
              " AND t.task = g.task AND t.state = 'done') AS trial, g.n, g.mean AS validation_%s, g.sd, g.low, g.high,"
-             " (SELECT a.mean FROM configuration_metric a WHERE a.configuration = c.id AND a.task = g.task AND a.part = 'validation' AND a.name ="
-             " 'accuracy') AS validation_accuracy,"
-             " CASE WHEN %d * (f.mean - g.mean) * %d * (f.mean - g.mean) * CASE WHEN f.n > 1 THEN f.n ELSE k.validation_rows END <="
+             " %s CASE WHEN %d * (f.mean - g.mean) * %d * (f.mean - g.mean) * CASE WHEN f.n > 1 THEN f.n ELSE k.validation_rows END <="
              " CASE WHEN f.n > 1 THEN f.sd * f.sd ELSE abs(f.mean * (1 - f.mean)) END THEN 'yes' ELSE '' END AS within_error,"
              " (SELECT group_concat(p.name || ' = ' || p.value, ', ') FROM configuration_param p WHERE p.configuration = c.id AND p.name IN"
              " (SELECT q.name FROM configuration_param q JOIN configuration r ON r.id = q.configuration WHERE r.model = c.model GROUP BY q.name"
              " HAVING count(DISTINCT q.value) > 1)) AS differs"
              " FROM g JOIN g f ON f.task = g.task AND f.place = 1 JOIN configuration c ON c.id = g.configuration JOIN task k ON k.id = g.task"
              " WHERE g.place <= %d ORDER BY g.task, g.place",
-             sign, m, m, sign, sign, k);
+             sign, m, m, accuracy, sign, sign, k);
     enum status s = query_table(d, out, e, text, "");
     out->note = memory_text("within_error: within a standard error of the first; results of different tasks cannot be compared");
     db_close(d);

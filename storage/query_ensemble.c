@@ -54,6 +54,15 @@ static enum status repeats_of(struct db *d, int64_t task, struct candidate *c, s
     return status;
 }
 
+/* Two that say the same of every row are one: another adds nothing but weight. */
+static bool is_copy(const struct choice *c, const struct db_prediction *p)
+{
+    for (int i = 0; i < c->n; i++)
+        if (memcmp(c->candidates[i].validation.proba, p->proba, (size_t)p->n * (size_t)p->k * sizeof *p->proba) == 0)
+            return true;
+    return false;
+}
+
 static enum status add_candidate(struct db *d, struct choice *c, int64_t configuration, const char *model, struct error *e)
 {
     struct candidate new = {.configuration = configuration};
@@ -66,7 +75,7 @@ static enum status add_candidate(struct db *d, struct choice *c, int64_t configu
         return s == STATUS_USAGE ? STATUS_OK : error_set(e, s, "%s", why.message); /* nothing kept, or repeats on different rows */
     }
     bool fits = c->n == 0 || (new.validation.n == c->candidates[0].validation.n && new.validation.k == c->candidates[0].validation.k);
-    if (!fits) {
+    if (!fits || is_copy(c, &new.validation)) {
         free(new.members);
         db_prediction_fini(&new.validation);
         return STATUS_OK;

@@ -35,11 +35,12 @@ static void identity_text(const struct params *p, const struct task_spec *task, 
     buffer_puts(out, "}");
 }
 
-static void remove_later(struct params *p, const char *group, const struct param *table)
+/* Those of the table that are at their defaults; of these, only_later: what is younger than studies that people keep. */
+static void remove_defaults(struct params *p, const char *group, const struct param *table, bool only_later)
 {
     for (; table && table->name; table++) {
         char *name = memory_format("%s.%s", group, table->name);
-        const struct value *v = table->accepts & PARAM_LATER ? params_get(p, name) : NULL;
+        const struct value *v = table->fallback && (!only_later || table->accepts & PARAM_LATER) ? params_get(p, name) : NULL;
         struct value fallback;
         if (v && value_from_json(table->fallback, &fallback, NULL) == STATUS_OK) {
             param_check(table, &fallback, NULL);
@@ -51,14 +52,20 @@ static void remove_later(struct params *p, const char *group, const struct param
     }
 }
 
-/* What counts for identity. The caller frees it. */
-static struct params counted(const struct params *p)
+/* The caller frees it. */
+static struct params without_defaults(const struct params *p, bool only_later)
 {
     const struct model_kind *kind = model_find(params_text(p, "model"));
     struct params copy = params_copy(p);
-    remove_later(&copy, kind->name, kind->params);
-    remove_later(&copy, "train", kind->by_epochs ? train_params : NULL);
+    remove_defaults(&copy, kind->name, kind->params, only_later);
+    remove_defaults(&copy, "train", kind->by_epochs ? train_params : NULL, only_later);
     return copy;
+}
+
+/* What counts for identity. The caller frees it. */
+static struct params counted(const struct params *p)
+{
+    return without_defaults(p, true);
 }
 
 static void hash_params(const struct params *p, char hex[HASH_HEX])
@@ -172,7 +179,9 @@ static void add_invalid(struct planner *w, const struct params *p, int task, con
         plan->invalid = memory_resize(plan->invalid, (size_t)w->invalid_capacity * sizeof *plan->invalid);
     }
     struct buffer text = {0};
-    params_to_json(p, &text);
+    struct params chosen = without_defaults(p, false);
+    params_to_json(&chosen, &text);
+    params_fini(&chosen);
     plan->invalid[plan->n_invalid++] = (struct plan_invalid){text.data, memory_text(message), task};
 }
 
@@ -261,10 +270,37 @@ static enum status add_tasks(struct planner *w, const struct params *points, int
     if (w->plan->n_invalid == 0)
         return error_set(e, STATUS_CONFIG, "space: there is no point to run");
     const struct plan_invalid *last = &w->plan->invalid[w->plan->n_invalid - 1];
-    return error_set(e, STATUS_CONFIG, "space: no point can work with these flows: %.400s; the last one: %.400s", last->message, last->params);
+    return error_set(e, STATUS_CONFIG, "space: no point can work with these flows; the last one: %.400s", last->message);
 }
 
 /* --- trials that go on from others --- */
+
+int64_t plan_size(const struct plan_configuration *k)
+{
+    if (!k->kind->grows)
+        return 0;
+    char *name = memory_format("%s.%s", k->kind->name, k->kind->grows);
+    int64_t size = params_int(&k->params, name);
+    free(name);
+    return size;
+}
+
+double plan_work(const struct plan *p, int trial, int epoch)
+{
+    const struct plan_trial *t = &p->trials[trial];
+    const struct plan_configuration *k = &p->configurations[t->configuration];
+    double before = 0, now = epoch, whole = 1;
+    if (k->kind->grows) {
+        before = t->after < 0 ? 0 : (double)plan_size(&p->configurations[p->trials[t->after].configuration]);
+        now = (double)epoch * k->kind->grows_by;
+        whole = (double)plan_size(k);
+    } else if (k->kind->by_epochs) {
+        whole = (double)params_int(&k->params, "train.epochs");
+    }
+    if (now >= whole)
+        return t->flops;
+    return now > before ? t->flops * (now - before) / (whole - before) : 0;
+}
 
 struct rung { /* a trial whose model grows */
     int trial, line; /* line: a number that it shares with those that differ from it in nothing else */
@@ -285,7 +321,7 @@ static struct rung rung_of(const struct planner *w, int trial, struct names *lin
     const struct plan_configuration *k = &w->plan->configurations[t->configuration];
     char *name = memory_format("%s.%s", k->kind->name, k->kind->grows), hex[HASH_HEX];
     struct params others = params_copy(&k->params);
-    struct rung r = {.trial = trial, .size = params_int(&k->params, name)};
+    struct rung r = {.trial = trial, .size = plan_size(k)};
     params_remove(&others, name);
     hash_identity(&others, &w->request->tasks[t->task], t->fold, t->repeat, hex);
     r.line = names_add(lines, hex, NULL);

@@ -25,7 +25,7 @@ struct plan_trial {
 };
 
 struct plan_invalid {
-    char *params, *message; /* canonical JSON; why it cannot work */
+    char *params, *message; /* JSON, without what is at its default; why it cannot work */
     int task;
 };
 
@@ -50,6 +50,10 @@ struct plan {
 enum status plan_new(struct plan **out, const struct plan_request *request, struct error *e);
 void plan_free(struct plan *p);
 
+/* What its model grows to (struct model_kind's grows): trees; 0: it does not grow. */
+int64_t plan_size(const struct plan_configuration *k);
+/* Of a trial's flops, those that it has behind it after so many epochs or steps. */
+double plan_work(const struct plan *p, int trial, int epoch);
 /* Names the set that a trial's ranks share on a node (models/model.h: node_bytes), of a kind that has one: trials with equal names look at the same. Appended. */
 void plan_set_name(const struct plan_configuration *k, const struct plan_trial *t, struct buffer *out);
 /* How many such sets the trials look at. */

@@ -47,4 +47,22 @@ for model in random_forest extra_trees; do
         check "$model, $p: run again, nothing is new" 1 "$(sqlite3 two.db "SELECT count(*) FROM attempt WHERE trial = $trial")"
     done
 done
+
+# A run says what it leaves out.
+rm -f out.db*
+$FLOWSWEEP run shares.cfg -n 0 --set study.database=out.db --set 'space.random_forest.max_samples=[100, 5000]' 2>said.txt
+check "left out, and said" 1 "$(grep -c "^1 point of the space cannot work and is left out; the first: random_forest.max_samples = 5000, but $train rows train" said.txt)"
+
+# What is only told of a forest makes no other forest: it is no choice of a sweep, and asked for later, the forest counts once in an ensemble.
+for p in oob_score=[false,true] permutation_repeats=[1,2]; do
+    rejects "$p" 78 "space.random_forest.${p%=*}: changes no model" $FLOWSWEEP run shares.cfg -q -n 0 --set study.database=none.db --set "space.random_forest.$p"
+done
+rm -f out.db*
+for score in false true; do
+    $FLOWSWEEP run shares.cfg -q -n 0 --set study.database=out.db --set study.metric=accuracy --set space.model=random_forest --set space.random_forest.oob_score=$score || exit 1
+done
+check "two trials of one forest" "2 1" "$(sqlite3 out.db "SELECT count(*) || ' ' || count(DISTINCT t.model_sha256) FROM trial t JOIN configuration c ON c.id = t.configuration WHERE c.model = 'random_forest'")"
+$FLOWSWEEP ensemble out.db >/dev/null || exit 1
+check "one in the ensemble" 1 "$(sqlite3 out.db "SELECT count(*) FROM ensemble_member")"
+check "accuracy is the metric: a column once" 1 "$($FLOWSWEEP best out.db --format csv | head -1 | tr , '\n' | grep -c validation_accuracy)"
 finish

@@ -28,5 +28,11 @@ PY
     check "trial $trial" 0 $?
 done
 $FLOWSWEEP export small.db ensemble --out e 2>/dev/null || exit 1
+cut -d, -f1-14 all.csv >cut.csv
+$FLOWSWEEP predict e all.csv 2>err.txt >/dev/null
+check "flows of the study's form: nothing is said" "" "$(cat err.txt)"
+$FLOWSWEEP predict e cut.csv 2>err.txt >/dev/null
+check "flows that look like another form: read so, and said" \
+    "cut.csv: its columns are read as 13 signed sizes; the flows that this bundle learnt from were 12 packets of [size, payload, iat, direction]" "$(cat err.txt)"
 check "score knows the rows" 900 "$($FLOWSWEEP score e all.csv --format json | python3 -c 'import json,sys; print(json.load(sys.stdin)["rows"])')"
 finish
