@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/visible.h"
@@ -31,6 +32,10 @@ static enum status run(const struct arguments *a, struct error *e)
     const char *sets[SETS_MAX];
     long workers = -1;
     TRY(argument_int(a, "workers", 0, 1000000, &workers, e));
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), most = 16 * cores > 256 ? 16 * cores : 256;
+    if (workers > most && !getenv("SLURM_JOB_ID"))
+        return error_set(e, STATUS_USAGE, "-n %ld: this machine has %ld cores, and at most %ld workers are started on it; flowsweep submit takes a cluster",
+                         workers, cores, most);
     struct run_options o = {.config = a->positional[0], .sets = sets, .workers = (int)workers, .terminal = isatty(STDERR_FILENO)};
     TRY(argument_texts(a, "set", sets, SETS_MAX, &o.n_sets, e));
     o.accept_other_arithmetic = argument_given(a, "accept-other-arithmetic");

@@ -247,9 +247,9 @@ static enum status take_record(struct row_reader *r, const struct record *record
 
 /* --- a file --- */
 
-bool csv_is_header(const struct record *r, int columns)
+bool csv_is_header(const struct record *r)
 {
-    int fields = 0, numbers = 0, counted = 0;
+    int fields = 0, numbers = 0, counted = 0, from = 0;
     bool first_is_number = false;
     for (const char *p = r->text;; p++) {
         double x = 0;
@@ -260,17 +260,19 @@ bool csv_is_header(const struct record *r, int columns)
             memcpy(word, p, n);
         bool number = n == 0 || (number_scan(&end, &x) && end == p + n) || is_infinite_word(word);
         first_is_number |= fields == 0 && number;
-        counted += number && n && (x == fields || x == fields + 1);
+        if (fields == 0)
+            from = x == 1;
+        if (fields == 1 && !first_is_number)
+            from = x == 0 ? -1 : 0;
+        counted += number && n && x == fields + from;
         numbers += fields > 0 && number;
         fields++;
         p += n;
         if (*p == '\0')
             break;
     }
-    if (fields > 1 && counted == fields)
-        return true; /* 0,1,2,.. as pandas writes */
-    if (fields < columns)
-        return numbers < fields - 1 || (first_is_number && fields > 1);
+    if (counted == fields - !first_is_number && fields > 1 + !first_is_number)
+        return true; /* 0,1,2,.. or label,0,1,2,.. as pandas writes */
     return numbers == 0 && fields > 1;
 }
 
@@ -305,7 +307,7 @@ static enum status read_records(struct row_reader *r, struct source *in, struct 
     struct record record;
     int columns = r->file->form->columns;
     TRY(source_next(in, &record, e));
-    if (record.text && csv_is_header(&record, columns + 1)) {
+    if (record.text && csv_is_header(&record)) {
         r->file->report->has_header = true;
         TRY(source_next(in, &record, e));
     }

@@ -33,7 +33,7 @@ struct csv_file {
 /* Appends a file's rows to b, aligned. STATUS_NO_INPUT, STATUS_DATA (place and what was expected), STATUS_IO, STATUS_MEMORY. */
 enum status csv_rows_read(struct csv_file *file, struct flows_builder *b, struct error *e);
 
-/* Is a record the names of columns? By its number of fields and whether they are numbers. */
-bool csv_is_header(const struct record *r, int columns);
+/* Is a record the names of columns? No field after the first is a number, or they count up. */
+bool csv_is_header(const struct record *r);
 
 #endif

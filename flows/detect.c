@@ -54,7 +54,7 @@ static enum status take_rows(struct sample *s, struct source *in, struct error *
     bool alone = status == STATUS_OK && !r.text;
     if (status == STATUS_OK)
         status = make_room(s, in, alone ? &kept : &r, e);
-    if (status == STATUS_OK && (alone || !csv_is_header(&kept, s->columns)))
+    if (status == STATUS_OK && (alone || !csv_is_header(&kept)))
         take(s, &kept);
     while (status == STATUS_OK && r.text && s->n < ROWS_LOOKED_AT) {
         take(s, &r);

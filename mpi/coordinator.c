@@ -79,9 +79,14 @@ static enum status assign(struct coordinator *c, const struct scheduler_action *
     g->epoch = g->first_epoch = g->last_epoch = origin.epoch;
     struct db_start start = {id, c->job, g->members, g->n, g->epoch, c->arithmetic, (int64_t)footprint_of_trial(c->r.footprint, action->trial), origin.from};
     struct transaction t = {.of = &c->transactor, .status = s};
-    while (s == STATUS_OK && transact(&t, e))
+    while (s == STATUS_OK && transact(&t, e)) {
         t.status = db_trial_start(c->db, &start, g->started, &g->attempt, e);
+        if (t.status == STATUS_OK && origin.damaged[0])
+            t.status = db_event(c->db, c->job, "damage", origin.damaged, g->started, e);
+    }
     s = t.status;
+    if (origin.damaged[0] && c->r.say)
+        c->r.say(origin.damaged, false);
     if (s == STATUS_OK)
         s = take_set(c, g, e);
     if (s == STATUS_OK)

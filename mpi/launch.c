@@ -1,6 +1,7 @@
 #include "mpi/launch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -88,6 +89,9 @@ static void become_mpirun(const struct launch *l, pid_t parent, int output)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);
+    int nothing = open("/dev/null", O_RDONLY); /* mpirun would read all that stdin holds; it is for who typed run, or the loop around it */
+    if (nothing >= 0)
+        dup2(nothing, STDIN_FILENO);
     setpgid(0, 0); /* signals of the terminal come to flowsweep alone, which passes them on */
     dup2(output, STDERR_FILENO);
     dup2(output, STDOUT_FILENO);

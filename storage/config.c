@@ -329,15 +329,73 @@ int config_ranks(const struct config *c, const struct model_kind *kind)
 
 /* --- to workers and back: all but the space, which is the coordinator's --- */
 
+/* Not as JSON, which has no place for the bytes of a path that are no UTF-8. */
+static void put_value(const struct value *v, struct buffer *out)
+{
+    buffer_put_u8(out, (uint8_t)v->kind);
+    if (v->kind == VALUE_BOOL)
+        buffer_put_u8(out, v->truth);
+    else if (v->kind == VALUE_INT)
+        buffer_put_u64(out, (uint64_t)v->integer);
+    else if (v->kind == VALUE_REAL)
+        buffer_put_f64(out, v->real);
+    else if (v->kind == VALUE_TEXT)
+        buffer_put_string(out, v->text);
+    else if (v->kind == VALUE_LIST)
+        buffer_put_i32(out, v->n);
+    for (int i = 0; v->kind == VALUE_LIST && i < v->n; i++)
+        put_value(&v->items[i], out);
+}
+
+static struct value get_value(struct reader *r)
+{
+    struct value v = {.kind = (enum value_kind)reader_u8(r)};
+    if (v.kind == VALUE_BOOL)
+        v.truth = reader_u8(r) != 0;
+    else if (v.kind == VALUE_INT)
+        v.integer = (int64_t)reader_u64(r);
+    else if (v.kind == VALUE_REAL)
+        v.real = reader_f64(r);
+    else if (v.kind == VALUE_TEXT)
+        v.text = reader_string(r);
+    else if (v.kind == VALUE_LIST)
+        v.n = reader_i32(r);
+    r->failed |= v.kind > VALUE_LIST || (v.kind == VALUE_LIST && (v.n < 0 || v.n > r->end - r->at));
+    if (r->failed && v.kind != VALUE_TEXT)
+        return value_none();
+    if (v.kind == VALUE_LIST)
+        v.items = memory_new((size_t)v.n * sizeof *v.items);
+    for (int i = 0; v.kind == VALUE_LIST && i < v.n; i++)
+        v.items[i] = get_value(r);
+    return v;
+}
+
+static void put_params(const struct params *p, struct buffer *out)
+{
+    buffer_put_i32(out, p->n);
+    for (int i = 0; i < p->n; i++) {
+        buffer_put_string(out, p->entries[i].name);
+        put_value(&p->entries[i].value, out);
+    }
+}
+
+static void get_params(struct reader *r, struct params *out)
+{
+    int n = reader_i32(r);
+    for (int i = 0; i < n && !r->failed; i++) {
+        char *name = reader_string(r);
+        struct value v = get_value(r);
+        params_set(out, name, &v);
+        value_fini(&v);
+        free(name);
+    }
+}
+
 void config_write(const struct config *c, struct buffer *out)
 {
     const struct params *const sets[] = {&c->study, &c->data, &c->search, &c->budget, &c->ranks, &c->keep};
-    for (int i = 0; i < 6; i++) {
-        struct buffer json = {0};
-        params_to_json(sets[i], &json);
-        buffer_put_string(out, json.data);
-        buffer_fini(&json);
-    }
+    for (int i = 0; i < 6; i++)
+        put_params(sets[i], out);
     buffer_put_i32(out, c->n_tasks);
     for (int i = 0; i < c->n_tasks; i++) {
         buffer_put_i32(out, c->tasks[i].top_n);
@@ -351,18 +409,12 @@ enum status config_decode(const void *bytes, size_t n, struct config *out, struc
     *out = (struct config){0};
     struct params *const sets[] = {&out->study, &out->data, &out->search, &out->budget, &out->ranks, &out->keep};
     struct reader r = reader_of(bytes, n);
-    enum status s = STATUS_OK;
-    for (int i = 0; i < 6 && s == STATUS_OK; i++) {
-        char *json = reader_string(&r);
-        s = params_from_json(json, sets[i], e);
-        free(json);
-    }
+    for (int i = 0; i < 6; i++)
+        get_params(&r, sets[i]);
     int tasks = reader_i32(&r);
-    if (s == STATUS_OK && (r.failed || tasks < 0 || (size_t)tasks > n))
-        s = error_set(e, STATUS_BUG, "a broken configuration from the coordinator");
-    if (s != STATUS_OK) {
+    if (r.failed || tasks < 0 || (size_t)tasks > n) {
         config_fini(out);
-        return s;
+        return error_set(e, STATUS_BUG, "a broken configuration from the coordinator");
     }
     out->tasks = memory_new((size_t)tasks * sizeof *out->tasks);
     for (; out->n_tasks < tasks; out->n_tasks++) {

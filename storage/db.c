@@ -88,6 +88,8 @@ static enum status check_file(const char *path, bool *exists, struct error *e)
         return errno == ENOENT ? STATUS_OK : error_set(e, STATUS_IO, "%s: %s", path, strerror(errno));
     if (S_ISDIR(facts.st_mode))
         return error_set(e, STATUS_IO, "%s: is a folder, not a database", path);
+    if (!S_ISREG(facts.st_mode))
+        return error_set(e, STATUS_IO, "%s: is no regular file, so no database", path);
     *exists = facts.st_size > 0;
     return STATUS_OK;
 }

@@ -61,10 +61,11 @@ struct db_trial {
 };
 enum status db_trials(struct db *d, const struct plan *p, struct db_trial *out, struct error *e);
 /* What an attempt goes on from: the trial's checkpoint, or the model of a finished smaller one (0: there is none) that is as far; *epoch 0 and an empty state
- * where there is neither. *from: the smaller trial, where it is that; else 0. */
+ * where there is neither that is whole. *from: the smaller trial, where it is that; else 0. */
 struct db_origin {
     int64_t smaller, from;
     int epoch;
+    char damaged[120]; /* what was passed over, in words; or "" */
 };
 enum status db_state_read(struct db *d, int64_t trial, struct db_origin *origin, struct buffer *state, struct error *e);
 

@@ -108,7 +108,8 @@ static enum status read_chunks(struct db *d, int64_t id, struct buffer *out, str
     return status;
 }
 
-enum status db_artifact_read(struct db *d, int64_t trial, const char *role, struct buffer *out, int *epoch, bool *found, struct error *e)
+/* *whole: its checksum is right; out holds it in any case. */
+static enum status read_artifact(struct db *d, int64_t trial, const char *role, struct buffer *out, int *epoch, bool *found, bool *whole, struct error *e)
 {
     sqlite3_stmt *s;
     char sha[HASH_HEX] = "", expected[HASH_HEX] = "";
@@ -121,26 +122,52 @@ enum status db_artifact_read(struct db *d, int64_t trial, const char *role, stru
         status = read_chunks(d, sqlite3_column_int64(s, 0), out, e);
     }
     sql_end(s);
-    if (status != STATUS_OK || !*found)
-        return status;
-    hash_bytes(out->data + start, out->size - start, sha);
-    return strcmp(sha, expected) == 0
-               ? STATUS_OK
-               : error_set(e, STATUS_IO, "%s: the %s of trial %lld is damaged: its checksum differs", d->path, role, (long long)trial);
+    if (status == STATUS_OK && *found)
+        hash_bytes(out->data + start, out->size - start, sha);
+    *whole = strcmp(sha, expected) == 0;
+    return status;
+}
+
+enum status db_artifact_read(struct db *d, int64_t trial, const char *role, struct buffer *out, int *epoch, bool *found, struct error *e)
+{
+    bool whole;
+    TRY(read_artifact(d, trial, role, out, epoch, found, &whole, e));
+    return whole ? STATUS_OK : error_set(e, STATUS_IO, "%s: the %s of trial %lld is damaged: its checksum differs", d->path, role, (long long)trial);
+}
+
+/* Into state; what is damaged is passed over, and told of. */
+static enum status take_state(struct db *d, int64_t trial, const char *role, struct db_origin *origin, struct buffer *state, bool *taken, struct error *e)
+{
+    bool found, whole;
+    int epoch = 0;
+    *taken = false;
+    TRY(read_artifact(d, trial, role, state, &epoch, &found, &whole, e));
+    *taken = found && whole;
+    if (*taken)
+        origin->epoch = epoch;
+    else
+        buffer_clear(state);
+    if (found && !whole && !origin->damaged[0])
+        snprintf(origin->damaged, sizeof origin->damaged, "the %s of trial %lld is damaged (its checksum differs), and passed over", role, (long long)trial);
+    return STATUS_OK;
 }
 
 enum status db_state_read(struct db *d, int64_t trial, struct db_origin *origin, struct buffer *state, struct error *e)
 {
     int64_t own = 0, smaller = 0;
-    bool has_own, has_smaller, found;
+    bool has_own, has_smaller, taken = false;
     origin->from = origin->epoch = 0;
+    origin->damaged[0] = '\0';
     TRY(sql_int(d, &own, &has_own, e, "SELECT epoch FROM artifact WHERE trial = ? AND role = 'checkpoint'", "i", trial));
     TRY(sql_int(d, &smaller, &has_smaller, e, "SELECT epoch FROM artifact WHERE trial = ? AND role = 'model'", "i", origin->smaller));
-    if (has_smaller && (!has_own || smaller > own)) {
-        origin->from = origin->smaller;
-        return db_artifact_read(d, origin->smaller, "model", state, &origin->epoch, &found, e);
+    bool own_first = has_own && (!has_smaller || own >= smaller);
+    if (own_first)
+        TRY(take_state(d, trial, "checkpoint", origin, state, &taken, e));
+    if (!taken && has_smaller) {
+        TRY(take_state(d, origin->smaller, "model", origin, state, &taken, e));
+        origin->from = taken ? origin->smaller : 0;
     }
-    return db_artifact_read(d, trial, "checkpoint", state, &origin->epoch, &found, e);
+    return !taken && has_own && !own_first ? take_state(d, trial, "checkpoint", origin, state, &taken, e) : STATUS_OK;
 }
 
 enum status db_checkpoint_write(struct db *d, int64_t trial, int64_t attempt, int epoch, const void *state, size_t n, struct error *e)
