@@ -1,11 +1,13 @@
 #include "flows/source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-enum { CHUNK = 1 << 20, RECORD_MAX = 1 << 26 };
+enum { CHUNK = 1 << 20, RAW = 1 << 18, RECORD_MAX = 1 << 26 };
 
 enum status source_check(const char *path, struct error *e)
 {
@@ -21,43 +23,108 @@ enum status source_check(const char *path, struct error *e)
 
 enum status source_open(struct source *s, const char *path, struct error *e)
 {
-    *s = (struct source){.path = path, .next_line = 1};
+    *s = (struct source){.path = path, .file = -1, .next_line = 1};
     TRY(source_check(path, e));
+    s->file = open(path, O_RDONLY | O_CLOEXEC);
+    if (s->file < 0)
+        return error_set(e, STATUS_NO_INPUT, "%s: %s", path, strerror(errno));
+    unsigned char mark[2];
+    s->packed = pread(s->file, mark, 2, 0) == 2 && mark[0] == 0x1f && mark[1] == 0x8b;
+    s->within = s->packed;
     s->capacity = 2 * (size_t)CHUNK;
     s->buffer = malloc(s->capacity + 1);
-    if (!s->buffer)
-        return error_set(e, STATUS_MEMORY, "%s: no memory to read it", path);
-    errno = 0;
-    s->file = gzopen(path, "rb");
-    if (!s->file) {
-        enum status status = errno == ENOMEM || errno == 0 ? STATUS_MEMORY : STATUS_NO_INPUT;
-        error_set(e, status, "%s: %s", path, errno ? strerror(errno) : "no memory to read it");
-        source_close(s);
-        return status;
-    }
-    gzbuffer(s->file, 1 << 18);
-    return STATUS_OK;
+    s->raw = s->packed ? malloc(RAW) : NULL;
+    bool ready = s->buffer && (!s->packed || (s->raw && inflateInit2(&s->unpacking, 15 + 16) == Z_OK));
+    if (ready)
+        return STATUS_OK;
+    s->packed = false;
+    source_close(s);
+    return error_set(e, STATUS_MEMORY, "%s: no memory to read it", path);
 }
 
 void source_close(struct source *s)
 {
-    if (s->file)
-        gzclose(s->file);
+    if (s->packed)
+        inflateEnd(&s->unpacking);
+    if (s->path && s->file >= 0)
+        close(s->file);
+    free(s->raw);
     free(s->buffer);
-    *s = (struct source){0};
+    *s = (struct source){.file = -1};
 }
 
-static enum status read_failed(const struct source *s, struct error *e)
+/* Bytes of the file; 0 at its end. */
+static enum status read_raw(const struct source *s, void *to, size_t most, size_t *n, struct error *e)
 {
-    int code = Z_OK;
-    const char *words = gzerror(s->file, &code);
-    if (code == Z_BUF_ERROR)
-        return error_set(e, STATUS_DATA, "%s:%lld: the gzip data is cut off here", s->path, (long long)s->next_line);
-    if (code == Z_ERRNO)
-        return error_set(e, STATUS_IO, "%s: %s", s->path, strerror(errno));
-    if (code == Z_MEM_ERROR)
-        return error_set(e, STATUS_MEMORY, "%s: no memory to unpack it", s->path);
-    return error_set(e, STATUS_DATA, "%s:%lld: the gzip data is damaged (%s)", s->path, (long long)s->next_line, words);
+    ssize_t got;
+    do
+        got = read(s->file, to, most);
+    while (got < 0 && errno == EINTR);
+    *n = got > 0 ? (size_t)got : 0;
+    return got < 0 ? error_set(e, STATUS_IO, "%s: %s", s->path, strerror(errno)) : STATUS_OK;
+}
+
+static enum status damaged(const struct source *s, const char *what, struct error *e)
+{
+    return error_set(e, STATUS_DATA, "%s:%lld: the gzip data is damaged (%s)", s->path, (long long)s->next_line, what);
+}
+
+/* Behind a member: another one, or zeros, with which tapes are filled up. */
+static enum status next_member(struct source *s, struct error *e)
+{
+    z_stream *z = &s->unpacking;
+    while (z->avail_in && *z->next_in == 0) {
+        z->next_in++;
+        z->avail_in--;
+    }
+    if (z->avail_in == 0)
+        return STATUS_OK;
+    if (*z->next_in != 0x1f)
+        return damaged(s, "what follows here is none", e);
+    s->within = inflateReset(z) == Z_OK;
+    return STATUS_OK;
+}
+
+static enum status unpack(struct source *s, char *to, size_t most, size_t *n, struct error *e)
+{
+    z_stream *z = &s->unpacking;
+    z->next_out = (unsigned char *)to;
+    z->avail_out = (uInt)most;
+    while (z->avail_out) {
+        if (z->avail_in == 0) {
+            size_t got;
+            TRY(read_raw(s, s->raw, RAW, &got, e));
+            if (got == 0 && s->within)
+                return error_set(e, STATUS_DATA, "%s:%lld: the gzip data is cut off here", s->path, (long long)s->next_line);
+            if (got == 0)
+                break;
+            z->next_in = s->raw;
+            z->avail_in = (uInt)got;
+        }
+        if (!s->within)
+            TRY(next_member(s, e));
+        if (!s->within)
+            continue;
+        int code = inflate(z, Z_NO_FLUSH);
+        if (code == Z_MEM_ERROR)
+            return error_set(e, STATUS_MEMORY, "%s: no memory to unpack it", s->path);
+        if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
+            return damaged(s, z->msg ? z->msg : "unknown", e);
+        s->within = code != Z_STREAM_END;
+    }
+    *n = most - z->avail_out;
+    return STATUS_OK;
+}
+
+/* Fewer than most only at the end. */
+static enum status read_chunk(struct source *s, char *to, size_t most, size_t *n, struct error *e)
+{
+    if (s->packed)
+        return unpack(s, to, most, n, e);
+    size_t got = 1;
+    for (*n = 0; *n < most && got; *n += got)
+        TRY(read_raw(s, to + *n, most - *n, &got, e));
+    return STATUS_OK;
 }
 
 static void skip_mark(struct source *s)
@@ -83,15 +150,11 @@ static enum status fill(struct source *s, struct error *e)
         s->buffer = grown;
         s->capacity *= 2;
     }
-    int n = gzread(s->file, s->buffer + left, CHUNK);
-    int code = Z_OK;
-    if (n < CHUNK)
-        gzerror(s->file, &code);
-    if (n < 0 || (code != Z_OK && code != Z_STREAM_END))
-        return read_failed(s, e);
-    s->end += (size_t)n;
+    size_t n = 0;
+    TRY(read_chunk(s, s->buffer + left, CHUNK, &n, e));
+    s->end += n;
     skip_mark(s);
-    s->bytes += n;
+    s->bytes += (int64_t)n;
     s->at_end = n < CHUNK;
     return STATUS_OK;
 }

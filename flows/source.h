@@ -14,7 +14,10 @@
 
 struct source {
     const char *path; /* not owned */
-    gzFile file;
+    int file;              /* descriptor, or -1 */
+    bool packed, within;   /* gzip; in the middle of a member of it */
+    z_stream unpacking;
+    unsigned char *raw;    /* owned: what was read of a packed file */
     char *buffer; /* owned */
     size_t capacity, start, end;
     bool at_end;
@@ -35,7 +38,7 @@ enum status source_check(const char *path, struct error *e);
 /* STATUS_NO_INPUT as source_check, STATUS_IO, STATUS_MEMORY. Messages name the path. */
 enum status source_open(struct source *s, const char *path, struct error *e);
 void source_close(struct source *s);
-/* STATUS_DATA where gzip is cut off or damaged, a quote is never closed, or a record is longer than any flow. */
+/* STATUS_DATA where gzip is cut off or damaged, or something else follows it (but zeros), a quote is never closed, or a record is longer than any flow. */
 enum status source_next(struct source *s, struct record *r, struct error *e);
 
 /* Splitting a record. */

@@ -23,6 +23,10 @@ printf 'a\0b,100\0,200,0,1,-1,0\n' >flows.csv
 rejects "zero bytes" 65 "flows.csv" "$FLOWSWEEP" data inspect flows.csv
 good | gzip | head -c 40 >cut.csv.gz; data cut.csv.gz
 rejects "truncated gzip" 65 "cut off" "$FLOWSWEEP" plan flows.cfg
+{ good | gzip; good | gzip; head -c 700 /dev/zero; } >cut.csv.gz
+check "gzip of two members, and zeros" "$(($(good | wc -l) * 2))" "$("$FLOWSWEEP" data inspect cut.csv.gz --format csv 2>/dev/null | grep -oE '^rows,[0-9]+' | cut -d, -f2)"
+{ good | gzip; good | gzip | tail -c +2; } >cut.csv.gz
+rejects "gzip whose second member is damaged" 65 "the gzip data is damaged" "$FLOWSWEEP" plan flows.cfg
 good >flows.csv
 data missing.csv
 rejects "missing flows" 66 "missing.csv" "$FLOWSWEEP" plan flows.cfg
