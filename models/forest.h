@@ -30,9 +30,9 @@ enum { FOREST_BLOCK = 16 }; /* trees a step */
     {"bootstrap", PARAM_BOOL, 0, 0, NULL, bootstrap_fallback, "a tree sees rows drawn with replacement; false: all rows"},                           \
     {"max_samples", PARAM_INT | PARAM_REAL | PARAM_NONE | PARAM_LATER, 0, 1e9, NULL, "\"none\"",                                                   \
      "rows drawn for a tree: a number, a share up to 1.0, or none for as many as there are", "bootstrap=true"},                                      \
-    {"oob_score", PARAM_BOOL | PARAM_LATER | PARAM_UNKEYED | PARAM_REPORT, 0, 0, NULL, "false",                                                                     \
-     "accuracy of trees on rows that they did not draw, in show (only with bootstrap)", "bootstrap=true"},                                                                 \
-    {"permutation_repeats", PARAM_INT | PARAM_LATER | PARAM_UNKEYED | PARAM_REPORT, 0, 1000, NULL, "0",                                                            \
+    {"oob_score", PARAM_BOOL | PARAM_LATER | PARAM_UNKEYED | PARAM_REPORT, 0, 0, NULL, "false",                                                      \
+     "accuracy of trees on rows that they did not draw, in show (only with bootstrap)", "bootstrap=true"},                                           \
+    {"permutation_repeats", PARAM_INT | PARAM_LATER | PARAM_UNKEYED | PARAM_REPORT, 0, 1000, NULL, "0",                                              \
      "times that validation rows' values of each column are dealt out anew, for importances in show; 0: not"},                                     \
     {"class_weight", PARAM_WORD | PARAM_NONE, 0, 0, "balanced|balanced_subsample", "\"none\"",                                                     \
      "balanced: classes weigh alike; over all rows or a tree's"},                                                                                    \
