@@ -10,10 +10,10 @@ static enum status run(const struct arguments *a, struct error *e)
     long task = 0;
     TRY(argument_int(a, "task", 1, 2147483647, &task, e));
     struct table t = {0};
-    bool recorded = true;
-    enum status s = print_and_free(a, &t, query_ensemble(a->positional[0], task, &recorded, &t, e), e);
-    if (s == STATUS_OK && !recorded)
-        fputs("not recorded: a run holds the database; type it again when it has ended\n", stderr);
+    struct error unrecorded;
+    enum status s = print_and_free(a, &t, query_ensemble(a->positional[0], task, &unrecorded, &t, e), e);
+    if (s == STATUS_OK && unrecorded.message[0])
+        fprintf(stderr, "not recorded: %s\n", unrecorded.message);
     return s;
 }
 

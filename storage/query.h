@@ -34,8 +34,9 @@ enum status query_speeds(const char *path, struct query_speed **out, int *n, str
 /* row, label, one column a class (and true label first). part: "validation", "stop", "test" (recorded). */
 enum status query_predictions(const char *path, int64_t trial, const char *part, struct table *out, struct error *e);
 
-/* Selects the best ensemble of every task (task 0: all), records it unless a run holds the database (then *recorded is false). */
-enum status query_ensemble(const char *path, int64_t task, bool *recorded, struct table *out, struct error *e);
+/* Selects the best ensemble of every task (task 0: all), and records it where the database can be written: unrecorded says why it cannot, as when a run
+ * holds it; else its message is "". */
+enum status query_ensemble(const char *path, int64_t task, struct error *unrecorded, struct table *out, struct error *e);
 /* what: "ensemble", "best", "--all", or a trial's id. One row a model and task: accuracy, macro_f1, .., on seen and unseen sequences, shares. Appends to test_reading. */
 enum status query_reveal(const char *path, const char *what, struct table *out, struct error *e);
 

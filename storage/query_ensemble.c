@@ -258,23 +258,23 @@ static enum status one_task(struct db *d, int64_t task, bool writable, struct ta
     return s;
 }
 
-enum status query_ensemble(const char *path, int64_t task, bool *recorded, struct table *out, struct error *e)
+enum status query_ensemble(const char *path, int64_t task, struct error *unrecorded, struct table *out, struct error *e)
 {
     struct db *d = NULL;
-    struct error why = {0};
     int64_t *tasks = NULL;
     int n = 0, found = 0;
     TRY(query_open(&d, path, e)); /* errors of the file itself */
     db_close(d);
-    *recorded = db_open(&d, path, false, false, &why) == STATUS_OK;
-    if (!*recorded)
+    *unrecorded = (struct error){0};
+    bool recorded = db_open(&d, path, false, false, unrecorded) == STATUS_OK;
+    if (!recorded)
         TRY(db_open_read(&d, path, e));
     put_columns(out);
     enum status s = db_load_study(d, e);
     if (s == STATUS_OK)
         s = query_tasks(d, task, &tasks, &n, e);
     for (int i = 0; s == STATUS_OK && i < n; i++)
-        s = one_task(d, tasks[i], *recorded, out, &found, e);
+        s = one_task(d, tasks[i], recorded, out, &found, e);
     if (s == STATUS_OK && found == 0)
         s = error_set(e, STATUS_USAGE, "%s: no finished trial with probabilities to choose from yet", path);
     out->note = memory_text("on validation rows; nested: chosen on 4/5, scored on 1/5; gain: nested accuracy over the best single model, 95 % interval");
