@@ -120,9 +120,9 @@ static void set_form(struct params *data, const char *layout, const char *blocks
     }
 }
 
-static void decide(const struct sample *s, struct params *data)
+static void decide(const struct sample *s, bool labelled, struct params *data)
 {
-    int first = s->label_words || s->n == 0 || s->columns % 2 ? 1 : 0;
+    int first = labelled || s->label_words || s->n == 0 || s->columns % 2 ? 1 : 0;
     int width = s->columns - first;
     if (blocks_fit(s, first, 4))
         set_form(data, "blocks", "[\"size\",\"payload\",\"iat\",\"direction\"]", width / 4);
@@ -137,7 +137,7 @@ static void decide(const struct sample *s, struct params *data)
         set_form(data, "signed", NULL, width);
 }
 
-enum status flows_detect(const char *path, struct params *data, struct error *e)
+enum status flows_detect(const char *path, bool labelled, struct params *data, struct error *e)
 {
     struct source in;
     struct sample s = {0};
@@ -147,7 +147,7 @@ enum status flows_detect(const char *path, struct params *data, struct error *e)
         struct value v = value_text(path);
         params_set(data, "path", &v);
         value_fini(&v);
-        decide(&s, data);
+        decide(&s, labelled, data);
         params_complete(data, NULL, data_params);
     }
     free(s.cells);

@@ -335,7 +335,7 @@ static char *note_of(const struct bundle *b, const char *path, const struct para
 static enum status form_of(const struct bundle *b, const char *path, struct params *out, char **note, struct error *e)
 {
     struct params seen = {0};
-    TRY(flows_detect(path, &seen, e));
+    TRY(flows_detect(path, false, &seen, e));
     int64_t per_step = params_is(&b->form, "layout", "signed") ? 1 : params_get(&b->form, "blocks")->n;
     int64_t seen_per_step = params_is(&seen, "layout", "signed") ? 1 : params_get(&seen, "blocks")->n;
     int64_t expected = params_int(&b->form, "steps") * per_step, found = params_int(&seen, "steps") * seen_per_step;

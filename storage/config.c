@@ -159,6 +159,8 @@ static enum status make_tasks(struct config *c, const struct params *task, struc
     for (int i = 0; s == STATUS_OK && i < kept.n; i++)
         for (int j = 0; j < steps.n; j++) {
             int n = (int)kept.items[i].integer, k = (int)steps.items[j].integer;
+            if (!by_flows && n == 1)
+                s = error_set(e, STATUS_CONFIG, "%s: task.top_n: 1 keeps a single class; expected 2 or more, or 0 for all", c->path);
             if (k > most)
                 s = error_set(e, STATUS_CONFIG, "%s: task.steps: %d is more than the %lld packets of a row (data.steps)", c->path, k, (long long)most);
             struct task_spec spec = {by_flows ? -1 : n, by_flows ? n : 0, k};

@@ -204,6 +204,8 @@ static enum status parse(const char *path, const char *text, struct node *out, s
 enum status tree_parse(const char *path, const char *text, struct node *out, struct error *e)
 {
     *out = (struct node){0};
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) /* the mark that Windows' editors put before UTF-8 */
+        text += 3;
     TRY(refuse_include(path, text, e));
     TRY(check_numbers(path, text, e));
     return parse(path, text, out, e);

@@ -13,8 +13,7 @@ static const struct part_of_show parts[] = {
     {"trial", "trial",
      "SELECT t.id AS trial, t.state, c.model, t.task, k.top_n, k.min_flows, k.steps, t.fold, t.repeat, t.epochs AS epochs_run, t.wall_s, t.error"
      " FROM trial t JOIN configuration c ON c.id = t.configuration JOIN task k ON k.id = t.task WHERE t.id = ?"},
-    {"parameters", "parameters",
-     "SELECT p.name, p.value FROM configuration_param p JOIN trial t ON t.configuration = p.configuration WHERE t.id = ? ORDER BY p.name"},
+    {"parameters", "parameters", "SELECT ifnull(CAST(c.params AS TEXT), '') FROM trial t JOIN configuration c ON c.id = t.configuration WHERE t.id = ?"},
     {"attempts", "attempts",
      "SELECT job, gang, ranks, from_trial, epoch_from, epoch_to, outcome, why, computed_s, waited_s, moved_bytes, planned_bytes, peak_bytes FROM attempt WHERE trial = ? ORDER BY id"},
     {"metrics (test is sealed: flowsweep reveal)", "metrics",
@@ -31,7 +30,29 @@ static const struct part_of_show parts[] = {
      "SELECT label, support, predicted, precision, recall, f1 FROM per_class WHERE trial = ? AND part = 'validation' ORDER BY class"},
     {"artifacts", "artifacts", "SELECT role, epoch, bytes, sha256 FROM artifact WHERE trial = ? ORDER BY id"},
 };
-enum { PARTS = sizeof parts / sizeof *parts };
+enum { PARTS = sizeof parts / sizeof *parts, PARAMETERS = 1, METRICS = 3 };
+
+/* A table of one JSON object becomes one of names and values. */
+static enum status spread_parameters(const char *path, struct table *t, struct error *e)
+{
+    struct params p = {0};
+    struct table out = {0};
+    if (table_rows(t) == 1 && params_from_json(table_cell(t, 0, 0)->text, &p, NULL) != STATUS_OK)
+        return error_set(e, STATUS_IO, "%s: damaged: the trial has no proper parameters", path);
+    table_column(&out, "name", -1);
+    table_column(&out, "value", -1);
+    for (int i = 0; i < p.n; i++) {
+        table_text(&out, p.entries[i].name);
+        if (p.entries[i].value.kind == VALUE_NONE)
+            table_text(&out, "none");
+        else
+            table_value(&out, &p.entries[i].value);
+    }
+    params_fini(&p);
+    table_fini(t);
+    *t = out;
+    return STATUS_OK;
+}
 
 /* whole: importances as programs want them. */
 static enum status collect(const char *path, int64_t trial, bool whole, struct table **tables, int *n, struct error *e)
@@ -44,6 +65,8 @@ static enum status collect(const char *path, int64_t trial, bool whole, struct t
     *tables = memory_new((PARTS + QUERY_IMPORTANCES) * sizeof **tables);
     for (int i = 0; s == STATUS_OK && i < PARTS; i++) {
         s = query_table(d, &(*tables)[i], e, parts[i].query, "i", trial);
+        if (s == STATUS_OK && i == PARAMETERS)
+            s = spread_parameters(path, &(*tables)[i], e);
         (*tables)[i].title = memory_text(parts[i].title);
         *n = i + 1;
     }
@@ -118,7 +141,7 @@ enum status query_show_json(const char *path, int64_t trial, struct buffer *out,
         for (int i = 1; i < n; i++) {
             buffer_puts(out, ",\n ");
             put_name(i < PARTS ? parts[i].key : t[i].title, out);
-            put_table(&t[i], i == 1 || i == 3, out);
+            put_table(&t[i], i == PARAMETERS || i == METRICS, out);
         }
         buffer_puts(out, "}\n");
     }

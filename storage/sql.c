@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "storage/db_private.h"
@@ -14,6 +15,12 @@ int sql_open(const char *path, sqlite3 **out, int flags, const char *vfs)
     int code = sqlite3_open_v2(name, out, flags, vfs);
     free(name);
     return code;
+}
+
+const char *sql_open_error(sqlite3 *d)
+{
+    int of_system = d && (sqlite3_errcode(d) & 0xff) == SQLITE_CANTOPEN ? sqlite3_system_errno(d) : 0;
+    return !d ? "no memory" : of_system ? strerror(of_system) : sqlite3_errmsg(d);
 }
 
 enum status sql_failed(struct db *d, struct error *e)

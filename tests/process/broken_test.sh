@@ -55,6 +55,7 @@ config() { # name, words, text
     rejects "$1" 78 "$2" "$FLOWSWEEP" run bad.cfg -q -n 0
     has_mpi && rejects "$1, with workers" 78 "$2" "$FLOWSWEEP" run bad.cfg -q -n 1
 }
+config "a task of one class" 'bad.cfg: task.top_n: 1 keeps a single class' 'task = { top_n = [3, 1]; };'
 config "unknown key" 'bad.cfg:2: keep.probabilites: unknown key (did you mean "probabilities"?)' 'keep = { probabilites = 3; };'
 config "unknown group" 'bad.cfg:2: serch: unknown key (did you mean "search"?)' 'serch = { n_trials = 3; };'
 config "wrong type" 'bad.cfg:2: search.n_trials' 'search = { n_trials = "many"; };'
@@ -72,6 +73,11 @@ rm -f x.db
 echo "no database at all, but long enough to be looked at as one, is it not?" >text.db
 sqlite3 other.db "create table t (x); insert into t values (1)"
 small_config
+{ printf '\xef\xbb\xbf'; cat small.cfg; } >marked.cfg
+check "the mark of UTF-8 before a configuration is passed over" "" "$("$FLOWSWEEP" plan marked.cfg 2>&1 >/dev/null)"
+{ printf '\xef\xbb\xbf'; cat bad.cfg; } >marked.cfg
+rejects "a wrong line behind the mark" 78 "marked.cfg:2: @include" "$FLOWSWEEP" run marked.cfg -n 0
+rejects "a database in no folder" 74 "none/x.db: No such file or directory" "$FLOWSWEEP" run small.cfg -q -n 0 --set study.database=none/x.db
 $FLOWSWEEP run small.cfg -q -n 0 --set 'space.model=["random_forest"]' --set task.top_n=3 || exit 1
 cp small.db newer.db && sqlite3 newer.db "pragma user_version = 99"
 for verb in status ls best "db check" "db digest" ensemble "reveal best"; do

@@ -24,6 +24,12 @@ done
 check "without labels, signed: the same answers" "" "$(cmp out_signed.csv out_bare_signed.csv 2>&1)"
 check "pandas' names are no label" 40 "$($FLOWSWEEP data inspect pandas.csv | grep -oE '\b4[01]\b' | head -1)"
 
+# Labels may be numbers, and sizes odd in number: what init says of a file is what run reads.
+awk -F, -v OFS=, '{ $1 = NR % 5; NF = 12; print }' signed.csv signed.csv signed.csv signed.csv signed.csv >numbers.csv
+check "numbers as labels, an odd number of sizes" 5 "$($FLOWSWEEP data inspect numbers.csv --format csv | grep -oP '^labels,\K.*')"
+$FLOWSWEEP init numbers.csv >numbers.cfg || exit 1
+check "init's configuration of them" 0 "$($FLOWSWEEP plan numbers.cfg >/dev/null 2>&1; echo $?)"
+
 # A first row that is cut short is named as any other would be.
 { head -1 plain.csv | cut -d, -f1-20 | sed 's/^[^,]*/7/'; awk -F, -v OFS=, '{ $1 = NR % 5; print }' plain.csv; } >short.csv
 sed 's/source = "synthetic"; synth = { rows = 900; sites = 5; steps = 12; };/path = "short.csv"; steps = 12;/' small.cfg >short.cfg

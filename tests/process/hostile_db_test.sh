@@ -50,6 +50,9 @@ damaged "zeroed labels without probabilities" "not those that its metrics were c
 damaged "another model" "trial 3 is done without its model" "update trial set model_sha256 = 'x' where id = 3"
 damaged "features" "trial 3 has no proper features" "update trial set features = '{' where id = 3"
 damaged "parameters" "has no proper parameters" "update configuration set params = '{'"
+cp small.db d.db && sqlite3 d.db "update configuration set params = '{'"
+rejects "damaged parameters, shown" 74 "d.db: damaged: the trial has no proper parameters" $FLOWSWEEP show d.db 3
+rm d.db
 damaged "form" "form of flows" "update study set form = '{'"
 
 # Labels and what libraries say reach a terminal with their control characters written out.

@@ -10,6 +10,8 @@ check "not asked for, not there" "" "$(oob plain.db)"
 $FLOWSWEEP run small.cfg -q -n 0 "${forests[@]}" || exit 1
 score=$(oob small.db | sed -n 's/^"train_oob_accuracy": \([01]\.[0-9]*\) $/\1/p')
 check "a share, not marked where rows are dealt at random ($score)" 1 "$(awk -v s="${score:-0}" 'BEGIN { print (s > 0.5 && s <= 1) }')"
+check "show tells parameters as they are: true, a list" "true [\"signed_size\"]" "$($FLOWSWEEP show small.db "$(forest small.db)" --format json |
+    grep -oP '"random_forest.oob_score": \K[^,]*|"channels": \K\[[^]]*\]' | tac | tr '\n' ' ' | sed 's/ $//')"
 trees=$($FLOWSWEEP ls small.db --filter 'model = extra_trees' --columns trial --format csv | sed -n 2p)
 check "no bootstrap, no score" 0 "$($FLOWSWEEP show small.db "$trees" | grep -c oob)"
 check "no list has it" 0 "$($FLOWSWEEP ls small.db --format csv | head -1 | grep -c oob_accuracy)"
