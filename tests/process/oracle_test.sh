@@ -13,7 +13,7 @@ check "ensembles: $(tail -1 out.txt)" 0 $found
 flows=$DATA/apps/flows-small.csv
 if [ ! -f "$flows" ]; then
     $FLOWSWEEP data synth --set rows=2000 --out synth.csv || exit 1
-    flows=synth.csv
+    flows=$PWD/synth.csv
     echo "the apps data are not there: synthetic flows instead"
 fi
 "$python" "$FLOWSWEEP_SOURCE/tests/oracle/tree.py" "$FLOWSWEEP" "$flows" >out.txt
