@@ -70,6 +70,11 @@ void table_real(struct table *t, double x)
     table_value(t, &v);
 }
 
+void table_float(struct table *t, float x)
+{
+    table_real(t, value_of_float(x));
+}
+
 void table_text(struct table *t, const char *x)
 {
     if (!x) {

@@ -29,6 +29,7 @@ int table_find(const struct table *t, const char *column); /* index, or -1 */
 void table_none(struct table *t);
 void table_int(struct table *t, int64_t x);
 void table_real(struct table *t, double x); /* NaN is an empty cell */
+void table_float(struct table *t, float x); /* printed with the digits that tell it from other floats, not those of a double */
 void table_text(struct table *t, const char *x); /* NULL is an empty cell */
 void table_value(struct table *t, const struct value *v);
 

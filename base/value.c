@@ -97,14 +97,41 @@ bool value_equal(const struct value *a, const struct value *b)
     return value_compare(a, b) == 0;
 }
 
+enum { REAL_TEXT = 40 };
+
+static bool gives_back(double x, bool single, int digits, char text[REAL_TEXT])
+{
+    snprintf(text, REAL_TEXT, "%.*g", digits, x);
+    return single ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x;
+}
+
+/* With the fewest digits that give x back. One digit more is never farther away from x, so they can be bisected. */
+static void shortest(double x, bool single, char text[REAL_TEXT])
+{
+    int fewest = 1, enough = single ? 9 : 17;
+    if (gives_back(x, single, fewest, text))
+        return;
+    for (fewest++; fewest < enough;) {
+        int middle = (fewest + enough) / 2;
+        if (gives_back(x, single, middle, text))
+            enough = middle;
+        else
+            fewest = middle + 1;
+    }
+    gives_back(x, single, fewest, text);
+}
+
+double value_of_float(float x)
+{
+    char text[REAL_TEXT];
+    shortest((double)x, true, text);
+    return strtod(text, NULL);
+}
+
 void value_print_real(double x, struct buffer *out)
 {
-    char text[40];
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, x);
-        if (strtod(text, NULL) == x)
-            break;
-    }
+    char text[REAL_TEXT];
+    shortest(x, false, text);
     buffer_puts(out, text);
     if (!strpbrk(text, ".einf"))
         buffer_puts(out, ".0");

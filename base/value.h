@@ -51,5 +51,7 @@ void value_print(const struct value *v, struct buffer *out);
 
 /* Shortest decimal text that reads back as x; always with '.', 'e' or a word, so that it stays a number of kind REAL. */
 void value_print_real(double x, struct buffer *out);
+/* The number with the shortest decimal text that reads back as the float x: 0.1, not 0.10000000149011612. */
+double value_of_float(float x);
 
 #endif

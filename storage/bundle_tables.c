@@ -56,7 +56,7 @@ static void put_top(const struct bundle *b, const float *p, int top, struct rank
     rank(p, bundle_classes(b), order);
     for (int t = 0; t < top; t++) {
         table_text(out, bundle_label(b, order[t].class));
-        table_real(out, (double)p[order[t].class]);
+        table_float(out, p[order[t].class]);
     }
 }
 
@@ -66,7 +66,7 @@ static void put_best(const struct bundle *b, const float *p, bool proba, struct 
     metrics_argmax(p, 1, bundle_classes(b), &best);
     table_text(out, bundle_label(b, best));
     if (!proba)
-        table_real(out, (double)p[best]);
+        table_float(out, p[best]);
 }
 
 void bundle_table(const struct bundle *b, const struct flows *f, const float *p, bool proba, int top, struct table *out)
@@ -83,7 +83,7 @@ void bundle_table(const struct bundle *b, const struct flows *f, const float *p,
         else
             put_best(b, row, proba, out);
         for (int c = 0; proba && c < k; c++)
-            table_real(out, (double)row[c]);
+            table_float(out, row[c]);
     }
     free(order);
 }

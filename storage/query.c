@@ -306,7 +306,7 @@ static void put_predictions(const struct db_prediction *p, const struct db_task 
         table_text(out, t->labels[p->truth[i]]);
         table_text(out, t->labels[p->labels[i]]);
         for (int c = 0; p->proba && c < p->k; c++)
-            table_real(out, (double)p->proba[(size_t)i * (size_t)p->k + (size_t)c]);
+            table_float(out, p->proba[(size_t)i * (size_t)p->k + (size_t)c]);
     }
     if (!p->proba)
         out->note = memory_text("its probabilities were not kept (keep.probabilities)");
