@@ -25,7 +25,7 @@ struct tree_split {
     uint32_t left_code, right_code; /* the largest that goes left, the smallest that goes right */
     float threshold;                /* where it is random; else of tree_splitter_threshold */
     double gain;                    /* minus weight * impurity, both sides, less what all splits of the node have in common */
-    double decrease;                /* of weight * impurity, from the node to its sides */
+    double decrease;                /* of weight * impurity, from the node to its sides; 0 where it is no more than rounding */
 };
 
 struct tree_node_facts { /* of the classes in a node */

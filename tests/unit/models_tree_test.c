@@ -576,6 +576,37 @@ static void test_random_trees(void)
         }
 }
 
+/* The exclusive or of two columns: no split of the root takes anything away, and the root is split all the same, whatever rounding makes of nothing. Importances
+ * are those of the splits below it alone. With classes that weigh alike, and not. */
+static void test_nothing_gained(void)
+{
+    for (int cell = 1; cell <= 400; cell++)
+        for (int i = 0; i < 8; i++) {
+            bool weighted = i & 1, random_thresholds = i & 2;
+            struct table t = table_of(4 * cell, 2, 2);
+            double importances[2] = {0, 0};
+            for (int row = 0; row < t.n; row++) {
+                t.x[row * 2] = (float)(row & 1);
+                t.x[row * 2 + 1] = (float)(row >> 1 & 1);
+                t.y[row] = (row & 1) ^ (row >> 1 & 1);
+            }
+            if (weighted) {
+                t.weight = memory_new(2 * sizeof *t.weight);
+                t.weight[0] = 0.3;
+                t.weight[1] = 0.7;
+            }
+            code(&t);
+            struct tree_params p = all_columns(&t, i & 4 ? TREE_ENTROPY : TREE_GINI);
+            p.random_thresholds = random_thresholds;
+            struct tree tree = grow(&t, &p, (uint64_t)cell, importances);
+            CU_ASSERT_EQUAL(tree.n_nodes, 7);
+            CU_ASSERT((importances[0] == 0) != (importances[1] == 0)); /* the root's column has nothing */
+            CU_ASSERT(importances[0] >= 0 && importances[1] >= 0);
+            tree_fini(&tree);
+            table_fini(&t);
+        }
+}
+
 /* Every engine that runs here grows the tree that `expected` is. */
 static void check_engines(const struct table *t, const struct tree_params *p, const struct tree *expected)
 {
@@ -779,6 +810,6 @@ static void test_rooms(void)
     table_fini(&t);
 }
 
-UNIT_MAIN({"engines", test_engines}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"ties of many columns", test_ties_of_many}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
+UNIT_MAIN({"engines", test_engines}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"ties of many columns", test_ties_of_many}, {"nothing gained", test_nothing_gained}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
           {"70,000 values", test_many_values}, {"5,000 classes", test_many_classes}, {"min_impurity_decrease", test_decrease},
           {"max_leaf_nodes", test_best_first}, {"random thresholds", test_random_thresholds}, {"trees of random thresholds", test_random_trees})
