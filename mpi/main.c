@@ -36,6 +36,8 @@ static void say_error(const struct error *e)
     fflush(stderr);
 }
 
+enum { DIED = 128 + SIGABRT }; /* no code of sysexits.h: a run that stopped by itself has another (slurm/flowsweep.sbatch) */
+
 /* A rank or a message was lost: the launcher kills whoever is left, stopped ones too. */
 static void abandon(const struct transport *t, const struct error *e)
 {
@@ -44,7 +46,7 @@ static void abandon(const struct transport *t, const struct error *e)
     else
         fprintf(stderr, "flowsweep: %s; run it again to go on\n", e->message);
     fflush(stderr);
-    MPI_Abort(MPI_COMM_WORLD, status_exit_code(STATUS_STOPPED));
+    MPI_Abort(MPI_COMM_WORLD, DIED);
 }
 
 static enum status run(const struct run_options *o, struct error *e)
