@@ -89,7 +89,7 @@ static struct forest_sample sample_of(const struct model_spec *spec)
     if (most && most->kind == VALUE_INT)
         s.draws = most->integer < n ? (int)most->integer : n;
     else if (most && most->kind == VALUE_REAL)
-        s.draws = most->real * n < 1 ? 1 : (int)lrint(most->real * n);
+        s.draws = most->real * n < 1 ? 1 : (int)(most->real * n);
     return s;
 }
 
@@ -131,13 +131,13 @@ enum status forest_check(const struct params *p, const char *group, const struct
 
 struct model_bytes forest_bytes(const struct params *p, const char *group, const struct model_shape *shape)
 {
-    uint64_t rows = (uint64_t)shape->train_rows, trees = (uint64_t)whole(p, group, "n_estimators", 0), drawn = rows * trees / 8;
+    uint64_t rows = (uint64_t)shape->train_rows, trees = (uint64_t)whole(p, group, "n_estimators", 0);
     const struct value *oob = get(p, group, "oob_score");
     /* coding some columns (96 bytes a row), or growing a tree (up to 161); then trees, whose size depends on the data: a noisy one takes 6 bytes a row, one
      * of classes that are easily told apart far less; a gang's ranks have its bytes too, and at the end there are a file and a message of them */
     uint64_t fit = rows * 161 + trees * rows * 12;
     if (oob && oob->truth)
-        fit += drawn < FOREST_OOB_DRAWN ? drawn : FOREST_OOB_DRAWN;
+        fit += forest_oob_bytes(shape->train_rows, (int64_t)trees);
     if (whole(p, group, "permutation_repeats", 0) > 0)
         fit += forest_permutation_bytes(shape->validation_rows, columns_of(shape), shape->n_classes);
     return (struct model_bytes){.fit = fit};
@@ -350,14 +350,19 @@ static enum status share_block(struct forest *f, const struct block *b, struct g
     return s;
 }
 
-/* Collective. What a block that is grown comes to. */
-static enum status progress_of(struct forest *f, struct gang *g, bool stop, struct model_progress *out, struct error *e)
+/* What a block that is grown comes to. Where rows are still to be told by trees that did not draw them, that is a step of its own, before which a checkpoint may be due. */
+static struct model_progress progress_of(const struct forest *f, bool stop)
+{
+    bool done = f->n_trees == f->wanted && !f->oob_score;
+    return (struct model_progress){.epoch = (f->n_trees + FOREST_BLOCK - 1) / FOREST_BLOCK, .epoch_ended = true, .done = done, .stopped = stop && !done};
+}
+
+/* Collective. The last step, of a forest that has all its trees. */
+static enum status score_left_out(const struct forest *f, struct gang *g, struct model_progress *out, struct error *e)
 {
     struct forest_oob oob = {&f->sample, &f->data.tree, f->trees, f->n_trees};
-    bool done = f->n_trees == f->wanted;
-    *out = (struct model_progress){.epoch = (f->n_trees + FOREST_BLOCK - 1) / FOREST_BLOCK, .epoch_ended = true, .done = done, .stopped = stop && !done};
-    if (!done || !f->oob_score)
-        return STATUS_OK;
+    *out = progress_of(f, false);
+    out->done = true;
     TRY(forest_oob_accuracy(&oob, g, &out->oob_accuracy, e));
     out->has_oob = !isnan(out->oob_accuracy);
     return STATUS_OK;
@@ -384,6 +389,8 @@ enum status forest_fit_step(struct model *model, const struct model_spec *spec, 
         *progress = (struct model_progress){.epoch = (b.start + FOREST_BLOCK - 1) / FOREST_BLOCK, .stopped = true};
         return STATUS_OK;
     }
+    if (b.n == 0 && f->oob_score)
+        return score_left_out(f, g, progress, e);
     b.importances = memory_new((size_t)b.n * (size_t)f->n_columns * sizeof *b.importances);
     enum status s = make_block(f, &b, g, e);
     if (s == STATUS_OK)
@@ -393,8 +400,8 @@ enum status forest_fit_step(struct model *model, const struct model_spec *spec, 
     else
         drop_block(f, &b);
     free(b.importances);
-    TRY(s);
-    return progress_of(f, g, stop, progress, e);
+    *progress = progress_of(f, stop);
+    return s;
 }
 
 /* --- predicting --- */
@@ -458,11 +465,11 @@ enum status forest_predict(const struct model *model, const struct features *x, 
     return gang_share_rows(g, proba, n, k, e);
 }
 
-enum status forest_permute(struct model *model, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
-                           struct error *e)
+enum status forest_permute(struct model *model, const struct model_spec *spec, const struct rows *rows, struct gang *g, const struct model_between *between,
+                           struct buffer *out, struct error *e)
 {
     struct forest *f = (struct forest *)model;
-    struct forest_permutation p = {f->trees, f->n_trees, f->n_classes, .key = spec->key, .counted = &f->counted};
+    struct forest_permutation p = {f->trees, f->n_trees, f->n_classes, .key = spec->key, .counted = &f->counted, .between = between};
     p.repeats = (int)whole(spec->params, spec->kind->name, "permutation_repeats", 0);
     return forest_permutation(&p, spec->features, rows, g, out, e);
 }

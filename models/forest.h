@@ -58,8 +58,8 @@ void forest_write(const struct model *m, struct buffer *out);
 void forest_state_write(const struct model *m, struct buffer *out);
 enum status forest_read(struct model **out, const struct model_kind *kind, const struct params *p, const struct model_shape *shape,
                         const struct forest_file *bytes, struct error *e);
-enum status forest_permute(struct model *m, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
-                           struct error *e);
+enum status forest_permute(struct model *m, const struct model_spec *spec, const struct rows *rows, struct gang *g, const struct model_between *between,
+                           struct buffer *out, struct error *e);
 enum status forest_importances(const void *bytes, size_t n, int columns, double *out, struct error *e);
 void forest_free(struct model *m);
 

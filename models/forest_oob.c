@@ -6,14 +6,22 @@
 
 #include "base/memory.h"
 
-enum { TOGETHER = 64 };
+enum { TOGETHER = 64, LEAST = 4 << 20, MOST = 256 << 20 }; /* rows; bytes */
+
+/* That say which rows trees drew and which not, kept for some rows at a time: for an eighth of them all trees are asked about as long as they are drawn anew. */
+uint64_t forest_oob_bytes(int64_t rows, int64_t trees)
+{
+    uint64_t all = (uint64_t)rows * (uint64_t)trees / 8, some = all / 8;
+    some = some < LEAST ? LEAST : some > MOST ? MOST : some;
+    return all < some ? all : some;
+}
 
 struct tally {
     int64_t labelled, right; /* rows */
 };
 
 /* bits (n_trees, words): which of the records [first, first + n) a tree did not draw. Drawing them again is cheaper than to keep them. */
-static void find_left_out(const struct forest_oob *o, int first, int n, uint64_t *bits, size_t words)
+static void find_left_out(const struct forest_oob *o, int first, int n, struct gang *g, uint64_t *bits, size_t words)
 {
     int32_t *times = memory_new((size_t)o->sample->n * sizeof *times);
     memset(bits, 0, (size_t)o->n_trees * words * sizeof *bits);
@@ -21,6 +29,7 @@ static void find_left_out(const struct forest_oob *o, int first, int n, uint64_t
         forest_sample_draw(o->sample, t, times);
         for (int i = 0; i < n; i++)
             bits[i / 64] |= (uint64_t)(times[tree_row(o->data, first + i)] == 0) << i % 64;
+        gang_look(g);
     }
     free(times);
 }
@@ -62,7 +71,7 @@ static void count(const struct forest_oob *o, int first, int n, const double *su
 
 static void tally_rows(const struct forest_oob *o, int first, int last, struct gang *g, struct tally *tally)
 {
-    size_t words = (size_t)(FOREST_OOB_DRAWN / 8 / o->n_trees), all = ((size_t)(last - first) + 63) / 64;
+    size_t words = (size_t)forest_oob_bytes(o->sample->n, o->n_trees) / 8 / (size_t)o->n_trees, all = ((size_t)(last - first) + 63) / 64;
     words = words < 1 ? 1 : words < all ? words : all;
     uint64_t *bits = memory_new((size_t)o->n_trees * words * sizeof *bits);
     uint32_t *x = memory_new((size_t)TOGETHER * ((size_t)o->data->n_columns + 1) * sizeof *x);
@@ -71,7 +80,7 @@ static void tally_rows(const struct forest_oob *o, int first, int last, struct g
         size_t word = (size_t)(at - first) / 64 % words;
         int left = last - at, n = left < TOGETHER ? left : TOGETHER;
         if (word == 0)
-            find_left_out(o, at, left < (int)words * 64 ? left : (int)words * 64, bits, words);
+            find_left_out(o, at, left < (int)words * 64 ? left : (int)words * 64, g, bits, words);
         add_trees(o, at, n, bits + word, words, x, sum);
         count(o, at, n, sum, tally);
         gang_look(g);

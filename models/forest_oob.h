@@ -7,7 +7,6 @@
 #include "models/gang.h"
 #include "models/tree_walk.h"
 
-enum { FOREST_OOB_DRAWN = 4 << 20 }; /* bytes that say which rows trees drew are kept at a time */
 
 struct forest_oob {
     const struct forest_sample *sample;
@@ -19,5 +18,8 @@ struct forest_oob {
 /* Collective: of the rows that some tree did not draw, the share that such trees label right together; NaN where there is no such row. The same on any
  * number of ranks: each takes some rows, and counts. */
 enum status forest_oob_accuracy(const struct forest_oob *o, struct gang *g, double *out, struct error *e);
+
+/* Bytes that it takes, at most: of so many rows. */
+uint64_t forest_oob_bytes(int64_t rows, int64_t trees);
 
 #endif

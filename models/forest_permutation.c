@@ -170,6 +170,10 @@ static enum status count_all(struct work *w, struct gang *g, struct error *e)
     while (first < items) {
         int last = items - first < EACH * g->size ? items : first + EACH * g->size;
         bool stop;
+        if (w->p->between) {
+            keep(w, first);
+            TRY(w->p->between->call(w->p->between->context, e));
+        }
         TRY(count_some(w, first, last, g, e));
         first = last;
         TRY(gang_any(g, first < items && g->stop(g), &stop, e));

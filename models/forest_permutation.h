@@ -16,7 +16,8 @@ struct forest_permutation {
     const struct tree_walk *trees; /* (n_trees) */
     int n_trees, n_classes, repeats;
     uint64_t key;
-    struct forest_counted *counted; /* goes on from there; told to stop, the rounds so far are left there */
+    struct forest_counted *counted; /* goes on from there; the rounds so far are left there where it is told to stop, and when `between` is called */
+    const struct model_between *between; /* or NULL */
 };
 
 /* Collective. Appends, the same on every rank and any number of them: a name ("signed_size[3]", "signed_size", "packet 3"), the mean over repeats and their

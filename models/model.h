@@ -62,6 +62,12 @@ struct model_progress { /* what one step did; equal on every rank */
     double oob_accuracy; /* of a finished forest, where it was asked for (models/forest_oob.h) */
 };
 
+/* Called by long work between two rounds of it, collective, when state_write tells of all that was done so far: whoever waits may take a checkpoint. */
+struct model_between {
+    enum status (*call)(void *context, struct error *e);
+    void *context;
+};
+
 struct model_kind {
     const char *name, *help;
     const struct param *params; /* its group, named as it is; ends with a NULL name */
@@ -100,9 +106,9 @@ struct model_kind {
     enum status (*importances)(const void *bytes, size_t n, int columns, double *out, struct error *e);
     /* Collective: permutation importances of a finished model on rows, where its parameters ask for them: a name (string), mean and standard deviation of
      * the accuracy lost (f64) of each, appended on every rank. A rank holds the rows that gang_rows has it predict; y of all. STATUS_STOPPED, on every
-     * rank: told to stop; what it has counted is kept in m, and state_write's. NULL: has none. */
-    enum status (*permute)(struct model *m, const struct model_spec *spec, const struct rows *rows, struct gang *g, struct buffer *out,
-                           struct error *e);
+     * rank: told to stop; what it has counted is kept in m, and state_write's. between may be NULL. NULL: has none. */
+    enum status (*permute)(struct model *m, const struct model_spec *spec, const struct rows *rows, struct gang *g, const struct model_between *between,
+                           struct buffer *out, struct error *e);
     void (*free)(struct model *m); /* NULL is fine */
 };
 

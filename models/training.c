@@ -12,6 +12,7 @@ struct attempt {
     struct gang *gang;
     const struct training_sink *sink;
     struct model *model;
+    int epochs; /* finished */
 };
 
 /* Collective: leaves together. mine is this rank's outcome; where another rank failed, this one gets an error too. */
@@ -35,6 +36,18 @@ static enum status checkpoint(struct attempt *a, int epoch, struct error *e)
     return agree(a->gang, status, e);
 }
 
+/* Collective. due: as rank 0 says. */
+static enum status checkpoint_where(struct attempt *a, bool due, int epoch, struct error *e)
+{
+    TRY(gang_any(a->gang, due, &due, e));
+    return due ? checkpoint(a, epoch, e) : STATUS_OK;
+}
+
+static bool is_due(const struct attempt *a)
+{
+    return a->gang->rank == 0 && a->sink->due && a->sink->due(a->sink->context);
+}
+
 /* Tells the sink of an epoch and takes a checkpoint where one is due. */
 static enum status epoch_end(struct attempt *a, const struct model_progress *p, struct error *e)
 {
@@ -42,20 +55,18 @@ static enum status epoch_end(struct attempt *a, const struct model_progress *p, 
     bool due = false;
     if (a->gang->rank == 0 && status == STATUS_OK) {
         status = a->sink->epoch ? a->sink->epoch(a->sink->context, p, e) : STATUS_OK;
-        due =
-            status == STATUS_OK && a->sink->due && !p->done && !p->stopped && a->sink->due(a->sink->context);
+        due = status == STATUS_OK && !p->done && !p->stopped && is_due(a);
     }
     TRY(agree(a->gang, status, e));
-    TRY(gang_any(a->gang, due, &due, e));
-    return due ? checkpoint(a, p->epoch, e) : STATUS_OK;
+    return checkpoint_where(a, due, p->epoch, e);
 }
 
-static enum status fit(struct attempt *a, int *epochs, struct error *e)
+static enum status fit(struct attempt *a, struct error *e)
 {
     for (;;) {
         struct model_progress p = {0};
         TRY(a->model->kind->fit_step(a->model, a->spec, a->gang, &p, e));
-        *epochs = p.epoch;
+        a->epochs = p.epoch;
         if (p.epoch_ended)
             TRY(epoch_end(a, &p, e));
         if (p.done)
@@ -97,13 +108,20 @@ static enum status predict_parts(struct attempt *a, const struct task *task, str
     return predict(a, &parts[PART_TEST], &out->proba[PART_TEST], e);
 }
 
-/* May take long: told to stop it leaves a checkpoint of the finished model behind. */
-static enum status permute(struct attempt *a, const struct task *task, int epoch, struct training_result *out, struct error *e)
+static enum status between_rounds(void *context, struct error *e)
+{
+    struct attempt *a = context;
+    return checkpoint_where(a, is_due(a), a->epochs, e);
+}
+
+/* May take long: it leaves checkpoints of the finished model behind, with what was counted, in the middle as well as where it is told to stop. */
+static enum status permute(struct attempt *a, const struct task *task, struct training_result *out, struct error *e)
 {
     const struct rows *rows = &task->parts[task->stop_is_validation ? PART_STOP : PART_VALIDATION];
-    enum status status = a->spec->kind->permute(a->model, a->spec, rows, a->gang, &out->importances, e);
+    const struct model_between between = {between_rounds, a};
+    enum status status = a->spec->kind->permute(a->model, a->spec, rows, a->gang, &between, &out->importances, e);
     if (status == STATUS_STOPPED)
-        TRY(checkpoint(a, epoch, e));
+        TRY(checkpoint(a, a->epochs, e));
     return status;
 }
 
@@ -163,14 +181,13 @@ enum status training_run(const struct model_spec *spec, const struct task *task,
 {
     struct attempt a = {.spec = spec, .gang = g, .sink = sink};
     *out = (struct training_result){0};
-    int epochs = 0;
     enum status status = start(&a, state, n, e);
     if (status == STATUS_OK)
         status = make_room(&a, a.model, e);
     if (status == STATUS_OK)
-        status = fit(&a, &epochs, e);
+        status = fit(&a, e);
     if (status == STATUS_OK && spec->kind->permute)
-        status = permute(&a, task, epochs, out, e);
+        status = permute(&a, task, out, e);
     if (status == STATUS_OK)
         status = make_room(&a, NULL, e);
     if (status == STATUS_OK)
@@ -179,7 +196,7 @@ enum status training_run(const struct model_spec *spec, const struct task *task,
         spec->kind->write(a.model, &out->model);
     else
         training_result_fini(out);
-    out->epochs = epochs;
+    out->epochs = a.epochs;
     spec->kind->free(a.model);
     return status == STATUS_OK || status == STATUS_STOPPED ? count_cost(&a, status, out, e) : status;
 }

@@ -98,7 +98,7 @@ static void test_permutation(void)
     struct buffer out = {0};
     struct error e;
     double most = 0, mean, sd;
-    CU_ASSERT_EQUAL_FATAL(m->kind->permute(m, &spec, &toy.rows, &g, &out, &e), STATUS_OK);
+    CU_ASSERT_EQUAL_FATAL(m->kind->permute(m, &spec, &toy.rows, &g, NULL, &out, &e), STATUS_OK);
     struct reader r = reader_of(out.data, out.size);
     for (int t = 0; t <= TOY_STEPS; t++) { /* every column, then the one block */
         char *name = reader_string(&r), expected[32];
@@ -131,9 +131,9 @@ static void test_stopped(void)
     struct buffer whole = {0}, parts = {0};
     struct error e;
     int stops = 0;
-    CU_ASSERT_EQUAL_FATAL(m->kind->permute(m, &spec, &toy.rows, &g, &whole, &e), STATUS_OK);
+    CU_ASSERT_EQUAL_FATAL(m->kind->permute(m, &spec, &toy.rows, &g, NULL, &whole, &e), STATUS_OK);
     g.stop = at_once;
-    while (stops < 100 && m->kind->permute(m, &spec, &toy.rows, &g, &parts, &e) == STATUS_STOPPED) {
+    while (stops < 100 && m->kind->permute(m, &spec, &toy.rows, &g, NULL, &parts, &e) == STATUS_STOPPED) {
         struct buffer state = {0}, file = {0};
         m->kind->state_write(m, &state);
         m->kind->write(m, &file);
@@ -166,9 +166,9 @@ static void test_groups(void)
         struct model_spec spec = spec_of();
         struct buffer out = {0};
         int groups = 0, zeros = 0;
-        CU_ASSERT_EQUAL(m->kind->permute(m, &spec, &none, &g, &out, &e), STATUS_OK);
+        CU_ASSERT_EQUAL(m->kind->permute(m, &spec, &none, &g, NULL, &out, &e), STATUS_OK);
         CU_ASSERT_EQUAL(out.size, 0);
-        CU_ASSERT_EQUAL(m->kind->permute(m, &spec, &toy.rows, &g, &out, &e), STATUS_OK);
+        CU_ASSERT_EQUAL(m->kind->permute(m, &spec, &toy.rows, &g, NULL, &out, &e), STATUS_OK);
         for (struct reader r = reader_of(out.data, out.size); r.at != r.end && !r.failed; groups++) {
             char *name = reader_string(&r);
             double mean = reader_f64(&r), sd = reader_f64(&r);
