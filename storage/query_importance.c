@@ -281,9 +281,13 @@ enum status query_importances(struct db *d, int64_t trial, bool whole, struct ta
         importances_fini(&i);
         return error_set(e, s, "%s", why.message);
     }
-    if (s != STATUS_OK && !whole)
+    if (s != STATUS_OK && whole) {
+        out[0].title = memory_text("importances_error");
+        table_column(&out[0], "why", -1);
+        table_text(&out[(*n)++], why.message);
+    } else if (s != STATUS_OK) {
         out[(*n)++].title = memory_format("importances cannot be told: %s", why.message);
-    if (i.n && whole) {
+    } else if (i.n && whole) {
         out[0].title = memory_text("importances");
         put_columns(&i, &out[0]);
         out[1].title = memory_text("importance_blocks");

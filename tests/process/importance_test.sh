@@ -73,6 +73,17 @@ for n in 0 2; do
     check "$n workers: from its own checkpoint, not from the smaller forest's trees" "4|" \
         "$(sqlite3 stopped$n.db "SELECT epoch_from, from_trial FROM attempt WHERE trial = (SELECT trial FROM attempt WHERE from_trial IS NOT NULL) ORDER BY id DESC LIMIT 1")"
 done
+# killed in the middle: checkpoints go on while a forest is scored, so all its trees are there, and what was counted
+$FLOWSWEEP run small.cfg -q -n 0 "${long[@]}" --set space.random_forest.n_estimators=64 --set budget.checkpoint=0.1 --set study.database=killed.db 2>/dev/null &
+run=$!
+counted() { [ "$(sqlite3 killed.db "SELECT epoch FROM artifact WHERE role = 'checkpoint'" 2>/dev/null)" = 4 ]; }
+for i in $(seq 400); do counted && break; sleep 0.05; done
+kill -KILL $run
+wait $run 2>/dev/null
+check "killed between permutations: a checkpoint of all trees" 0 "$(counted; echo $?)"
+$FLOWSWEEP run small.cfg -q -n 0 "${long[@]}" --set study.database=killed.db || exit 1
+check "killed between permutations: gone on to the same" "$($FLOWSWEEP db digest long.db)" "$($FLOWSWEEP db digest killed.db)"
+check "killed between permutations: no tree is grown again" 4 "$(sqlite3 killed.db "SELECT max(epoch_from) FROM attempt")"
 # one size exclusive or the other: the first split takes no impurity away, and yet shuffling its column costs half of what the second tells
 awk 'BEGIN { for (i = 0; i < 400; i++) print ((int(i / 2) + i) % 2 ? "a" : "b") "," (i % 2 ? 10 : 20) "," (int(i / 2) % 2 ? -10 : -20) }' >xor.csv
 awk 'BEGIN { for (i = 0; i < 400; i++) print i < 240 ? "train" : i < 360 ? "validation" : "test" }' >parts.txt
@@ -89,5 +100,5 @@ check "db check" 0 $?
 sqlite3 small.db "UPDATE artifact_chunk SET data = x'00' WHERE artifact IN (SELECT id FROM artifact WHERE trial = $(trial small.db random_forest))"
 $FLOWSWEEP show small.db "$(trial small.db random_forest)" >show.txt
 check "a damaged model: show shows the rest" "0 1" "$? $(grep -c 'importances cannot be told: .*damaged' show.txt)"
-check "and json lacks them" False "$(look small.db random_forest 'print("importances" in shown)')"
+check "and json lacks them, and says why" "False True" "$(look small.db random_forest 'print("importances" in shown, "damaged" in shown["importances_error"][0]["why"])')"
 finish
