@@ -127,21 +127,50 @@ struct forest_bins { /* room, for as many as there are rows */
     float *most;
 };
 
-/* Deals distinct values to at most `wanted` bins, in turn: a bin ends where one value more would take it further beyond its share of the rows that are
- * left than it falls short of that, and before a value that has such a share for itself. values: the least of each bin from here on. Returns how many. */
+struct lone { /* values so frequent that each has a bin for itself: as many rows as the others have a bin, on average, or more */
+    uint64_t least; /* rows */
+    uint32_t n;
+    uint64_t others; /* rows of the other values */
+};
+
+/* The more have a bin for themselves, the less is left for each of the other bins, and the more such values there are. */
+static struct lone find_lone(const uint32_t *rows, uint32_t n_values, uint32_t wanted, uint32_t n_rows)
+{
+    struct lone l = {UINT64_MAX, 0, n_rows};
+    for (uint32_t before = 1; l.n != before && l.others > 0;) {
+        before = l.n;
+        l = (struct lone){(l.others + wanted - l.n - 1) / (wanted - l.n), 0, n_rows};
+        for (uint32_t v = 0; v < n_values; v++)
+            if (rows[v] >= l.least) {
+                l.n++;
+                l.others -= rows[v];
+            }
+    }
+    return l;
+}
+
+/* Deals distinct values to at most `wanted` bins, in turn: a bin ends before and behind a value that has one for itself, and where one value more would take
+ * it further beyond its share of the rows that are left than it falls short of that. values: the least of each bin from here on. Returns how many. */
 static uint32_t deal_values(const struct forest_bins *b, float *values, uint32_t n_values, uint32_t wanted, uint32_t n_rows)
 {
-    uint32_t bin = 0, left = n_rows, held = 0;
+    const struct lone lone = find_lone(b->rows, n_values, wanted, n_rows);
+    uint64_t left = lone.others, held = 0, bins = wanted - lone.n; /* of values that share one */
+    uint32_t bin = 0;
+    bool alone = false;
     for (uint32_t v = 0; v < n_values; v++) {
-        uint64_t bins_left = wanted - bin, rows = b->rows[v];
-        if (held && bins_left > 1 && ((2 * held + rows) * bins_left > 2 * (uint64_t)left || rows * bins_left >= left)) {
+        uint64_t rows = b->rows[v];
+        bool is_lone = rows >= lone.least;
+        if (held && (is_lone || (alone ? bins > 0 : bins > 1 && (2 * held + rows) * bins > 2 * left))) {
+            left -= alone ? 0 : held;
+            bins -= !alone;
             bin++;
-            left -= held;
             held = 0;
         }
-        if (!held)
+        if (!held) {
             values[bin] = values[v];
-        held += (uint32_t)rows;
+            alone = is_lone;
+        }
+        held += rows;
         b->bin_of[v] = bin;
         b->most[bin] = values[v];
     }

@@ -83,4 +83,17 @@ check "one window on each node" "1 1" "$(window 0 2 | wc -l) $(window 3 4 | wc -
 check "another one on each" 0 $?
 codes=$((60000 * 65 / 100 * 30 * 2 / 1024)) # two bytes a row and column
 check "it has room for the codes ($codes kB): $(awk 'NR == 1 { print $3 }' maps.txt) kB" 1 "$(awk -v codes=$codes 'NR == 1 { print ($3 >= codes) }' maps.txt)"
+
+# Bins: a value that most rows have takes none of the others' bins, whether it is the smallest or the largest.
+awk 'BEGIN { for (i = 0; i < 30; i++) print (i % 2 ? "a" : "b") "," 100 + i; for (i = 0; i < 970; i++) print "a,1000" }' >most.csv
+awk -F, '{ print $1 "," (-$2) }' most.csv >least.csv
+awk 'BEGIN { for (i = 0; i < 1000; i++) print "train"; for (i = 0; i < 40; i++) print i % 2 ? "validation" : "test" }' >parts.txt
+for file in most least; do
+    tail -n +11 $file.csv | head -40 >>$file.csv
+    printf '%s\n' "study = { name = \"$file\"; };" "data = { path = \"$file.csv\"; layout = \"signed\"; steps = 1; split = { method = \"file\"; path = \"parts.txt\"; stop = 0.0; }; };" \
+        'task = { top_n = 0; }; space = { model = "random_forest"; random_forest = { n_estimators = 1; bootstrap = false; max_bins = 10; }; };' >$file.cfg
+    $FLOWSWEEP run $file.cfg -q -n 0 || exit 1
+done
+bytes() { sqlite3 "$1.db" "SELECT a.bytes FROM artifact a JOIN trial t ON t.id = a.trial JOIN configuration c ON c.id = t.configuration WHERE a.role = 'model' AND c.model = 'random_forest'"; }
+check "bins beside a frequent value ($(bytes most) bytes of a tree)" "$(bytes least)" "$(bytes most)"
 finish
