@@ -136,6 +136,9 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
     /* coding some columns (96 bytes a row), or growing a tree (up to 161); then trees, whose size depends on the data: a noisy one takes 6 bytes a row, one
      * of classes that are easily told apart far less; a gang's ranks have its bytes too, and at the end there are a file and a message of them */
     uint64_t fit = rows * 161 + trees * rows * 12;
+    /* the nodes of a tree whose best leaf goes first (tree_best.c): 72 bytes and a bit a column each, in room that doubles */
+    uint64_t leaves = (uint64_t)whole(p, group, "max_leaf_nodes", 0), of_rows = rows / 2;
+    fit += 3 * (leaves < of_rows ? leaves : of_rows) * (72 + ((uint64_t)columns_of(shape) + 63) / 64 * 8);
     if (oob && oob->truth)
         fit += forest_oob_bytes(shape->train_rows, (int64_t)trees);
     if (whole(p, group, "permutation_repeats", 0) > 0)
