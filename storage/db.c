@@ -21,7 +21,7 @@ static enum status db_new(struct db **out, const char *path, int flags, struct e
     d->lock = -1;
     d->age = -1;
     if (sql_open(path, &d->sqlite, flags, db_faults_vfs()) != SQLITE_OK) {
-        error_set(e, STATUS_IO, "%s: %s", path, sql_open_error(d->sqlite));
+        sql_open_failed(path, d->sqlite, STATUS_IO, e);
         db_close(d);
         return STATUS_IO;
     }

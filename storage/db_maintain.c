@@ -85,7 +85,7 @@ static enum status write_copy(struct db *d, const char *to, struct error *e)
     }
     if (code == SQLITE_OK) /* the copy is nobody's, and one file */
         code = sqlite3_exec(target, "PRAGMA journal_mode = DELETE; DELETE FROM holder", NULL, NULL, NULL);
-    enum status s = code == SQLITE_OK ? STATUS_OK : error_set(e, STATUS_CANNOT_CREATE, "%s: %s", to, sql_open_error(target));
+    enum status s = code == SQLITE_OK ? STATUS_OK : sql_open_failed(to, target, STATUS_CANNOT_CREATE, e);
     sqlite3_close(target);
     return s;
 }

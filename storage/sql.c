@@ -1,10 +1,12 @@
 #include "storage/sql.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "storage/db_private.h"
@@ -17,10 +19,25 @@ int sql_open(const char *path, sqlite3 **out, int flags, const char *vfs)
     return code;
 }
 
-const char *sql_open_error(sqlite3 *d)
+/* Of a file that could not be opened: SQLite tries to read where it may not write, and has only that failure left. */
+static bool say_access(const char *path, enum status status, struct error *e)
 {
-    int of_system = d && (sqlite3_errcode(d) & 0xff) == SQLITE_CANTOPEN ? sqlite3_system_errno(d) : 0;
-    return !d ? "no memory" : of_system ? strerror(of_system) : sqlite3_errmsg(d);
+    const char *end = strrchr(path, '/');
+    char *folder = memory_format("%.*s", end ? (int)(end - path + 1) : 2, end ? path : "./");
+    if (access(path, F_OK) != 0 && access(folder, W_OK | X_OK) != 0)
+        error_set(e, status, "%s: its folder: %s", path, strerror(errno));
+    else if (access(path, F_OK) == 0 && access(path, R_OK) != 0)
+        error_set(e, status, "%s: %s", path, strerror(errno));
+    else
+        status = STATUS_OK;
+    free(folder);
+    return status != STATUS_OK;
+}
+
+enum status sql_open_failed(const char *path, sqlite3 *d, enum status status, struct error *e)
+{
+    bool access_said = d && (sqlite3_errcode(d) & 0xff) == SQLITE_CANTOPEN && say_access(path, status, e);
+    return access_said ? status : error_set(e, status, "%s: %s", path, d ? sqlite3_errmsg(d) : "no memory");
 }
 
 enum status sql_failed(struct db *d, struct error *e)
@@ -36,7 +53,7 @@ enum status sql_failed(struct db *d, struct error *e)
         return error_set(e, STATUS_IO, "%s: the database is damaged (%s)", d->path, sqlite3_errmsg(d->sqlite));
     if (d->trouble == DB_FULL)
         return error_set(e, STATUS_IO, "%s: the disk is full", d->path);
-    return error_set(e, STATUS_IO, "%s: %s", d->path, sqlite3_errmsg(d->sqlite));
+    return sql_open_failed(d->path, d->sqlite, STATUS_IO, e);
 }
 
 enum status sql_exec(struct db *d, const char *text, struct error *e)

@@ -14,8 +14,8 @@
 
 /* sqlite3_open_v2 of a file: names that SQLite reads as memory (":memory:"), a nameless file ("") or a URI are names of files like any other. */
 int sql_open(const char *path, sqlite3 **out, int flags, const char *vfs);
-/* Why it failed, in words; d may be NULL, as sql_open leaves it without memory. */
-const char *sql_open_error(sqlite3 *d);
+/* Why it failed, as `status`, which is returned; d may be NULL, as sql_open leaves it without memory. */
+enum status sql_open_failed(const char *path, sqlite3 *d, enum status status, struct error *e);
 /* The text of the last error with the file's name, as STATUS_IO. */
 enum status sql_failed(struct db *d, struct error *e);
 /* Several statements without parameters. */
