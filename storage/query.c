@@ -81,24 +81,58 @@ enum status query_readings(struct db *d, char **note, struct error *e)
 
 /* --- status --- */
 
+/* Seconds that a job needs for the trials left, going by those of its models that are done and by how many it has done at a time; NaN where there is a
+ * model of which none is done, or the job has done none. */
+static enum status time_left(struct db *d, int64_t job, double seconds, double *out, struct error *e)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(sql_query(d, &s, e,
+                  "WITH model_s AS (SELECT c.model, avg(t.wall_s) AS mean FROM trial t JOIN configuration c ON c.id = t.configuration WHERE t.state = 'done' GROUP BY c.model)"
+                  " SELECT CASE WHEN count(*) = count(m.mean) THEN sum(m.mean) END,"
+                  " (SELECT sum(t.wall_s) FROM trial t JOIN attempt a ON a.trial = t.id WHERE a.job = ?1 AND a.outcome = 'done')"
+                  " FROM trial t JOIN configuration c ON c.id = t.configuration LEFT JOIN model_s m ON m.model = c.model"
+                  " WHERE t.state IN ('queued', 'running', 'paused')",
+                  "i", job));
+    enum status status = sql_step(d, s, &row, e);
+    *out = status == STATUS_OK && row ? seconds * sql_real(s, 0) / sql_real(s, 1) : NAN;
+    sql_end(s);
+    return status;
+}
+
+static void put_left(double seconds, struct buffer *out)
+{
+    if (seconds >= 0 && seconds < 90)
+        buffer_printf(out, ", about %.0f s", seconds);
+    else if (seconds >= 0 && isfinite(seconds))
+        buffer_printf(out, ", about %.0f min", seconds / 60);
+}
+
 static enum status status_note(struct db *d, double now, struct table *out, struct error *e)
 {
-    int64_t left = 0, done = 0;
+    int64_t left = 0;
     sqlite3_stmt *s;
     bool row;
     TRY(sql_int(d, &left, NULL, e, "SELECT count(*) FROM trial WHERE state IN ('queued', 'running', 'paused')", ""));
-    TRY(sql_query(d, &s, e, "SELECT id, started, ended, why, (SELECT count(*) FROM attempt a WHERE a.job = job.id AND a.outcome = 'done')"
-                            " FROM job ORDER BY id DESC LIMIT 1", ""));
+    TRY(sql_query(d, &s, e,
+                  "SELECT id, started, ended, why, (SELECT count(*) FROM attempt a WHERE a.job = job.id AND a.outcome = 'done'),"
+                  " (SELECT ' by process ' || pid || ' on ' || host || ifnull(', Slurm job ' || slurm_job, '') FROM holder) FROM job ORDER BY id DESC LIMIT 1", ""));
     enum status status = sql_step(d, s, &row, e);
     if (status == STATUS_OK && row) {
         bool ended = sqlite3_column_type(s, 2) != SQLITE_NULL;
-        double seconds = (ended ? sqlite3_column_double(s, 2) : now) - sqlite3_column_double(s, 1);
-        done = sqlite3_column_int64(s, 4);
+        double seconds = (ended ? sqlite3_column_double(s, 2) : now) - sqlite3_column_double(s, 1), more = NAN;
+        int64_t job = sqlite3_column_int64(s, 0), done = sqlite3_column_int64(s, 4);
         struct buffer note = {0};
-        buffer_printf(&note, "job %lld %s", (long long)sqlite3_column_int64(s, 0), ended ? sql_text(s, 3) : "is running, or died");
-        buffer_printf(&note, ": %lld trials in %.0f s", (long long)done, seconds > 0 ? seconds : 0);
-        if (done > 0 && left > 0)
-            buffer_printf(&note, "; %lld left, about %.0f min", (long long)left, (double)left * seconds / (double)done / 60);
+        if (ended)
+            buffer_printf(&note, "job %lld %s", (long long)job, sql_text(s, 3));
+        else
+            buffer_printf(&note, "job %lld is running%s, or died", (long long)job, sql_text(s, 5));
+        buffer_printf(&note, ": %lld trial%s in %.0f s", (long long)done, done == 1 ? "" : "s", seconds > 0 ? seconds : 0);
+        status = time_left(d, job, seconds, &more, e);
+        if (left > 0) {
+            buffer_printf(&note, "; %lld left", (long long)left);
+            put_left(more, &note);
+        }
         if (d->age >= 0)
             buffer_printf(&note, "; as it was %.0f s ago", d->age);
         out->note = note.data;

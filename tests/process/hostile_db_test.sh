@@ -7,6 +7,13 @@ $FLOWSWEEP ensemble small.db >/dev/null || exit 1
 $FLOWSWEEP db check small.db >/dev/null
 check "a sound database passes" 0 $?
 
+# How long it will take is said where trials of those models are done, and not by what others took.
+cp small.db d.db && sqlite3 d.db "UPDATE trial SET state = 'queued' WHERE id = (SELECT max(t.id) FROM trial t JOIN configuration c ON c.id = t.configuration WHERE c.model = 'cnn_lstm')"
+check "status: time left, by trials of that model" 1 "$($FLOWSWEEP status d.db | grep -cE '; 1 left, about [0-9]+ s$')"
+sqlite3 d.db "UPDATE trial SET state = 'queued' WHERE configuration IN (SELECT id FROM configuration WHERE model = 'cnn_lstm')"
+check "status: no time where none is done" 1 "$($FLOWSWEEP status d.db | grep -cE '; [0-9]+ left$')"
+rm d.db
+
 damaged() { # name, words, SQL, then verbs that must refuse it (DB stands for the file)
     local name=$1 words=$2 sql=$3 verb
     shift 3
