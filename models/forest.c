@@ -1,4 +1,7 @@
-/* Trees are grown in blocks of FOREST_BLOCK, a run of each block a rank; what a rank has grown all get. */
+/* Trees are grown in blocks of FOREST_BLOCK, a run of each block a rank; what a rank has grown all get.
+ *
+ * Longer than other files: growing, predicting and the file's bytes all reach into struct forest, which is nobody's but theirs; what could be told apart from it
+ * stands in forest_data.c, forest_sample.c, forest_oob.c and forest_permutation.c. */
 #include "models/forest.h"
 
 #include <math.h>
@@ -136,9 +139,8 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
     /* coding some columns (96 bytes a row), or growing a tree (up to 161); then trees, whose size depends on the data: a noisy one takes 6 bytes a row, one
      * of classes that are easily told apart far less; a gang's ranks have its bytes too, and at the end there are a file and a message of them */
     uint64_t fit = rows * 161 + trees * rows * 12;
-    /* the nodes of a tree whose best leaf goes first (tree_best.c): 72 bytes and a bit a column each, in room that doubles */
     uint64_t leaves = (uint64_t)whole(p, group, "max_leaf_nodes", 0), of_rows = rows / 2;
-    fit += 3 * (leaves < of_rows ? leaves : of_rows) * (72 + ((uint64_t)columns_of(shape) + 63) / 64 * 8);
+    fit += tree_best_bytes(leaves < of_rows ? leaves : of_rows, columns_of(shape));
     if (oob && oob->truth)
         fit += forest_oob_bytes(shape->train_rows, (int64_t)trees);
     if (whole(p, group, "permutation_repeats", 0) > 0)

@@ -156,8 +156,10 @@ static enum status count_some(struct work *w, int first, int last, struct gang *
 static void keep(const struct work *w, int n)
 {
     struct forest_counted *c = w->p->counted;
+    if (n <= c->n)
+        return;
     c->right = memory_resize(c->right, (size_t)n * sizeof *c->right);
-    memcpy(c->right, w->right, (size_t)n * sizeof *c->right);
+    memcpy(c->right + c->n, w->right + c->n, (size_t)(n - c->n) * sizeof *c->right);
     c->n = n;
 }
 

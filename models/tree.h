@@ -106,6 +106,8 @@ struct tree_request {
 
 /* STATUS_MEMORY. */
 enum status tree_grow(struct tree *out, const struct tree_request *r, struct error *e);
+/* Bytes that growing so many leaves takes, the best first: of nodes that are open. */
+uint64_t tree_best_bytes(uint64_t leaves, int columns);
 void tree_fini(struct tree *t);
 
 /* A tree of the first form of forest files. STATUS_DATA where the bytes are none over so many columns and classes. */

@@ -20,6 +20,12 @@ struct frontier {
     int n, n_heap, capacity;
 };
 
+/* Two nodes a leaf, in room that doubles: half as much again, on average. */
+uint64_t tree_best_bytes(uint64_t leaves, int columns)
+{
+    return 3 * leaves * (sizeof(struct open_node) + sizeof(int) + ((uint64_t)columns + 63) / 64 * sizeof(uint64_t));
+}
+
 static bool goes_before(const struct frontier *f, int a, int b)
 {
     double x = f->nodes[a].split.decrease, y = f->nodes[b].split.decrease;

@@ -128,8 +128,8 @@ static enum status status_note(struct db *d, double now, struct table *out, stru
         else
             buffer_printf(&note, "job %lld is running%s, or died", (long long)job, sql_text(s, 5));
         buffer_printf(&note, ": %lld trial%s in %.0f s", (long long)done, done == 1 ? "" : "s", seconds > 0 ? seconds : 0);
-        status = time_left(d, job, seconds, &more, e);
         if (left > 0) {
+            status = time_left(d, job, seconds, &more, e);
             buffer_printf(&note, "; %lld left", (long long)left);
             put_left(more, &note);
         }
