@@ -20,17 +20,17 @@ struct engine {
     void (*exp)(float *x, size_t n);
     void (*tanh)(float *x, size_t n);
     void (*sigmoid)(float *x, size_t n);
-    /* NULL where trees do better without. */
+    /* NULL where trees do better without: of plain C, the first of AVX2 too. */
     int (*tree_count)(const struct tree_counts *c, int n); /* returns how many classes */
     /* NULL, all of them, where trees do better without. Labels of samples, by those of tree_count and the weights of classes. Each lane: its keys; in
      * ascending order; what its places gain; then which of them may be the best: returns how many, *differ: the lanes, bit by bit, that have different codes. */
     void (*tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights);
     void (*tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *codes);
-    void (*tree_lanes_sort)(struct tree_lanes *o);
-    void (*tree_lanes_sweep)(struct tree_lanes *o);
+    void (*tree_lanes_sort)(struct tree_lanes *o, int n_columns);
+    void (*tree_lanes_sweep)(struct tree_lanes *o, int n_columns);
     int (*tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
     /* Lists codes (n_values) that are marked in ascending order, takes the marks away and gives these codes their places; marks NULL: all of them, unlisted.
-     * Marks, places and codes have room for TREE_LANES more. Returns how many. */
+     * Marks have room for 32 more, places and codes for TREE_LANES. Returns how many. */
     int (*tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, int32_t *codes);
     float (*tree_table_sum)(const struct tree_table *t); /* returns the largest gain */
     int (*tree_table_near)(const struct tree_table *t, float floor, int32_t *places); /* places that gain so much or more; returns how many */
@@ -58,8 +58,8 @@ const struct engine *engine_best(void);
 int ENGINE(tree_count)(const struct tree_counts *c, int n);
 void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights);
 void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *codes);
-void ENGINE(tree_lanes_sort)(struct tree_lanes *o);
-void ENGINE(tree_lanes_sweep)(struct tree_lanes *o);
+void ENGINE(tree_lanes_sort)(struct tree_lanes *o, int n_columns);
+void ENGINE(tree_lanes_sweep)(struct tree_lanes *o, int n_columns);
 int ENGINE(tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
 int ENGINE(tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, int32_t *codes);
 float ENGINE(tree_table_sum)(const struct tree_table *t);

@@ -57,8 +57,8 @@ uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_column
     for (int c = 0; c < n_columns; c++)
         codes.at[c] = s->data->columns[column[c]].at;
     s->engine->tree_lanes_fill(o, &codes);
-    s->engine->tree_lanes_sort(o);
-    s->engine->tree_lanes_sweep(o);
+    s->engine->tree_lanes_sort(o, n_columns);
+    s->engine->tree_lanes_sweep(o, n_columns);
     int n = s->engine->tree_lanes_best(o, n_columns, &differ);
     for (int i = 0; i < n; i++) {
         int lane = o->best[i] % TREE_LANES;

@@ -24,6 +24,8 @@ const struct engine ENGINE(engine) = {
     .sigmoid = sigmoid_each,
 #if defined(ENGINE_AVX512)
     .tree_count = ENGINE(tree_count),
+#endif
+#if !defined(ENGINE_PLAIN)
     .tree_lanes_label = ENGINE(tree_lanes_label),
     .tree_lanes_fill = ENGINE(tree_lanes_fill),
     .tree_lanes_sort = ENGINE(tree_lanes_sort),

@@ -1,0 +1,160 @@
+/* Codes of a column given places in a table, and the table's counts summed up (models/tree_lanes.h). */
+#include "models/engine.h"
+#include "models/engine/tree_vectors.h"
+
+#if defined(ENGINE_AVX512)
+INLINE __mmask16 marks_at(const uint8_t *marks, int n)
+{
+    __m128i there = _mm_maskz_loadu_epi8(lanes_mask(n < TREE_LANES ? n : TREE_LANES), marks);
+    return _mm_test_epi8_mask(there, there);
+}
+
+int ENGINE(tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, int32_t *codes)
+{
+    const __m512i each = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    int n = marks ? 0 : n_values, found = 0;
+    for (int at = 0; at < n_values && marks; at += TREE_LANES)
+        n += __builtin_popcount(marks_at(marks + at, n_values - at));
+    int rows = (n + TREE_LANES - 1) / TREE_LANES;
+    for (int at = 0; at < n_values; at += TREE_LANES) {
+        __mmask16 there = marks ? marks_at(marks + at, n_values - at) : 0xffff;
+        __m512i i = _mm512_maskz_expand_epi32(there, _mm512_add_epi32(each, _mm512_set1_epi32(found)));
+        __m512i lane = _mm512_cvttps_epi32(_mm512_div_ps(_mm512_cvtepi32_ps(i), _mm512_set1_ps((float)rows)));
+        __m512i row = _mm512_sub_epi32(i, _mm512_mullo_epi32(lane, _mm512_set1_epi32(rows)));
+        __m512i place = _mm512_add_epi32(_mm512_mullo_epi32(row, _mm512_set1_epi32(TREE_LANES)), lane);
+        _mm256_storeu_si256((__m256i *)(places + at), _mm512_cvtepi32_epi16(place));
+        if (marks) {
+            _mm512_storeu_si512(codes + found, _mm512_maskz_compress_epi32(there, _mm512_add_epi32(each, _mm512_set1_epi32(at))));
+            _mm_mask_storeu_epi8(marks + at, there, _mm_setzero_si128());
+        }
+        found += __builtin_popcount(there);
+    }
+    return n;
+}
+
+#elif defined(ENGINE_AVX2)
+enum { MARKS = 32 }; /* looked at together */
+
+INLINE unsigned marks_at(const uint8_t *marks)
+{
+    return ~(unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(const void *)marks), _mm256_setzero_si256()));
+}
+
+static int count_marks(const uint8_t *marks, int n_values)
+{
+    int n = 0;
+    for (int at = 0; at < n_values; at += MARKS)
+        n += __builtin_popcount(marks_at(marks + at));
+    return n;
+}
+
+/* All codes, by the lanes that they make runs of. */
+static int all_places(int n_values, uint16_t *places)
+{
+    int rows = (n_values + TREE_LANES - 1) / TREE_LANES;
+    for (int lane = 0, i = 0; i < n_values; lane++)
+        for (int row = 0; row < rows && i < n_values; row++, i++)
+            places[i] = (uint16_t)(row * TREE_LANES + lane);
+    return n_values;
+}
+
+int ENGINE(tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, int32_t *codes)
+{
+    if (!marks)
+        return all_places(n_values, places);
+    int n = count_marks(marks, n_values), end = (n + TREE_LANES - 1) / TREE_LANES * TREE_LANES, found = 0, place = 0;
+    for (int at = 0; at < n_values; at += MARKS) {
+        for (unsigned there = marks_at(marks + at); there; there &= there - 1) {
+            int code = at + __builtin_ctz(there);
+            codes[found++] = code;
+            places[code] = (uint16_t)place;
+            place += TREE_LANES;
+            if (place >= end)
+                place -= end - 1;
+        }
+        _mm256_storeu_si256((__m256i *)(void *)(marks + at), _mm256_setzero_si256());
+    }
+    return n;
+}
+#endif
+
+#if !defined(ENGINE_PLAIN)
+/* What places gain; 0 where one side is empty, or no sample has the code. */
+INLINE real table_gain(const struct tree_table *t, whole squares, whole across, whole weight, whole before)
+{
+    whole right_squares = t->all_squares - 2 * across + squares, right = t->all - weight;
+    real a = real_of(weight), b = real_of(right);
+    return where_both(right, weight, before, (real_of(squares) * b + real_of(right_squares) * a) / (a * b));
+}
+
+/* Of each pair of classes, what stands left of each lane's first code. */
+INLINE void begin_lanes(const struct tree_table *t, whole *left)
+{
+    const whole *counts = (const whole *)t->counts;
+    int apart = t->apart / WIDE;
+    for (int p = 0; p < t->n_pairs; p++, counts += apart) {
+        whole sum[TREE_VECTORS], before = {0};
+        for (int v = 0; v < TREE_VECTORS; v++)
+            sum[v] = (whole){0};
+        for (int row = 0; row < t->rows; row++)
+            for (int v = 0; v < TREE_VECTORS; v++)
+                sum[v] = added(sum[v], counts[row * TREE_VECTORS + v]);
+        for (int v = 0; v < TREE_VECTORS; v++) {
+            whole all = running_sum(sum[v]) + before; /* neither half overflows */
+            left[p * TREE_VECTORS + v] = all - sum[v];
+            before = (whole){0} + all[WIDE - 1];
+        }
+    }
+}
+
+float ENGINE(tree_table_sum)(const struct tree_table *t)
+{
+    const struct tree_table o = *t;
+    const whole ones = {0}, each = ones + 0x10001;
+    whole *left = (whole *)o.left, before[TREE_VECTORS];
+    int apart = o.apart / WIDE;
+    real most = {0};
+    begin_lanes(t, left);
+    for (int v = 0; v < TREE_VECTORS; v++)
+        before[v] = ones;
+    for (int p = 0; p < o.n_pairs; p++)
+        for (int v = 0; v < TREE_VECTORS; v++)
+            before[v] += multiplied(left[p * TREE_VECTORS + v], each);
+    for (int row = 0; row < o.rows; row++) {
+        whole squares[TREE_VECTORS], across[TREE_VECTORS], weight[TREE_VECTORS];
+        whole *counts = (whole *)o.counts + row * TREE_VECTORS;
+        for (int v = 0; v < TREE_VECTORS; v++)
+            squares[v] = across[v] = weight[v] = ones;
+        for (int p = 0; p < o.n_pairs; p++, counts += apart)
+            for (int v = 0; v < TREE_VECTORS; v++) {
+                whole sum = added(left[p * TREE_VECTORS + v], counts[v]);
+                counts[v] = ones;
+                left[p * TREE_VECTORS + v] = sum;
+                squares[v] += multiplied(sum, sum);
+                across[v] += multiplied(sum, ones + o.whole[p]);
+                weight[v] = added(weight[v], sum);
+            }
+        for (int v = 0; v < TREE_VECTORS; v++) {
+            int at = row * TREE_VECTORS + v;
+            whole w = multiplied(weight[v], each);
+            real gain = table_gain(t, squares[v], across[v], w, before[v]);
+            ((whole *)o.squares)[at] = squares[v];
+            ((whole *)o.across)[at] = across[v];
+            ((whole *)o.weight)[at] = w;
+            ((real *)o.gain)[at] = gain;
+            most = larger(most, gain);
+            before[v] = w;
+        }
+    }
+    return largest(most);
+}
+
+int ENGINE(tree_table_near)(const struct tree_table *t, float floor, int32_t *places)
+{
+    int found = 0;
+    for (int at = 0; at < t->rows * TREE_LANES; at += WIDE)
+        for (unsigned near = at_least(*(const real *)(t->gain + at), floor); near; near &= near - 1)
+            places[found++] = at + __builtin_ctz(near);
+    return found;
+}
+#endif

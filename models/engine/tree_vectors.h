@@ -1,0 +1,99 @@
+/* What trees do side by side, WIDE numbers in a register: whole numbers of 32 bits (as two of 16 too) and floats. Lanes of trees (models/tree_lanes.h) are so
+ * many vectors, TREE_VECTORS. Engines may differ in a float's last bits here, within the errors that are stated there. */
+#ifndef MODELS_TREE_VECTORS_H
+#define MODELS_TREE_VECTORS_H
+
+#include "models/engine/lanes.h"
+#include "models/tree_lanes.h"
+
+#if !defined(ENGINE_PLAIN)
+#if defined(ENGINE_AVX512)
+enum { WIDE = 16 };
+#else
+enum { WIDE = 8 };
+#endif
+enum { TREE_VECTORS = TREE_LANES / WIDE };
+
+typedef uint32_t whole __attribute__((vector_size(4 * WIDE), may_alias));
+typedef int32_t truth __attribute__((vector_size(4 * WIDE), may_alias));
+typedef float real __attribute__((vector_size(4 * WIDE), may_alias));
+
+INLINE real real_of(whole x) { return __builtin_convertvector((truth)x, real); } /* x < 2^31 */
+
+/* Vectors that hold so many lanes. */
+INLINE int vectors_of(int n) { return TREE_VECTORS == 1 ? 1 : (n + WIDE - 1) / WIDE; }
+
+#if defined(ENGINE_AVX512)
+
+INLINE whole lesser(whole a, whole b) { return (whole)_mm512_min_epu32((__m512i)a, (__m512i)b); }
+INLINE whole greater(whole a, whole b) { return (whole)_mm512_max_epu32((__m512i)a, (__m512i)b); }
+INLINE real larger(real a, real b) { return (real)_mm512_max_ps((__m512)a, (__m512)b); }
+INLINE float largest(real x) { return _mm512_reduce_max_ps((__m512)x); }
+INLINE real first_of(real x, int n) { return (real)_mm512_maskz_mov_ps(lanes_mask(n), (__m512)x); } /* the first n lanes; others 0 */
+INLINE real where_not_0(whole a, real x) { return (real)_mm512_maskz_mov_ps(_mm512_test_epi32_mask((__m512i)a, (__m512i)a), (__m512)x); }
+INLINE real where_both(whole a, whole b, whole c, real x) /* where a is not 0 and b is not c; else 0 */
+{
+    __mmask16 both = _mm512_test_epi32_mask((__m512i)a, (__m512i)a) & _mm512_cmpneq_epi32_mask((__m512i)b, (__m512i)c);
+    return (real)_mm512_maskz_mov_ps(both, (__m512)x);
+}
+/* Where `word` is j: its left is read into *before, and put is added. */
+INLINE void put_where(whole word, uint32_t j, whole put, whole *before, whole *left)
+{
+    __mmask16 here = _mm512_cmpeq_epi32_mask((__m512i)word, _mm512_set1_epi32((int)j));
+    *before = (whole)_mm512_mask_mov_epi32((__m512i)*before, here, (__m512i)*left);
+    *left = (whole)_mm512_mask_add_epi32((__m512i)*left, here, (__m512i)*left, (__m512i)put);
+}
+INLINE unsigned at_least(real a, float b) { return _mm512_cmp_ps_mask((__m512)a, _mm512_set1_ps(b), _CMP_GE_OQ); } /* lane by lane, a bit each */
+INLINE unsigned above_0(real a) { return _mm512_cmp_ps_mask((__m512)a, _mm512_setzero_ps(), _CMP_GT_OQ); }
+/* a / b but for 2^-14 of it. */
+INLINE real quotient(real a, real b) { return a * (real)_mm512_rcp14_ps((__m512)b); }
+/* Of halves of 16 bits: products of both, added; sums. */
+INLINE whole multiplied(whole a, whole b) { return (whole)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
+INLINE whole added(whole a, whole b) { return (whole)_mm512_add_epi16((__m512i)a, (__m512i)b); }
+/* Sums of lanes 0 to each. */
+INLINE whole running_sum(whole x)
+{
+    __m512i none = _mm512_setzero_si512(), v = (__m512i)x;
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 15));
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 14));
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 12));
+    return (whole)_mm512_add_epi32(v, _mm512_alignr_epi32(v, none, 8));
+}
+
+#else
+
+INLINE whole lesser(whole a, whole b) { return (whole)_mm256_min_epu32((__m256i)a, (__m256i)b); }
+INLINE whole greater(whole a, whole b) { return (whole)_mm256_max_epu32((__m256i)a, (__m256i)b); }
+INLINE real larger(real a, real b) { return (real)_mm256_max_ps((__m256)a, (__m256)b); }
+INLINE float largest(real x)
+{
+    __m128 a = _mm_max_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+    a = _mm_max_ps(a, _mm_movehl_ps(a, a));
+    return _mm_cvtss_f32(_mm_max_ss(a, _mm_movehdup_ps(a)));
+}
+INLINE real first_of(real x, int n) { return (real)_mm256_and_ps(_mm256_castsi256_ps(lanes_mask(n)), (__m256)x); }
+INLINE real where_not_0(whole a, real x) { return (real)_mm256_andnot_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32((__m256i)a, _mm256_setzero_si256())), (__m256)x); }
+INLINE real where_both(whole a, whole b, whole c, real x) { return where_not_0(a, where_not_0(b ^ c, x)); }
+INLINE void put_where(whole word, uint32_t j, whole put, whole *before, whole *left)
+{
+    __m256i here = _mm256_cmpeq_epi32((__m256i)word, _mm256_set1_epi32((int)j));
+    *before |= (whole)_mm256_and_si256(here, (__m256i)*left);
+    *left += (whole)_mm256_and_si256(here, (__m256i)put);
+}
+INLINE unsigned at_least(real a, float b) { return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps((__m256)a, _mm256_set1_ps(b), _CMP_GE_OQ)); }
+INLINE unsigned above_0(real a) { return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps((__m256)a, _mm256_setzero_ps(), _CMP_GT_OQ)); }
+INLINE real quotient(real a, real b) { return a / b; }
+INLINE whole multiplied(whole a, whole b) { return (whole)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
+INLINE whole added(whole a, whole b) { return (whole)_mm256_add_epi16((__m256i)a, (__m256i)b); }
+INLINE whole running_sum(whole x)
+{
+    __m256i v = (__m256i)x;
+    v = _mm256_add_epi32(v, _mm256_slli_si256(v, 4));
+    v = _mm256_add_epi32(v, _mm256_slli_si256(v, 8));
+    return (whole)_mm256_add_epi32(v, _mm256_permute2x128_si256(_mm256_shuffle_epi32(v, 0xff), v, 0x08));
+}
+
+#endif
+#endif
+
+#endif
