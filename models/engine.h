@@ -25,6 +25,7 @@ struct engine {
     /* NULL, all of them, where trees do better without. Labels of samples, by those of tree_count and the weights of classes. Each lane: its keys; in
      * ascending order; what its places gain; then which of them may be the best: returns how many, *differ: the lanes, bit by bit, that have different codes. */
     void (*tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights);
+    void (*tree_lanes_differ)(const struct tree_codes *codes, int n, uint64_t *differ);
     void (*tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *codes);
     void (*tree_lanes_sort)(struct tree_lanes *o, int n_columns);
     void (*tree_lanes_sweep)(struct tree_lanes *o, int n_columns);
@@ -57,6 +58,7 @@ const struct engine *engine_best(void);
 #if defined(ENGINE)
 int ENGINE(tree_count)(const struct tree_counts *c, int n);
 void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights);
+void ENGINE(tree_lanes_differ)(const struct tree_codes *codes, int n, uint64_t *differ);
 void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *codes);
 void ENGINE(tree_lanes_sort)(struct tree_lanes *o, int n_columns);
 void ENGINE(tree_lanes_sweep)(struct tree_lanes *o, int n_columns);

@@ -46,6 +46,29 @@ static uint32_t try_pair(const struct tree_splitter *s, const int *column, int n
     return differ;
 }
 
+void tree_small_constant(struct tree_splitter *s, const tree_sample *samples, uint64_t *constant)
+{
+    const struct tree_data *d = s->data;
+    uint64_t differ[2] = {0};
+    if (!s->engine->tree_lanes_differ || d->stride < 16 || d->stride > 128)
+        return;
+    const struct tree_codes codes = {.records = d->records, .stride = d->stride, .samples = samples};
+    s->engine->tree_lanes_differ(&codes, s->lanes->n, differ);
+    for (int i = 0; i < (d->n_columns + 63) / 64; i++)
+        constant[i] |= ~differ[i];
+}
+
+static bool is_constant(const struct tree_splitter *s, int column, const tree_sample *samples, int n)
+{
+    const uint16_t *codes = s->data->records + s->data->columns[column].at;
+    size_t stride = s->data->stride;
+    uint16_t first = codes[sample_record(samples[0]) * stride];
+    int i = 1;
+    while (i < n && codes[sample_record(samples[i]) * stride] == first)
+        i++;
+    return i == n;
+}
+
 uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, struct tree_split *best)
 {
     struct tree_lanes *o = s->lanes;
@@ -54,6 +77,8 @@ uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_column
     int place = -1;
     if (o->n == 2 && o->n_classes == 2)
         return try_pair(s, column, n_columns, samples, best);
+    if (n_columns == 1 && is_constant(s, column[0], samples, o->n)) /* as are, mostly, all that are looked at one by one (tree_splitter_find) */
+        return 0;
     for (int c = 0; c < n_columns; c++)
         codes.at[c] = s->data->columns[column[c]].at;
     s->engine->tree_lanes_fill(o, &codes);

@@ -62,22 +62,25 @@ void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
 
 static int count_classes(const struct tree_counts *o, int n)
 {
-    int found = 0;
-    uint32_t drawn = 0, all_times = 0;
-    for (int i = 0; i < n; found++) {
-        uint32_t class = sample_class(o->samples[i]);
-        o->classes[found] = class;
-        o->first[found] = i;
-        o->drawn[found] = drawn;
-        for (; i < n && sample_class(o->samples[i]) == class; i++) {
-            drawn += sample_times(o->samples[i]);
-            all_times |= sample_times(o->samples[i]);
-            o->labels[i] = (uint32_t)found << 16 | sample_times(o->samples[i]);
-        }
+    const uint64_t *restrict samples = o->samples;
+    uint32_t *restrict labels = o->labels, *restrict classes = o->classes, *restrict all_drawn = o->drawn;
+    int *restrict first = o->first, found = 0;
+    uint32_t drawn = 0, all_times = 0, last = sample_class(samples[0]);
+    first[0] = 0;
+    all_drawn[0] = 0;
+    for (int i = 0; i < n; i++) { /* without a branch: where a class ends cannot be foreseen */
+        uint32_t class = sample_class(samples[i]), times = sample_times(samples[i]);
+        found += class != last;
+        last = class;
+        drawn += times;
+        all_times |= times;
+        labels[i] = (uint32_t)found << 16 | times;
+        classes[found] = class;
+        first[found + 1] = i + 1;
+        all_drawn[found + 1] = drawn;
     }
-    o->drawn[found] = drawn;
     *o->all_times = all_times;
-    return found;
+    return found + 1;
 }
 
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n)
@@ -389,6 +392,8 @@ struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample 
     int looked = 0, n_constant = 0, drawn, column[TREE_AT_ONCE + 1];
     prepare(s);
     bool small = tree_small_take(s, n);
+    if (small)
+        tree_small_constant(s, samples, constant);
     while ((drawn = draw(s, constant, looked < s->params->max_features ? at_once(s) : 1, &looked, &n_constant, column)) > 0) {
         for (int c = 0; c < drawn && s->params->ties == TREE_TIES_DRAWN; c++)
             s->turn[column[c]] = looked - drawn + c; /* after all before */

@@ -87,7 +87,7 @@ static bool take(struct tree_splitter *s, struct beside *o, int c, const struct 
 /* Two classes at a time, where both have samples: their counters are not the same ones. */
 static inline __attribute__((always_inline)) void count_as(const struct tree_splitter *s, const struct beside *o, const tree_sample *samples, int n_columns, bool planes)
 {
-#define COUNT(i, half) (counts[c][places[c][planes ? plane[c][sample_record(samples[i])] : codes[c][i]]][half] += (uint16_t)samples[i])
+#define COUNT(i, sample, half) (counts[c][places[c][planes ? plane[c][sample_record(sample)] : codes[c][i]]][half] += (uint16_t)(sample))
     const struct tree_node_facts *f = &s->node;
     const uint16_t *plane[BESIDE], *places[BESIDE];
     const uint32_t *codes[BESIDE];
@@ -101,20 +101,26 @@ static inline __attribute__((always_inline)) void count_as(const struct tree_spl
         uint16_t(*counts)[APART][2] = (uint16_t(*)[APART][2])(void *)(s->table_room.counts + (size_t)p * (size_t)o->apart);
         const int *first = f->first + 2 * p;
         int i = first[0], end = first[1], j = end, other_end = 2 * p + 1 < f->n_classes ? first[2] : end;
-        for (; i < end && j < other_end; i++, j++)
+        for (; i < end && j < other_end; i++, j++) {
+            tree_sample a = samples[i], b = samples[j];
 #pragma GCC unroll 4
             for (int c = 0; c < n_columns; c++) {
-                COUNT(i, 0);
-                COUNT(j, 1);
+                COUNT(i, a, 0);
+                COUNT(j, b, 1);
             }
-        for (; i < end; i++)
+        }
+        for (; i < end; i++) {
+            tree_sample a = samples[i];
 #pragma GCC unroll 4
             for (int c = 0; c < n_columns; c++)
-                COUNT(i, 0);
-        for (; j < other_end; j++)
+                COUNT(i, a, 0);
+        }
+        for (; j < other_end; j++) {
+            tree_sample b = samples[j];
 #pragma GCC unroll 4
             for (int c = 0; c < n_columns; c++)
-                COUNT(j, 1);
+                COUNT(j, b, 1);
+        }
     }
 #undef COUNT
 }

@@ -27,6 +27,9 @@ const struct engine ENGINE(engine) = {
 #endif
 #if !defined(ENGINE_PLAIN)
     .tree_lanes_label = ENGINE(tree_lanes_label),
+#if defined(ENGINE_AVX2)
+    .tree_lanes_differ = ENGINE(tree_lanes_differ),
+#endif
     .tree_lanes_fill = ENGINE(tree_lanes_fill),
     .tree_lanes_sort = ENGINE(tree_lanes_sort),
     .tree_lanes_sweep = ENGINE(tree_lanes_sweep),

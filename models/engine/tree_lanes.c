@@ -104,6 +104,67 @@ void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, cons
         o->labels[i] = (labels[i] & 0xffff) << TREE_LANES_TIMES_AT | of_class[labels[i] >> 16];
 }
 
+enum { WORDS = 16 /* of a vector */ };
+
+/* Records of so many vectors, the last of which begins where it ends with the record. */
+INLINE void find_differing(const struct tree_codes *c, int n, int vectors, uint64_t *differ)
+{
+    const uint16_t *first = c->records + (c->samples[0] >> 32) * c->stride;
+    size_t last = c->stride - WORDS;
+    __m256i own[8], others[8];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) {
+        own[v] = _mm256_loadu_si256((const __m256i *)(const void *)(first + (v < vectors - 1 ? (size_t)v * WORDS : last)));
+        others[v] = _mm256_setzero_si256();
+    }
+    for (int i = 1; i < n; i++) {
+        const uint16_t *record = c->records + (c->samples[i] >> 32) * c->stride;
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++) {
+            __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(record + (v < vectors - 1 ? (size_t)v * WORDS : last)));
+            others[v] = _mm256_or_si256(others[v], _mm256_xor_si256(own[v], x));
+        }
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) {
+        size_t from = v < vectors - 1 ? (size_t)v * WORDS : last;
+        __m256i same = _mm256_cmpeq_epi16(others[v], _mm256_setzero_si256());
+        uint64_t bits = (uint16_t)~_mm_movemask_epi8(_mm_packs_epi16(_mm256_castsi256_si128(same), _mm256_extracti128_si256(same, 1)));
+        differ[from / 64] |= bits << from % 64;
+        if (from % 64 > 64 - WORDS)
+            differ[from / 64 + 1] |= bits >> (64 - from % 64);
+    }
+}
+
+void ENGINE(tree_lanes_differ)(const struct tree_codes *c, int n, uint64_t *differ)
+{
+    switch ((c->stride + WORDS - 1) / WORDS) {
+    case 1:
+        find_differing(c, n, 1, differ);
+        break;
+    case 2:
+        find_differing(c, n, 2, differ);
+        break;
+    case 3:
+        find_differing(c, n, 3, differ);
+        break;
+    case 4:
+        find_differing(c, n, 4, differ);
+        break;
+    case 5:
+        find_differing(c, n, 5, differ);
+        break;
+    case 6:
+        find_differing(c, n, 6, differ);
+        break;
+    case 7:
+        find_differing(c, n, 7, differ);
+        break;
+    default:
+        find_differing(c, n, 8, differ);
+    }
+}
+
 /* Codes of eight columns, as keys. */
 INLINE whole keys_of(const uint16_t *record, const uint32_t *at, int label_bits, uint32_t label)
 {
