@@ -70,7 +70,7 @@ static void mark(uint8_t *marks, const struct beside *o, int c, const tree_sampl
 /* Makes a column, the c-th beside others, ready to be counted; false where tables are not good for it. */
 static bool take(struct tree_splitter *s, struct beside *o, int c, const struct tree_column *column, const tree_sample *samples, int n)
 {
-    enum { ALL = 6, SOME = 4 /* counters a sample, at most */, SPARSE = 32 /* codes a sample, likewise */ };
+    enum { ALL = 6, SOME = 8 /* counters a sample, at most */, SPARSE = 32 /* codes a sample, likewise */ };
     struct tree_table_room *r = &s->table_room;
     int64_t most = o->n == 0 ? BESIDE * COUNTERS : COUNTERS, values = column->n_values;
     if (values > VALUES || values > SPARSE * (int64_t)n)
