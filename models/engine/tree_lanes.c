@@ -165,26 +165,32 @@ void ENGINE(tree_lanes_differ)(const struct tree_codes *c, int n, uint64_t *diff
     }
 }
 
-/* Codes of eight columns, as keys. */
-INLINE whole keys_of(const uint16_t *record, const uint32_t *at, int label_bits, uint32_t label)
+/* Eight columns, at places `at` in a record. */
+static void fill_vector(struct tree_lanes *o, const struct tree_codes *c, int v)
 {
-    __m128i codes = _mm_setzero_si128();
-    codes = _mm_insert_epi16(codes, record[at[0]], 0);
-    codes = _mm_insert_epi16(codes, record[at[1]], 1);
-    codes = _mm_insert_epi16(codes, record[at[2]], 2);
-    codes = _mm_insert_epi16(codes, record[at[3]], 3);
-    codes = _mm_insert_epi16(codes, record[at[4]], 4);
-    codes = _mm_insert_epi16(codes, record[at[5]], 5);
-    codes = _mm_insert_epi16(codes, record[at[6]], 6);
-    codes = _mm_insert_epi16(codes, record[at[7]], 7);
-    return (whole)_mm256_cvtepu16_epi32(codes) << label_bits | label;
+    const uint32_t *at = c->at + v * WIDE;
+    const size_t a = at[0], b = at[1], d = at[2], e = at[3], f = at[4], g = at[5], h = at[6], i = at[7], stride = c->stride;
+    const uint16_t *records = c->records;
+    const uint64_t *samples = c->samples;
+    whole *keys = (whole *)o->keys + v;
+    for (int n = o->n, label_bits = o->label_bits, k = 0; k < n; k++) {
+        const uint16_t *r = records + (samples[k] >> 32) * stride;
+        __m128i codes = _mm_cvtsi32_si128(r[a]);
+        codes = _mm_insert_epi16(codes, r[b], 1);
+        codes = _mm_insert_epi16(codes, r[d], 2);
+        codes = _mm_insert_epi16(codes, r[e], 3);
+        codes = _mm_insert_epi16(codes, r[f], 4);
+        codes = _mm_insert_epi16(codes, r[g], 5);
+        codes = _mm_insert_epi16(codes, r[h], 6);
+        codes = _mm_insert_epi16(codes, r[i], 7);
+        keys[k * TREE_VECTORS] = (whole)_mm256_cvtepu16_epi32(codes) << label_bits | o->labels[k];
+    }
 }
 
 void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *c)
 {
     for (int v = 0; v < vectors_of(c->n_columns); v++)
-        for (int i = 0; i < o->n; i++)
-            *(whole *)&o->keys[i][v * WIDE] = keys_of(c->records + (c->samples[i] >> 32) * c->stride, c->at + v * WIDE, o->label_bits, o->labels[i]);
+        fill_vector(o, c, v);
 }
 #endif
 
