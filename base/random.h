@@ -31,7 +31,7 @@ static inline uint32_t random_u32(struct random *r)
 {
     if (r->left == 0)
         random_blocks(r);
-    int i = 4 * RANDOM_BLOCKS - r->left--;
+    unsigned i = 4 * RANDOM_BLOCKS - (unsigned)r->left--;
     return r->words[i % 4][i / 4];
 }
 

@@ -1,8 +1,8 @@
 /* What engines do for trees. The columns of a small node side by side, one a lane, so that sorting and sweeping them are vector operations without a branch.
  *
  * Keys stand sample by sample, a lane each of TREE_LANES columns. A key holds, from its highest bits, code, times, the weight of its class in the node,
- * class: so a sweep needs no table. What a place gains is a float here, off by less than 2^-13 of it: products of numbers below 2^8 and 2^16 are exact, one
- * sum is rounded, one quotient perhaps by 2^-14. tree_small.c computes those that come as near to the best again. */
+ * class, its two low bits first: so a sweep needs no table. What a place gains is a float here, off by less than 2^-13 of it: products of numbers below 2^8
+ * and 2^16 are exact, one sum is rounded, one quotient perhaps by 2^-14. tree_small.c computes those that come as near to the best again. */
 #ifndef MODELS_TREE_LANES_H
 #define MODELS_TREE_LANES_H
 
@@ -14,14 +14,15 @@ enum {
     TREE_LANES_SAMPLES = 160,  /* at most */
     TREE_LANES_CLASS_BITS = 5,
     TREE_LANES_WHOLE_BITS = 8, /* of a class's weight, and of all weights together */
+    TREE_LANES_WHOLE_MASK = ((1 << TREE_LANES_WHOLE_BITS) - 1) << TREE_LANES_CLASS_BITS,
     TREE_LANES_TIMES_AT = TREE_LANES_CLASS_BITS + TREE_LANES_WHOLE_BITS
 };
 
 struct tree_lanes {
     uint32_t keys[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64)));
     float gain[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64))); /* about, of the place behind each sample; 0: there is none */
-    uint32_t sides[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64)));  /* of such a place: sums of squares of weights, left and, shifted by 16, right */
-    uint32_t weights[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64))); /* left of it */
+    uint32_t squares_at[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64))); /* of such a place: sums of squares of weights, left and, shifted by 16, right */
+    uint32_t weights_at[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64))); /* right of it and, shifted by 16, left */
     float most[TREE_LANES] __attribute__((aligned(64)));                     /* of each lane */
     uint32_t labels[TREE_LANES_SAMPLES];                                     /* what a sample's keys have in common */
     int label_bits;                                                          /* of them */

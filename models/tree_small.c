@@ -23,7 +23,7 @@ bool tree_small_take(struct tree_splitter *s, int n)
 /* What the place behind sample `at` of a lane gains, exactly as of larger nodes. */
 static double exact_gain(const struct tree_lanes *o, int lane, int at)
 {
-    uint32_t left = o->sides[at][lane] & 0xffff, right = o->sides[at][lane] >> 16, weight = o->weights[at][lane];
+    uint32_t left = o->squares_at[at][lane] & 0xffff, right = o->squares_at[at][lane] >> 16, weight = o->weights_at[at][lane] >> 16;
     return (double)left / (double)weight + (double)right / (double)(o->weight - weight);
 }
 

@@ -41,7 +41,7 @@ void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, cons
 {
     uint32_t of_class[2 * TREE_LANES] = {0};
     for (int c = 0; c < o->n_classes; c++)
-        of_class[c] = (uint32_t)weights[c] << TREE_LANES_CLASS_BITS | (uint32_t)c;
+        of_class[c] = (uint32_t)weights[c] << TREE_LANES_CLASS_BITS | (uint32_t)(c >> 2 | (c & 3) << 3);
     __m512i low = _mm512_loadu_si512(of_class), high = _mm512_loadu_si512(of_class + TREE_LANES);
     for (int i = 0; i < o->n; i += TREE_LANES) {
         __mmask16 there = lanes_mask(o->n - i < TREE_LANES ? o->n - i : TREE_LANES);
@@ -99,7 +99,7 @@ void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, cons
 {
     uint32_t of_class[1 << TREE_LANES_CLASS_BITS];
     for (int c = 0; c < o->n_classes; c++)
-        of_class[c] = (uint32_t)weights[c] << TREE_LANES_CLASS_BITS | (uint32_t)c;
+        of_class[c] = (uint32_t)weights[c] << TREE_LANES_CLASS_BITS | (uint32_t)(c >> 2 | (c & 3) << 3);
     for (int i = 0; i < o->n; i++)
         o->labels[i] = (labels[i] & 0xffff) << TREE_LANES_TIMES_AT | of_class[labels[i] >> 16];
 }
@@ -290,21 +290,23 @@ void ENGINE(tree_lanes_sort)(struct tree_lanes *o, int n_columns)
         sort((whole *)o->keys + v, o->n);
 }
 
-/* The v-th vector of lanes. words: so many hold what stands left of each class, four classes each. */
-INLINE void sweep(struct tree_lanes *o, int v, uint32_t words)
+/* The v-th vector of lanes. words: so many hold what stands left of each class, four classes each. Left and right are kept in the lower and upper half of a
+ * word, so that a class's weight w moves from right to left in one product: their squares change by w (2 left + w) and -w (2 right - w). heavy: squares may
+ * need all 16 bits of a half, else 15. */
+INLINE void sweep(struct tree_lanes *o, int v, uint32_t words, bool heavy)
 {
     const whole *keys = (const whole *)o->keys + v;
     real *gains = (real *)o->gain + v;
-    whole *sides = (whole *)o->sides + v, *weights = (whole *)o->weights + v;
-    whole left[8], left_squares = {0}, right_squares = left_squares + o->squares, left_weight = {0};
+    whole *all_squares = (whole *)o->squares_at + v, *all_weights = (whole *)o->weights_at + v;
+    whole left[8], squares = {0}, weights = squares + o->weight;
     int label_bits = o->label_bits;
     uint32_t times_mask = (1u << (label_bits - TREE_LANES_TIMES_AT)) - 1;
-    real most = {0};
+    real most = {0}, weight = real_of(weights);
+    squares += o->squares << 16;
     for (uint32_t j = 0; j < words; j++)
         left[j] = (whole){0};
     for (int i = 0; i + 1 < o->n; i++) {
-        whole key = keys[i * TREE_VECTORS], word = key >> 2 & 7, shift = (key & 3) << 3, before = {0}, w = key >> TREE_LANES_TIMES_AT & times_mask, put = w << shift;
-        whole all = key >> TREE_LANES_CLASS_BITS & ((1u << TREE_LANES_WHOLE_BITS) - 1);
+        whole key = keys[i * TREE_VECTORS], word = key & 7, shift = key & 24, before = {0}, w = key >> TREE_LANES_TIMES_AT & times_mask, put = w << shift;
         if (words == 1) {
             before = left[0];
             left[0] += put;
@@ -312,15 +314,19 @@ INLINE void sweep(struct tree_lanes *o, int v, uint32_t words)
         for (uint32_t j = 0; j < words && words > 1; j++)
             put_where(word, j, put, &before, &left[j]);
         before = before >> shift & 255;
-        left_squares += w * (before + before + w);
-        all -= before;
-        right_squares -= w * (all + all - w);
-        left_weight += w;
-        real a = real_of(left_weight), b = real_of(o->weight - left_weight);
-        real gain = where_not_0((key ^ keys[(i + 1) * TREE_VECTORS]) >> label_bits, quotient(real_of(left_squares) * b + real_of(right_squares) * a, a * b));
+        whole moved = w - (w << 16), sides = ((key & TREE_LANES_WHOLE_MASK) << (16 - TREE_LANES_CLASS_BITS)) + before - (before << 16);
+        squares = added(squares, products(moved, sides + sides + moved));
+        weights -= moved;
+        real a = real_of(weights >> 16), b = weight - a;
+        real above;
+        if (heavy)
+            above = real_of(squares & 0xffff) * b + real_of(squares >> 16) * a;
+        else
+            above = real_of(multiplied(squares, weights));
+        real gain = where_not_0((key ^ keys[(i + 1) * TREE_VECTORS]) >> label_bits, quotient(above, a * b));
         gains[i * TREE_VECTORS] = gain;
-        sides[i * TREE_VECTORS] = left_squares | right_squares << 16;
-        weights[i * TREE_VECTORS] = left_weight;
+        all_squares[i * TREE_VECTORS] = squares;
+        all_weights[i * TREE_VECTORS] = weights;
         most = larger(most, gain);
     }
     *((real *)o->most + v) = most;
@@ -328,28 +334,32 @@ INLINE void sweep(struct tree_lanes *o, int v, uint32_t words)
 
 void ENGINE(tree_lanes_sweep)(struct tree_lanes *o, int n_columns)
 {
+    enum { LIGHT = 181 /* its square needs 15 bits */ };
     for (int v = 0; v < vectors_of(n_columns); v++)
-        switch ((o->n_classes + 3) / 4) {
+        switch (o->weight > LIGHT ? 0 : (o->n_classes + 3) / 4) {
+        case 0:
+            sweep(o, v, 8, true);
+            break;
         case 1:
-            sweep(o, v, 1);
+            sweep(o, v, 1, false);
             break;
         case 2:
-            sweep(o, v, 2);
+            sweep(o, v, 2, false);
             break;
         case 3:
-            sweep(o, v, 3);
+            sweep(o, v, 3, false);
             break;
         case 4:
-            sweep(o, v, 4);
+            sweep(o, v, 4, false);
             break;
         case 5:
-            sweep(o, v, 5);
+            sweep(o, v, 5, false);
             break;
         case 6:
-            sweep(o, v, 6);
+            sweep(o, v, 6, false);
             break;
         default:
-            sweep(o, v, 8);
+            sweep(o, v, 8, false);
         }
 }
 

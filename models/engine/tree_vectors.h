@@ -47,8 +47,9 @@ INLINE unsigned at_least(real a, float b) { return _mm512_cmp_ps_mask((__m512)a,
 INLINE unsigned above_0(real a) { return _mm512_cmp_ps_mask((__m512)a, _mm512_setzero_ps(), _CMP_GT_OQ); }
 /* a / b but for 2^-14 of it. */
 INLINE real quotient(real a, real b) { return a * (real)_mm512_rcp14_ps((__m512)b); }
-/* Of halves of 16 bits: products of both, added; sums. */
+/* Of halves of 16 bits: products of both, added; products; sums. */
 INLINE whole multiplied(whole a, whole b) { return (whole)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
+INLINE whole products(whole a, whole b) { return (whole)_mm512_mullo_epi16((__m512i)a, (__m512i)b); }
 INLINE whole added(whole a, whole b) { return (whole)_mm512_add_epi16((__m512i)a, (__m512i)b); }
 /* Sums of lanes 0 to each. */
 INLINE whole running_sum(whole x)
@@ -84,6 +85,7 @@ INLINE unsigned at_least(real a, float b) { return (unsigned)_mm256_movemask_ps(
 INLINE unsigned above_0(real a) { return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps((__m256)a, _mm256_setzero_ps(), _CMP_GT_OQ)); }
 INLINE real quotient(real a, real b) { return a / b; }
 INLINE whole multiplied(whole a, whole b) { return (whole)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
+INLINE whole products(whole a, whole b) { return (whole)_mm256_mullo_epi16((__m256i)a, (__m256i)b); }
 INLINE whole added(whole a, whole b) { return (whole)_mm256_add_epi16((__m256i)a, (__m256i)b); }
 INLINE whole running_sum(whole x)
 {
