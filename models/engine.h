@@ -20,16 +20,18 @@ struct engine {
     void (*exp)(float *x, size_t n);
     void (*tanh)(float *x, size_t n);
     void (*sigmoid)(float *x, size_t n);
-    /* NULL where trees do better without: of plain C, the first of AVX2 too. */
+    /* NULL where trees do better without: of AVX2 and plain C. */
     int (*tree_count)(const struct tree_counts *c, int n); /* returns how many classes */
     /* NULL, all of them, where trees do better without. Labels of samples, by those of tree_count and the weights of classes. Each lane: its keys; in
      * ascending order; what its places gain; then which of them may be the best: returns how many, *differ: the lanes, bit by bit, that have different codes. */
     void (*tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights);
-    void (*tree_lanes_differ)(const struct tree_codes *codes, int n, uint64_t *differ);
     void (*tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *codes);
     void (*tree_lanes_sort)(struct tree_lanes *o, int n_columns);
     void (*tree_lanes_sweep)(struct tree_lanes *o, int n_columns);
     int (*tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
+    /* NULL where trees do better without: of AVX-512, whose vectors hold all columns anyway, and plain C. Sets the bits of places in a record, of which there are
+     * TREE_DIFFER_LEAST to TREE_DIFFER_MOST, where the samples (n) have not all the same code. */
+    void (*tree_lanes_differ)(const struct tree_codes *codes, int n, uint64_t *differ);
     /* Lists codes (n_values) that are marked in ascending order, takes the marks away and gives these codes their places; marks NULL: all of them, unlisted.
      * Marks have room for 32 more, places and codes for TREE_LANES. Returns how many. */
     int (*tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, int32_t *codes);

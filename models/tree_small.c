@@ -46,14 +46,14 @@ static uint32_t try_pair(const struct tree_splitter *s, const int *column, int n
     return differ;
 }
 
-void tree_small_constant(struct tree_splitter *s, const tree_sample *samples, uint64_t *constant)
+void tree_small_constant(const struct tree_splitter *s, const tree_sample *samples, uint64_t *constant)
 {
     const struct tree_data *d = s->data;
-    uint64_t differ[2] = {0};
-    if (!s->engine->tree_lanes_differ || d->stride < 16 || d->stride > 128)
+    uint64_t differ[TREE_DIFFER_MOST / 64] = {0};
+    if (!s->engine->tree_lanes_differ || d->stride < TREE_DIFFER_LEAST || d->stride > TREE_DIFFER_MOST)
         return;
     const struct tree_codes codes = {.records = d->records, .stride = d->stride, .samples = samples};
-    s->engine->tree_lanes_differ(&codes, s->lanes->n, differ);
+    s->engine->tree_lanes_differ(&codes, s->lanes->n, differ); /* a column's place is its number: none is wide */
     for (int i = 0; i < (d->n_columns + 63) / 64; i++)
         constant[i] |= ~differ[i];
 }

@@ -125,7 +125,8 @@ int tree_count_list(const struct tree_count *c, uint32_t n_values, int32_t *code
 void tree_count_cut(struct tree_count *c, struct slab *slab, size_t values, size_t rows);
 /* Is the node looked at last, of n samples, one for tree_small_try (tree_small.c)? */
 bool tree_small_take(struct tree_splitter *s, int n);
-void tree_small_constant(struct tree_splitter *s, const tree_sample *samples, uint64_t *constant);
+/* Of such a node: adds all columns that are constant, where it costs less to know than to draw them. */
+void tree_small_constant(const struct tree_splitter *s, const tree_sample *samples, uint64_t *constant);
 /* Of such a node: some columns at once, up to TREE_AT_ONCE. *best is replaced by what gains more. Returns which of them, bit by bit, are not constant. */
 uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, struct tree_split *best);
 /* A split between neighbouring codes of a node. */

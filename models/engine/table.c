@@ -24,12 +24,11 @@ const struct engine ENGINE(engine) = {
     .sigmoid = sigmoid_each,
 #if defined(ENGINE_AVX512)
     .tree_count = ENGINE(tree_count),
+#elif defined(ENGINE_AVX2)
+    .tree_lanes_differ = ENGINE(tree_lanes_differ),
 #endif
 #if !defined(ENGINE_PLAIN)
     .tree_lanes_label = ENGINE(tree_lanes_label),
-#if defined(ENGINE_AVX2)
-    .tree_lanes_differ = ENGINE(tree_lanes_differ),
-#endif
     .tree_lanes_fill = ENGINE(tree_lanes_fill),
     .tree_lanes_sort = ENGINE(tree_lanes_sort),
     .tree_lanes_sweep = ENGINE(tree_lanes_sweep),

@@ -777,6 +777,37 @@ static void test_engines(void)
     }
 }
 
+/* Rows end early and are padded, as flows are: most columns of a small node are constant, all that are drawn first at times. Records of so many codes that
+ * engines compare them all at once, of one that fits no vector, of fewer and of more than they take. */
+static void test_padded(void)
+{
+    static const int columns[] = {15, 16, 17, 47, 63, 65, 80, 96, 100, 112, 127, 128, 129, 200};
+    for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
+        int n = 400, width = columns[k];
+        struct table t = noisy(n, width, 9, 300 + k);
+        for (int at = 0; at < n * width; at++) {
+            int row = at / width, column = at % width;
+            t.x[at] = column > 1 + row * row % (width + 7) ? 0 : (float)((int)(t.x[at] * 4) % 7); /* few values: samples share many */
+        }
+        draw(&t, k);
+        code(&t);
+        struct tree_params p = all_columns(&t, TREE_GINI);
+        struct tree plain;
+        struct random r = random_of(4, 0);
+        const struct engine *last = engines[0];
+        for (int i = 0; engines[i]; i++)
+            last = engines[i];
+        p.max_features = 4;
+        struct tree_request request = {&t.data, &p, t.times, NULL, &r, NULL, last, NULL};
+        struct error error;
+        CU_ASSERT_EQUAL_FATAL(tree_grow(&plain, &request, &error), STATUS_OK);
+        CU_ASSERT(plain.n_nodes > 30);
+        check_engines(&t, &p, &plain);
+        tree_fini(&plain);
+        table_fini(&t);
+    }
+}
+
 /* A room serves trees of few rows, of more than it was made for, and of few again. */
 static void test_rooms(void)
 {
@@ -810,6 +841,6 @@ static void test_rooms(void)
     table_fini(&t);
 }
 
-UNIT_MAIN({"engines", test_engines}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"ties of many columns", test_ties_of_many}, {"nothing gained", test_nothing_gained}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
+UNIT_MAIN({"engines", test_engines}, {"padded rows", test_padded}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"ties of many columns", test_ties_of_many}, {"nothing gained", test_nothing_gained}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
           {"70,000 values", test_many_values}, {"5,000 classes", test_many_classes}, {"min_impurity_decrease", test_decrease},
           {"max_leaf_nodes", test_best_first}, {"random thresholds", test_random_thresholds}, {"trees of random thresholds", test_random_trees})
