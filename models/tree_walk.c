@@ -134,7 +134,7 @@ void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, 
 
 bool tree_walk_far(const struct tree_walk *trees, int n_trees)
 {
-    enum { NEAR_BYTES = 1 << 24 };
+    enum { NEAR_BYTES = 1 << 20 };
     size_t bytes = 0;
     for (int t = 0; t < n_trees; t++)
         bytes += bytes_of(&trees[t]);
