@@ -56,7 +56,7 @@ for n in 0 2; do
         rm -f stopped$n.db*
         $FLOWSWEEP run small.cfg -q -n $n "${long[@]}" --set study.database=stopped$n.db 2>/dev/null &
         run=$!
-        for i in $(seq 400); do # the smaller one is done, the larger one begins with its trees, and grows no block more
+        for i in $(seq 2400); do # the smaller one is done, the larger one begins with its trees, and grows no block more
             [ "$(sqlite3 stopped$n.db "SELECT count(*) FROM attempt WHERE from_trial IS NOT NULL" 2>/dev/null)" = 1 ] && break
             sleep 0.05
         done
@@ -64,7 +64,8 @@ for n in 0 2; do
         kill -TERM $run
         wait $run
         code=$?
-        [ "$(sqlite3 stopped$n.db "SELECT count(*) FROM artifact WHERE role = 'checkpoint' AND epoch = 4")" = 1 ] && break
+        [ "$(sqlite3 stopped$n.db "SELECT count(*) FROM artifact WHERE role = 'checkpoint' AND epoch = 4
+            AND trial = (SELECT trial FROM attempt WHERE from_trial IS NOT NULL)")" = 1 ] && break
     done
     check "$n workers: told to stop" 75 $code
     check "$n workers: with a checkpoint of all trees" 4 "$(sqlite3 stopped$n.db "SELECT epoch FROM artifact WHERE role = 'checkpoint'")"
