@@ -110,13 +110,13 @@ INLINE void begin_lanes(const struct tree_table *t, whole *left)
 float ENGINE(tree_table_sum)(const struct tree_table *t)
 {
     const struct tree_table o = *t;
-    const whole ones = {0}, each = ones + 0x10001;
+    const whole none = {0}, each = none + 0x10001;
     whole *left = (whole *)o.left, before[TREE_VECTORS];
     int apart = o.apart / WIDE;
     real most = {0};
     begin_lanes(t, left);
     for (int v = 0; v < TREE_VECTORS; v++)
-        before[v] = ones;
+        before[v] = none;
     for (int p = 0; p < o.n_pairs; p++)
         for (int v = 0; v < TREE_VECTORS; v++)
             before[v] += multiplied(left[p * TREE_VECTORS + v], each);
@@ -124,14 +124,14 @@ float ENGINE(tree_table_sum)(const struct tree_table *t)
         whole squares[TREE_VECTORS], across[TREE_VECTORS], weight[TREE_VECTORS];
         whole *counts = (whole *)o.counts + row * TREE_VECTORS;
         for (int v = 0; v < TREE_VECTORS; v++)
-            squares[v] = across[v] = weight[v] = ones;
+            squares[v] = across[v] = weight[v] = none;
         for (int p = 0; p < o.n_pairs; p++, counts += apart)
             for (int v = 0; v < TREE_VECTORS; v++) {
                 whole sum = added(left[p * TREE_VECTORS + v], counts[v]);
-                counts[v] = ones;
+                counts[v] = none;
                 left[p * TREE_VECTORS + v] = sum;
                 squares[v] += multiplied(sum, sum);
-                across[v] += multiplied(sum, ones + o.whole[p]);
+                across[v] += multiplied(sum, none + o.whole[p]);
                 weight[v] = added(weight[v], sum);
             }
         for (int v = 0; v < TREE_VECTORS; v++) {
