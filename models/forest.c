@@ -17,7 +17,7 @@
 #include "models/forest_sample.h"
 #include "models/tree_walk.h"
 
-/* Rows that go down a tree before the next: few, so that what they are asked for stays in a core's cache, or many, where trees come from memory each time;
+/* Rows that go down a tree before the next: few, so that what they are asked for stays in a core's cache, or many, where trees do not (tree_walk_far);
  * but no more of these than fit MANY_BYTES with their sums over all classes. */
 enum { FEW_ROWS = 512, MANY_ROWS = 8192, MANY_BYTES = 1 << 24 };
 

@@ -12,11 +12,9 @@
 #include "base/kernels.h"
 #include "models/tree_split.h"
 
-enum { MARKS = 32 }; /* looked at together */
-
 void tree_count_cut(struct tree_count *c, struct slab *slab, size_t values, size_t rows)
 {
-    c->marks = slab_take(slab, values + MARKS);
+    c->marks = slab_take(slab, values + TREE_MARKS);
     c->ranks = slab_take(slab, values * sizeof *c->ranks);
     c->counts = slab_take(slab, rows * sizeof *c->counts);
     c->left = slab_take(slab, rows * sizeof *c->left);
@@ -36,12 +34,12 @@ int tree_count_list(const struct tree_count *c, uint32_t n_values, int32_t *code
 {
     uint8_t *marks = c->marks;
     int found = 0;
-    for (uint32_t at = 0; at < n_values; at += MARKS) {
-        uint64_t m[MARKS / 8];
+    for (uint32_t at = 0; at < n_values; at += TREE_MARKS) {
+        uint64_t m[TREE_MARKS / 8];
         memcpy(m, marks + at, sizeof m);
         if (!(m[0] | m[1] | m[2] | m[3]))
             continue;
-        for (uint32_t eight = 0; eight < MARKS; eight += 8)
+        for (uint32_t eight = 0; eight < TREE_MARKS; eight += 8)
             found = take_marks(marks, at + eight, found, codes);
         memset(marks + at, 0, sizeof m);
     }

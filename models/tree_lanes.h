@@ -41,6 +41,7 @@ struct tree_counts {
     uint32_t *all_times;     /* of all samples, ored */
 };
 
+enum { TREE_MARKS = 32 }; /* of codes that occur, looked at together */
 enum { TREE_DIFFER_LEAST = 16, TREE_DIFFER_MOST = 128 }; /* codes of a record whose columns are compared all at once */
 
 /* Codes of a small node's samples, as struct tree_data has them; none of more than 16 bits. */

@@ -33,8 +33,6 @@ int ENGINE(tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, in
 }
 
 #elif defined(ENGINE_AVX2)
-enum { MARKS = 32 }; /* looked at together */
-
 INLINE unsigned marks_at(const uint8_t *marks)
 {
     return ~(unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(const void *)marks), _mm256_setzero_si256()));
@@ -43,7 +41,7 @@ INLINE unsigned marks_at(const uint8_t *marks)
 static int count_marks(const uint8_t *marks, int n_values)
 {
     int n = 0;
-    for (int at = 0; at < n_values; at += MARKS)
+    for (int at = 0; at < n_values; at += TREE_MARKS)
         n += __builtin_popcount(marks_at(marks + at));
     return n;
 }
@@ -63,7 +61,7 @@ int ENGINE(tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, in
     if (!marks)
         return all_places(n_values, places);
     int n = count_marks(marks, n_values), end = (n + TREE_LANES - 1) / TREE_LANES * TREE_LANES, found = 0, place = 0;
-    for (int at = 0; at < n_values; at += MARKS) {
+    for (int at = 0; at < n_values; at += TREE_MARKS) {
         for (unsigned there = marks_at(marks + at); there; there &= there - 1) {
             int code = at + __builtin_ctz(there);
             codes[found++] = code;
