@@ -67,10 +67,8 @@ largest() { # inode and size [kB] of the largest file that a process shares
 FLOWSWEEP_FAULT=epoch:3+:delay FLOWSWEEP_TEST_NODES=2 "$FLOWSWEEP_FAULTY" run forests.cfg -q -n 4 $(gang 4) --set data.synth.rows=60000 \
     --set space.random_forest.class_weight=none --set 'space.model="random_forest"' --set study.database=held.db 2>err.txt &
 pid=$!
-for _ in $(seq 300); do
-    [ "$(sqlite3 "file:held.db?mode=ro" "SELECT count(*) FROM artifact WHERE role = 'checkpoint'" 2>/dev/null)" = 1 ] && break
-    sleep 0.05
-done
+grown() { [ "$(sqlite3 "file:held.db?mode=ro" "SELECT count(*) FROM artifact WHERE role = 'checkpoint'" 2>/dev/null)" = 1 ]; }
+await $pid grown
 ranks_of $pid | sort | while read -r rank process; do
     echo "$rank $(largest "$process")"
 done >maps.txt

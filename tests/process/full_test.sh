@@ -14,10 +14,10 @@ fill_up() { # i of 20: the run stops itself before that write; the disk is fille
     rm -f small/*
     FLOWSWEEP_FAULT=write:$((first + (writes - first) * $1 / 21)):hang $FLOWSWEEP_FAULTY $run --set study.database=small/full.db 2>said.txt &
     local pid=$!
-    for _ in $(seq 2000); do stopped $pid && break || sleep 0.005; done
+    await $pid stopped $pid
     dd if=/dev/zero of=small/filler bs=4k 2>/dev/null
     kill -CONT $pid
-    for _ in $(seq 400); do kill -0 $pid 2>/dev/null && ! grep -q "waiting for space" said.txt && sleep 0.025; done
+    await $pid grep -qs "waiting for space" said.txt
     rm small/filler
     wait $pid
     local code=$?

@@ -50,16 +50,14 @@ repeats=400
 [ -n "${LSAN_OPTIONS:-}" ] && repeats=30 # the sanitizers take as long for so many
 long=("${asked[@]}" --set space.model=random_forest --set space.random_forest.permutation_repeats=$repeats --set 'space.random_forest.n_estimators=[56,64]')
 $FLOWSWEEP run small.cfg -q -n 0 "${long[@]}" --set study.database=long.db || exit 1
+larger() { [ "$(sqlite3 "$1" "SELECT count(*) FROM attempt WHERE from_trial IS NOT NULL" 2>/dev/null)" = 1 ]; } # the smaller one is done, the larger one begins with its trees, and grows no block more
 for n in 0 2; do
     has_mpi || [ $n = 0 ] || continue
     for wait in 0.3 1 3; do # once more where trees took longer than that
         rm -f stopped$n.db*
         $FLOWSWEEP run small.cfg -q -n $n "${long[@]}" --set study.database=stopped$n.db 2>/dev/null &
         run=$!
-        for i in $(seq 2400); do # the smaller one is done, the larger one begins with its trees, and grows no block more
-            [ "$(sqlite3 stopped$n.db "SELECT count(*) FROM attempt WHERE from_trial IS NOT NULL" 2>/dev/null)" = 1 ] && break
-            sleep 0.05
-        done
+        await $run larger stopped$n.db
         sleep $wait
         kill -TERM $run
         wait $run
@@ -78,7 +76,7 @@ done
 $FLOWSWEEP run small.cfg -q -n 0 "${long[@]}" --set space.random_forest.n_estimators=64 --set budget.checkpoint=0.1 --set study.database=killed.db 2>/dev/null &
 run=$!
 counted() { [ "$(sqlite3 killed.db "SELECT epoch FROM artifact WHERE role = 'checkpoint'" 2>/dev/null)" = 4 ]; }
-for i in $(seq 400); do counted && break; sleep 0.05; done
+await $run counted
 kill -KILL $run
 wait $run 2>/dev/null
 check "killed between permutations: a checkpoint of all trees" 0 "$(counted; echo $?)"

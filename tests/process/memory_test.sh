@@ -43,20 +43,17 @@ sed -e 's/rows = 900; sites = 5; steps = 12/rows = 1000; sites = 5; steps = 60/'
     -e 's/, "random_forest", "extra_trees"//' -e 's/( \[16\] )/( [6000, 800] )/' -e '/cnn_lstm = {/d' -e 's/cnn_lstm = 3/cnn_lstm = 2/' -e 's/\[3, 5\]/5/' small.cfg |
     awk '/dnn = \{ emb/ { print "  cnn_lstm = { embedding = 0; filters = ( [256, 256] ); kernel_size = 1; pool_size = 1; batch_norm = true; cell = [\"lstm\", \"gru\"]; units = 64; };"; sub(/embedding = 4/, "embedding = 0") } { print }' >big.cfg
 ask() { sqlite3 small.db "SELECT $1 FROM attempt a JOIN trial t ON t.id = a.trial JOIN configuration c ON c.id = t.configuration $2"; }
-checkpoints() { sqlite3 small.db "SELECT count(*) FROM artifact WHERE role = 'checkpoint'" 2>/dev/null; }
+one_checkpoint() { [ "$(sqlite3 small.db "SELECT count(*) FROM artifact WHERE role = 'checkpoint'" 2>/dev/null)" = 1 ]; }
 big="WHERE c.model IN ('dnn', 'cnn_lstm') AND a.peak_bytes"
 for n in 0 $(has_mpi && echo 2); do
     rm -f small.db*
     for _ in 1 2; do # where writing the first checkpoint takes as long as the trial's other epochs, the next trial is stopped
         FLOWSWEEP_FAULT=epoch:1+:delay "$FLOWSWEEP_FAULTY" run big.cfg -q -n "$n" --set budget.checkpoint=0.05 2>err.txt &
-        for _ in $(seq 400); do
-            [ "$(checkpoints)" = 1 ] && break
-            sleep 0.05
-        done
+        await $! one_checkpoint
         kill -USR1 $!
         wait $!
         check "run -n $n stops when told" 75 $?
-        [ "$(checkpoints)" = 1 ] && break
+        one_checkpoint && break
     done
     $FLOWSWEEP run big.cfg -q -n "$n" --set budget.checkpoint=0.05 2>err.txt
     check "and goes on" 0 $?

@@ -13,7 +13,7 @@ check "the copy at the end has everything" "$expected" "$($FLOWSWEEP db digest w
 
 timeout 120 $FLOWSWEEP_FAULTY $run --set study.database=live.db --set space.train.epochs=100000 --set space.train.patience=0 2>/dev/null &
 pid=$!
-for _ in $(seq 400); do [ -s live.read.db ] && break || sleep 0.05; done
+await $pid test -s live.read.db
 check "a copy after the first commit" 1 "$(ls live.read.db | wc -l)"
 python3 - <<'PY' & # the database itself is locked against all
 import os, sqlite3, time
@@ -24,7 +24,7 @@ while os.path.exists("locked"):
     time.sleep(0.05)
 PY
 locker=$!
-for _ in $(seq 600); do [ -e locked ] && break || sleep 0.05; done
+await $locker test -e locked
 for verb in status ls "show DB 1" "db check"; do
     case $verb in *DB*) command=${verb/DB/live.db} ;; *) command="$verb live.db" ;; esac
     timeout 5 $FLOWSWEEP_FAULTY $command >out.txt 2>&1

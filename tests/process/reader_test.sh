@@ -40,7 +40,7 @@ check "WAL: the next run folds it into one file" "0 wal.db" "$? $(echo wal.db*)"
 reader rolled.db reads2
 FLOWSWEEP_TEST_NETWORK_DISK=1 timeout 120 $FLOWSWEEP_FAULTY $run --set study.database=rolled.db 2>said.txt &
 pid=$!
-for _ in $(seq 600); do grep -q waiting said.txt && break || sleep 0.05; done
+await $pid grep -qs waiting said.txt
 check "rollback: says for whom it waits" 1 "$(grep -c "rolled.db: waiting for process $reader (python3), which reads or writes it" said.txt)"
 sleep 18 # longer than any time limit of SQLite's
 kill -0 $pid

@@ -33,6 +33,10 @@ rejects() { # name, expected code, words that the one line must hold, command ..
     check "$name: nothing is left behind" "$before" "$after"
 }
 
+await() { # process id, command ..: until the command succeeds or the process has ended, however slow the machine (ctest has a limit)
+    while ! "${@:2}" && kill -0 "$1" 2>/dev/null; do sleep 0.05; done
+}
+
 finish() { exit $((failures > 0)); }
 
 skip() {

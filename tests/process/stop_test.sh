@@ -13,18 +13,13 @@ descendants() { # process ids below one
     done
 }
 
-wait_for_work() { # until a first trial is done, at most 20 s
-    for _ in $(seq 200); do
-        [ "$(sqlite3 "file:$1?mode=ro" "select count(*) from attempt where outcome = 'done'" 2>/dev/null || echo 0)" -ge 1 ] && return
-        sleep 0.1
-    done
-}
+has_worked() { [ "$(sqlite3 "file:$1?mode=ro" "select count(*) from attempt where outcome = 'done'" 2>/dev/null || echo 0)" -ge 1 ]; }
 
 disturb() { # signal, workers
     local db=$1$2.db pid code
     $FLOWSWEEP run small.cfg -q -n "$2" $longer --set study.database="$db" &
     pid=$!
-    wait_for_work "$db"
+    await $pid has_worked "$db"
     if [ "$1" = KILL ]; then kill -9 $pid $(descendants $pid); else kill -"$1" $pid; fi
     wait $pid 2>/dev/null
     code=$?
@@ -45,7 +40,7 @@ done
 if has_mpi; then
     $FLOWSWEEP run small.cfg -q -n 3 $longer --set study.database=placement.db --set data.placement=sharded &
     pid=$!
-    wait_for_work placement.db
+    await $pid has_worked placement.db
     kill -INT $pid
     wait $pid
     code=$?

@@ -49,10 +49,8 @@ for fault in checkpoint:1:kill committed:10:kill epoch:4:kill:4; do
 done
 FLOWSWEEP_FAULT=$slow "$FLOWSWEEP_FAULTY" run long.cfg -q -n 4 --set study.database=told.db 2>err.txt &
 pid=$!
-for _ in $(seq 200); do
-    [ "$(sqlite3 "file:told.db?mode=ro" "SELECT count(*) FROM attempt WHERE outcome = 'stopped'" 2>/dev/null)" = 1 ] && break
-    sleep 0.05
-done
+widened() { [ "$(sqlite3 "file:told.db?mode=ro" "SELECT count(*) FROM attempt WHERE outcome = 'stopped'" 2>/dev/null)" = 1 ]; }
+await $pid widened
 kill -INT $pid
 wait $pid
 check "told to stop in the larger gang" 75 $?
