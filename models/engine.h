@@ -32,8 +32,8 @@ struct engine {
     /* NULL where trees do better without: of AVX-512, whose vectors hold all columns anyway, and plain C. Sets the bits of places in a record, of which there are
      * TREE_DIFFER_LEAST to TREE_DIFFER_MOST, where the samples (n) have not all the same code. */
     void (*tree_lanes_differ)(const struct tree_codes *codes, int n, uint64_t *differ);
-    /* Lists codes (n_values) that are marked in ascending order, takes the marks away and gives these codes their places; marks NULL: all of them, unlisted.
-     * Marks have room for TREE_MARKS more, places and codes for TREE_LANES. Returns how many. */
+    /* Lists codes (n_values, up to TREE_TABLE_VALUES) that are marked in ascending order, takes the marks away and gives these codes their places; marks NULL: all
+     * of them, unlisted. Marks have room for TREE_MARKS more, places and codes for TREE_TABLE_ROOM. Returns how many. */
     int (*tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, int32_t *codes);
     float (*tree_table_sum)(const struct tree_table *t); /* returns the largest gain */
     int (*tree_table_near)(const struct tree_table *t, float floor, int32_t *places); /* places that gain so much or more; returns how many */

@@ -10,7 +10,7 @@
 
 struct task { /* a node to be grown */
     struct tree_span span;
-    int parent; /* node whose right child it is, or -1 */
+    int parent; /* node whose right child it is */
 };
 
 struct stack {
@@ -114,19 +114,26 @@ static void push(struct stack *s, struct task t, const uint64_t *constant, size_
     s->tasks[s->n++] = t;
 }
 
-static void grow_node(struct tree_grower *g, struct stack *stack, const struct task *t, uint64_t *constant)
+static bool pop(struct stack *s, struct task *t, uint64_t *constant, size_t words)
 {
-    const struct tree_span *span = &t->span;
+    if (s->n == 0)
+        return false;
+    *t = s->tasks[--s->n];
+    memcpy(constant, s->constant + (size_t)s->n * words, words * sizeof *constant);
+    return true;
+}
+
+/* Splits a node, its left child, and so on down to a leaf; right children wait on the stack. */
+static void grow_left(struct tree_grower *g, struct stack *stack, struct tree_span span, uint64_t *constant)
+{
     struct tree_split s;
-    if (t->parent >= 0)
-        g->tree->nodes[t->parent].right = g->tree->n_nodes;
-    if (!tree_grow_find(g, span, constant, &s)) {
-        tree_grow_leaf(g);
-        return;
+    while (tree_grow_find(g, &span, constant, &s)) {
+        int node = tree_grow_inner(g, &s), middle = tree_grow_part(g, &span, &s);
+        span.depth++;
+        push(stack, (struct task){{middle, span.last, span.depth}, node}, constant, (size_t)g->words);
+        span.last = middle;
     }
-    int node = tree_grow_inner(g, &s), middle = tree_grow_part(g, span, &s);
-    push(stack, (struct task){{middle, span->last, span->depth + 1}, node}, constant, (size_t)g->words);
-    push(stack, (struct task){{span->first, middle, span->depth + 1}, -1}, constant, (size_t)g->words);
+    tree_grow_leaf(g);
 }
 
 static void grow_depth_first(struct tree_grower *g, int n)
@@ -134,11 +141,11 @@ static void grow_depth_first(struct tree_grower *g, int n)
     size_t words = (size_t)g->words;
     uint64_t *constant = memory_new(words * sizeof *constant);
     struct stack stack = {0};
-    push(&stack, (struct task){{0, n, 0}, -1}, constant, words);
-    while (stack.n) {
-        struct task t = stack.tasks[--stack.n];
-        memcpy(constant, stack.constant + (size_t)stack.n * words, words * sizeof *constant);
-        grow_node(g, &stack, &t, constant);
+    struct task t;
+    grow_left(g, &stack, (struct tree_span){0, n, 0}, constant);
+    while (pop(&stack, &t, constant, words)) {
+        g->tree->nodes[t.parent].right = g->tree->n_nodes;
+        grow_left(g, &stack, t.span, constant);
     }
     free(constant);
     free(stack.tasks);

@@ -42,6 +42,7 @@ struct tree_counts {
 };
 
 enum { TREE_MARKS = 32 }; /* of codes that occur, looked at together */
+enum { TREE_TABLE_VALUES = 1 << 13 /* codes of a column, at most */, TREE_TABLE_ROOM = 2 * TREE_LANES /* behind what is listed of them */ };
 enum { TREE_DIFFER_LEAST = 16, TREE_DIFFER_MOST = 128 }; /* codes of a record whose columns are compared all at once */
 
 /* Codes of a small node's samples, as struct tree_data has them; none of more than 16 bits. */

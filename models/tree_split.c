@@ -83,9 +83,19 @@ static int count_classes(const struct tree_counts *o, int n)
     return found + 1;
 }
 
+static bool look_at_pure(struct tree_node_facts *f, uint32_t class)
+{
+    f->n_classes = 1;
+    f->classes[0] = class;
+    f->weights[0] = f->weight = 1;
+    return true;
+}
+
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n)
 {
     struct tree_node_facts *f = &s->node;
+    if (sample_class(samples[0]) == sample_class(samples[n - 1]))
+        return look_at_pure(f, sample_class(samples[0]));
     const struct tree_counts o = {samples, s->labels, f->classes, f->first, f->drawn, &f->all_times};
     f->n_classes = (s->engine->tree_count ? s->engine->tree_count : count_classes)(&o, n);
     f->first[f->n_classes] = n;
@@ -97,7 +107,7 @@ bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int
         f->weight += weight;
         f->squares += weight * weight;
     }
-    return f->n_classes == 1;
+    return false;
 }
 
 /* --- one column --- */

@@ -47,7 +47,7 @@ struct tree_count {
     uint32_t *left;   /* summed up */
 };
 
-enum { TREE_TABLE_BESIDE = 4, TREE_TABLE_VALUES = 1 << 13, TREE_TABLE_CLASSES = 512 };
+enum { TREE_TABLE_BESIDE = 4, TREE_TABLE_CLASSES = 512 };
 
 /* Room of tree_table.c; counts are 0 between calls. */
 struct tree_table_room {
@@ -106,7 +106,7 @@ static inline double tree_gini_gain(const struct tree_node_facts *f, int64_t lef
 void tree_splitter_cut(struct tree_splitter *s, struct slab *slab, size_t rows);
 /* When s->unit is set. times (data->n): how often each row was drawn. */
 void tree_splitter_begin(struct tree_splitter *s, const int32_t *times);
-/* Counts a node's samples (n >= 1), which stand by class; true where they are all of one class. */
+/* Counts a node's samples (n >= 1), which stand by class; true where they are all of one class, whose weight is then not counted: it is said to be 1. */
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n);
 /* Of the node looked at last. constant: bits (n_columns) of columns known to be constant here; those found are added. */
 struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant);

@@ -23,8 +23,8 @@ void tree_table_cut(struct tree_table_room *r, struct slab *slab)
     r->gain = slab_take(slab, VALUES * sizeof *r->gain);
     r->near = slab_take(slab, VALUES * sizeof *r->near);
     for (int c = 0; c < BESIDE; c++) {
-        r->places[c] = slab_take(slab, (VALUES + TREE_LANES) * sizeof *r->places[c]);
-        r->codes[c] = slab_take(slab, (VALUES + TREE_LANES) * sizeof *r->codes[c]);
+        r->places[c] = slab_take(slab, (VALUES + TREE_TABLE_ROOM) * sizeof *r->places[c]);
+        r->codes[c] = slab_take(slab, (VALUES + TREE_TABLE_ROOM) * sizeof *r->codes[c]);
     }
 }
 
