@@ -175,34 +175,39 @@ static void gather_statistics(const struct features *x, const int32_t *rows, int
     }
 }
 
+/* Those of one channel, the first of which is packet `step`'s, `apart` floats from each other; a row of them stands at out. */
+static void fill_run(const struct features *x, int row, enum channel channel, int step, int n, float *out, size_t apart)
+{
+    int from, to;
+    span(x, row, &from, &to);
+    int first = from > step ? from - step : 0, last = to - step < n ? to - step : n;
+    for (int i = 0; i < n && i < first; i++)
+        out[(size_t)i * apart] = 0;
+    for (int i = last > first ? last : first; i < n; i++)
+        out[(size_t)i * apart] = 0;
+    size_t packet = (size_t)row * (size_t)x->flows->steps + (size_t)(step + first - from);
+    if (channel != CHANNEL_IAT)
+        fill(x, channel, packet, last - first, out + (size_t)first * apart, apart);
+    else
+        for (int i = first; i < last; i++)
+            out[(size_t)i * apart] = x->flows->iat[packet + (size_t)(i - first)]; /* logarithms are taken side by side */
+}
+
 /* `count` packet columns from column `first` on. */
 static void gather_packets(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart)
 {
     enum { FAR_AHEAD = 16 }; /* few columns of a row are a line of the cache or two, which no processor foresees */
-    int step = first / x->n_channels, channel = first % x->n_channels, from, to;
+    int channels = x->n_channels, step = first / channels;
     for (int i = 0; i < n; i++) {
         if (i + FAR_AHEAD < n && x->flows->size)
             __builtin_prefetch(x->flows->size + (size_t)rows[i + FAR_AHEAD] * (size_t)x->flows->steps + step);
-        span(x, rows[i], &from, &to);
-        size_t packets = (size_t)rows[i] * (size_t)x->flows->steps;
-        for (int c = 0, t = step, k = channel; c < count; c++) {
-            float *value = out + (size_t)c * apart + (size_t)i;
-            *value = 0;
-            if (t >= from && t < to) {
-                size_t packet = packets + (size_t)(t - from);
-                if (x->channel[k] == CHANNEL_IAT)
-                    *value = x->flows->iat[packet]; /* logarithms are taken side by side */
-                else
-                    fill(x, x->channel[k], packet, 1, value, 1);
-            }
-            if (++k == x->n_channels) {
-                k = 0;
-                t++;
-            }
+        for (int c = 0; c < channels && c < count; c++) { /* every channels-th column */
+            int column = first + c, of_channel = (count - c + channels - 1) / channels;
+            fill_run(x, rows[i], x->channel[column % channels], column / channels, of_channel, out + (size_t)c * apart + (size_t)i, apart * (size_t)channels);
         }
     }
     for (int c = 0; c < count; c++)
-        if (x->channel[(first + c) % x->n_channels] == CHANNEL_IAT)
+        if (x->channel[(first + c) % channels] == CHANNEL_IAT)
             take_logs(x, out + (size_t)c * apart, n);
 }
 

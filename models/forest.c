@@ -221,10 +221,11 @@ static enum status grow_one(struct forest *f, int i, double *importances, struct
 {
     const struct forest_sample *sample = &f->sample;
     int32_t *times = memory_new((size_t)sample->n * sizeof *times);
-    double *weight = memory_new((size_t)sample->n_classes * sizeof *weight);
+    double *weight = sample->weight == FOREST_PLAIN ? NULL : memory_new((size_t)sample->n_classes * sizeof *weight);
     struct random r = forest_sample_draw(sample, i, times);
-    forest_sample_weigh(sample, times, weight);
-    struct tree_request request = {&f->data.tree, &f->grown, times, sample->weight == FOREST_PLAIN ? NULL : weight, &r, importances, NULL, &f->room};
+    if (weight)
+        forest_sample_weigh(sample, times, weight);
+    struct tree_request request = {&f->data.tree, &f->grown, times, weight, &r, importances, NULL, &f->room};
     enum status s = tree_grow(out, &request, e);
     free(times);
     free(weight);

@@ -54,11 +54,12 @@ static uint32_t code_whole(const float *x, int n, struct range r, uint32_t *tabl
     memset(table, 0, (size_t)size * sizeof *table);
     for (int i = 0; i < n; i++)
         table[(int32_t)x[i] - least] = 1;
-    for (int32_t v = 0; v < size; v++)
-        if (table[v]) {
-            table[v] = distinct;
-            values[distinct++] = (float)(v + least);
-        }
+    for (int32_t v = 0; v < size; v++) { /* without a branch: which there are cannot be foreseen */
+        uint32_t there = table[v];
+        table[v] = distinct;
+        values[distinct] = (float)(v + least); /* with room for one more */
+        distinct += there;
+    }
     for (int i = 0; i < n; i++)
         places[i] = table[(int32_t)x[i] - least];
     return distinct;

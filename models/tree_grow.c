@@ -19,7 +19,7 @@ struct stack {
     int n, capacity;
 };
 
-static int add_node(struct tree_grower *g, struct tree_node node, struct tree_between between)
+static int add_node(struct tree_grower *g, struct tree_node node)
 {
     struct tree *t = g->tree;
     if (t->n_nodes == t->nodes_capacity) {
@@ -28,7 +28,6 @@ static int add_node(struct tree_grower *g, struct tree_node node, struct tree_be
         g->between = memory_resize(g->between, (size_t)t->nodes_capacity * sizeof *g->between);
     }
     t->nodes[t->n_nodes] = node;
-    g->between[t->n_nodes] = between;
     return t->n_nodes++;
 }
 
@@ -48,12 +47,14 @@ int tree_grow_leaf(struct tree_grower *g)
     for (int c = 0; c < f->n_classes; c++)
         t->shares[first + c] = (float)((double)f->weights[c] / (double)f->weight);
     t->n_entries += f->n_classes;
-    return add_node(g, (struct tree_node){.feature = -1, .right = first, .n = f->n_classes}, (struct tree_between){0});
+    return add_node(g, (struct tree_node){.feature = -1, .right = first, .n = f->n_classes});
 }
 
 int tree_grow_inner(struct tree_grower *g, const struct tree_split *s)
 {
-    return add_node(g, (struct tree_node){.feature = s->feature, .threshold = s->threshold}, (struct tree_between){s->left_code, s->right_code});
+    int node = add_node(g, (struct tree_node){.feature = s->feature, .threshold = s->threshold});
+    g->between[g->n_between++] = (struct tree_between){node, s->left_code, s->right_code};
+    return node;
 }
 
 /* Moves samples (n) of codes up to `left` to the front; returns how many. room (n). A record's code: at `codes`, `apart` from the next's. */
@@ -155,8 +156,8 @@ static void grow_depth_first(struct tree_grower *g, int n)
 static void cut(struct tree_grower *g, struct tree_room *room)
 {
     size_t rows = (size_t)room->rows;
-    g->samples = slab_take(&room->slab, rows * sizeof *g->samples);
-    g->room = slab_take(&room->slab, rows * sizeof *g->room);
+    g->samples = slab_take(&room->slab, (rows + 1) * sizeof *g->samples);
+    g->room = slab_take(&room->slab, (rows + 1) * sizeof *g->room);
     tree_splitter_cut(&g->splitter, &room->slab, rows);
 }
 
@@ -201,30 +202,53 @@ static int count_drawn(const int32_t *times, int n)
     return drawn;
 }
 
-/* Records of rows drawn, by class, of each class in their order. */
+/* By class; of each class in the order that they have. */
+static void sort_samples(struct tree_grower *g, int n)
+{
+    tree_sample *from = g->samples, *to = g->room;
+    int *next = memory_new(((size_t)g->r->data->n_classes + 1) * sizeof *next);
+    for (int i = 0; i < n; i++)
+        next[sample_class(from[i]) + 1]++;
+    for (int c = 0; c < g->r->data->n_classes; c++)
+        next[c + 1] += next[c];
+    for (int i = 0; i < n; i++)
+        to[next[sample_class(from[i])]++] = from[i];
+    free(next);
+    g->samples = to;
+    g->room = from;
+}
+
+/* Records of rows drawn, by class, of each class in their order. Without a branch: who was drawn cannot be foreseen. */
 static void take_samples(struct tree_grower *g)
 {
     const struct tree_data *d = g->r->data;
     const int32_t *times = g->r->times;
-    int *next = memory_new(((size_t)d->n_classes + 1) * sizeof *next);
-    for (int i = 0; i < d->n; i++)
-        next[d->y[i] + 1] += times[i] > 0;
-    for (int c = 0; c < d->n_classes; c++)
-        next[c + 1] += next[c];
+    tree_sample *samples = g->samples; /* with room for one more */
+    bool sorted = true;
+    int32_t last = 0;
+    int n = 0;
     for (int i = 0; i < d->n; i++) {
         int row = tree_row(d, i);
-        if (times[row] > 0)
-            g->samples[next[d->y[row]]++] = (tree_sample)i << 32 | (tree_sample)d->y[row] << 16 | (tree_sample)times[row];
+        samples[n] = (tree_sample)i << 32 | (tree_sample)d->y[row] << 16 | (tree_sample)times[row];
+        n += times[row] > 0;
+        sorted &= d->y[row] >= last;
+        last = d->y[row];
     }
-    free(next);
+    if (!sorted)
+        sort_samples(g, n);
 }
 
 static void set_thresholds(struct tree_grower *g)
 {
-    struct tree *t = g->tree;
-    for (int i = 0; i < t->n_nodes; i++)
-        if (t->nodes[i].feature >= 0)
-            t->nodes[i].threshold = tree_splitter_threshold(g->r->data, t->nodes[i].feature, g->between[i].left, g->between[i].right);
+    enum { AHEAD = 16 };
+    const struct tree_column *columns = g->r->data->columns;
+    struct tree_node *nodes = g->tree->nodes;
+    for (int i = 0; i < g->n_between; i++) {
+        const struct tree_between *b = &g->between[i], *soon = b + AHEAD;
+        if (i + AHEAD < g->n_between)
+            __builtin_prefetch(&columns[nodes[soon->node].feature].values[soon->left]);
+        nodes[b->node].threshold = tree_splitter_threshold(g->r->data, nodes[b->node].feature, b->left, b->right);
+    }
 }
 
 enum status tree_grow(struct tree *out, const struct tree_request *r, struct error *e)

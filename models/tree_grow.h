@@ -6,14 +6,16 @@
 
 #include "models/tree_split.h"
 
-struct tree_between { /* codes */
-    uint32_t left, right;
+struct tree_between {
+    int node;
+    uint32_t left, right; /* codes */
 };
 
 struct tree_grower {
     const struct tree_request *r;
     struct tree *tree;
-    struct tree_between *between; /* (nodes_capacity) what each node's threshold lies between: values are looked up when all are known, side by side */
+    struct tree_between *between; /* (n_between) what each inner node's threshold lies between: values are looked up when all are known, side by side */
+    int n_between;
     struct tree_splitter splitter;
     tree_sample *samples, *room; /* (n) */
     double total;                /* weight of all samples */

@@ -11,10 +11,10 @@ static bool is_leaf(const struct tree_walk *w, uint32_t at)
     return tree_walk_child_at(w, at) == at;
 }
 
-static inline __attribute__((always_inline)) void set_node(struct tree_walk *w, uint32_t at, uint32_t threshold, uint32_t child, uint32_t column)
+static inline __attribute__((always_inline)) void set_node(struct tree_walk *w, uint32_t at, uint32_t low, uint32_t child, uint32_t column, bool wide)
 {
-    uint64_t node = (uint64_t)child << 32 | (uint32_t)~threshold;
-    if (w->wide) {
+    uint64_t node = (uint64_t)child << 32 | (uint32_t)~low;
+    if (wide) {
         w->nodes[2 * (size_t)at] = node;
         w->nodes[2 * (size_t)at + 1] = column;
     } else {
@@ -29,7 +29,8 @@ struct builder {
     uint32_t n_columns, n_nodes; /* n_nodes: so far */
     uint32_t at;                 /* where the next one stands */
     uint32_t free;               /* the next two places */
-    uint32_t waiting;            /* the last right child whose node has not come, or 0; each holds the one before as its child */
+    uint32_t *waiting;           /* (n_nodes / 2 + 2, from 1 on) places of right children whose nodes have not come; owned */
+    uint32_t n_waiting;
     bool whole;
 };
 
@@ -47,31 +48,29 @@ static struct builder builder_of(struct tree_walk *walk, int n_nodes, int n_shar
     walk->wide = !fits(n_nodes, walk->bits);
     walk->nodes = memory_new((size_t)n_nodes * (walk->wide ? 2 : 1) * sizeof *walk->nodes);
     walk->shares = memory_new((size_t)n_shares * sizeof *walk->shares);
-    return (struct builder){.walk = walk, .n_columns = (uint32_t)n_columns, .free = 1};
+    return (struct builder){.walk = walk, .n_columns = (uint32_t)n_columns, .free = 1, .waiting = memory_new(((size_t)n_nodes / 2 + 2) * sizeof(uint32_t))};
 }
 
-/* False where there is no room for it, as in a tree whose nodes are fewer than it says. */
-static inline __attribute__((always_inline)) bool add_inner(struct builder *b, int32_t column, float threshold)
+/* Without a branch: a where all bits of the mask are set, b where none is. */
+static inline uint32_t pick(uint32_t mask, uint32_t a, uint32_t b)
 {
-    if (b->whole || b->free + 2 > (uint32_t)b->walk->n_nodes)
-        return false;
-    set_node(b->walk, b->at, tree_walk_key(threshold), b->free, (uint32_t)column);
-    set_node(b->walk, b->free + 1, 0, b->waiting, 0);
-    b->at = b->free;
-    b->waiting = b->free + 1;
-    b->free += 2;
-    b->n_nodes++;
-    return true;
+    return b ^ ((a ^ b) & mask);
 }
 
-static inline __attribute__((always_inline)) bool add_value(struct builder *b, int32_t value)
+/* leaf: a mask; whether it is one cannot be foreseen. low: a leaf's value, else the key of its threshold. False where there is no room for it, as in a tree
+ * whose nodes are fewer than it says. */
+static inline __attribute__((always_inline)) bool add_node(struct builder *b, uint32_t leaf, uint32_t column, uint32_t low, bool wide)
 {
-    if (b->whole)
+    struct tree_walk *w = b->walk;
+    uint32_t at = b->at, next = b->free, n = b->n_waiting, taken = 2 & ~leaf;
+    if (b->whole || next + taken > (uint32_t)w->n_nodes)
         return false;
-    set_node(b->walk, b->at, (uint32_t)value, b->at, b->n_columns);
-    b->whole = b->waiting == 0;
-    b->at = b->waiting;
-    b->waiting = tree_walk_child_at(b->walk, b->waiting);
+    set_node(w, at, low, pick(leaf, at, next), pick(leaf, b->n_columns, column), wide);
+    b->waiting[n + 1] = next + 1; /* of a leaf it does not count */
+    b->whole = (leaf & 1) > n;
+    b->at = pick(leaf, b->waiting[n], next);
+    b->n_waiting = n + pick(leaf, UINT32_MAX, 1);
+    b->free = next + taken;
     b->n_nodes++;
     return true;
 }
@@ -83,24 +82,35 @@ static bool is_whole(const struct builder *b)
 
 /* --- of a grown tree --- */
 
-static bool is_one_class(const struct tree *t, const struct tree_node *leaf)
+static inline uint32_t leaf_mask(const struct tree_node *node)
 {
-    return leaf->n == 1 && t->shares[leaf->right] == 1;
+    return (uint32_t)(node->feature >> 31);
+}
+
+/* The first entry of a leaf; of another node some. */
+static inline uint32_t first_entry(const struct tree_node *node)
+{
+    return (uint32_t)node->right & leaf_mask(node) & (uint32_t)-(node->n > 0);
+}
+
+/* A leaf of several classes, whose shares stand elsewhere? */
+static inline bool is_shared(const struct tree *t, const struct tree_node *node)
+{
+    uint32_t one = (uint32_t)(node->n == 1) & (uint32_t)(t->shares[first_entry(node)] == 1);
+    return leaf_mask(node) & (one ^ 1);
 }
 
 static int shares_needed(const struct tree *t)
 {
     int64_t n = 0;
     for (int i = 0; i < t->n_nodes; i++)
-        n += t->nodes[i].feature < 0 && !is_one_class(t, &t->nodes[i]) ? t->nodes[i].n : 0;
+        n += (int64_t)is_shared(t, &t->nodes[i]) * t->nodes[i].n;
     return (int)n; /* no more than entries: leaves have their own */
 }
 
-/* The leaf's value; its shares, where it has several classes, from *used on. */
-static int32_t take_leaf(struct tree_walk *w, int *used, const struct tree *t, const struct tree_node *leaf)
+/* The value of a leaf of several classes; its shares, from *used on. */
+static int32_t take_shares(struct tree_walk *w, int *used, const struct tree *t, const struct tree_node *leaf)
 {
-    if (is_one_class(t, leaf))
-        return t->classes[leaf->right];
     int first = *used;
     for (int i = 0; i < leaf->n; i++)
         w->shares[(*used)++] = (struct tree_share){t->classes[leaf->right + i], t->shares[leaf->right + i]};
@@ -108,26 +118,32 @@ static int32_t take_leaf(struct tree_walk *w, int *used, const struct tree *t, c
     return ~first;
 }
 
+/* right (n_nodes / 2 + 2): room, for the nodes that are said to be the right children that wait. */
+static inline __attribute__((always_inline)) bool take_nodes(struct builder b, const struct tree *t, int32_t *right, bool wide)
+{
+    int used = 0;
+    for (int i = 0; i < t->n_nodes; i++) {
+        const struct tree_node *node = &t->nodes[i];
+        uint32_t leaf = leaf_mask(node), value = (uint32_t)t->classes[first_entry(node)], last = b.n_waiting & leaf;
+        if (b.whole || (leaf & (uint32_t)(node->n < 1)) | ((uint32_t)(last > 0) & (uint32_t)(right[last] != i + 1)))
+            return false;
+        if (is_shared(t, node))
+            value = (uint32_t)take_shares(b.walk, &used, t, node);
+        right[b.n_waiting + 1] = node->right;
+        if (!add_node(&b, leaf, (uint32_t)node->feature, pick(leaf, value, tree_walk_key(node->threshold)), wide))
+            return false;
+    }
+    return is_whole(&b);
+}
+
 enum status tree_walk_of(struct tree_walk *out, const struct tree *t, int n_columns, struct error *e)
 {
     struct builder b = builder_of(out, t->n_nodes, shares_needed(t), n_columns);
-    /* By place: the node that is said to stand there; 0 where that is the one behind its parent. */
-    int32_t *right = memory_new((size_t)t->n_nodes * sizeof *right);
-    int used = 0;
-    bool good = true;
-    for (int i = 0; good && i < t->n_nodes; i++) {
-        const struct tree_node *node = &t->nodes[i];
-        good = !b.whole && (right[b.at] == 0 || right[b.at] == i);
-        if (good && node->feature >= 0) {
-            good = add_inner(&b, node->feature, node->threshold);
-            if (good)
-                right[b.waiting] = node->right;
-        } else if (good) {
-            good = node->n > 0 && add_value(&b, take_leaf(out, &used, t, node));
-        }
-    }
+    int32_t *right = memory_new(((size_t)t->n_nodes / 2 + 2) * sizeof *right);
+    bool good = out->wide ? take_nodes(b, t, right, true) : take_nodes(b, t, right, false);
+    free(b.waiting);
     free(right);
-    if (good && is_whole(&b))
+    if (good)
         return STATUS_OK;
     tree_walk_fini(out);
     return error_set(e, STATUS_DATA, "a damaged tree");
@@ -253,27 +269,27 @@ struct parts {
 };
 
 /* Shares lie in the order of leaves; next is the first of the next leaf with several classes, of n_shares. */
-static inline __attribute__((always_inline)) bool read_leaf(struct builder *b, struct parts *p, int of_class, int *next, int n_classes)
+static inline __attribute__((always_inline)) bool read_leaf(struct builder *b, struct parts *p, int of_class, int *next, int n_classes, bool wide)
 {
     int32_t value = take_number(&p->leaves, of_class);
     const struct tree_walk *w = b->walk;
     if (value != nothing_of(of_class))
-        return value >= 0 && value < n_classes && add_value(b, value);
+        return value >= 0 && value < n_classes && add_node(b, UINT32_MAX, 0, (uint32_t)value, wide);
     int first = *next;
     while (*next < w->n_shares && w->shares[*next].label >= 0)
         (*next)++;
-    return (*next)++ < w->n_shares && add_value(b, ~first);
+    return (*next)++ < w->n_shares && add_node(b, UINT32_MAX, 0, (uint32_t)~first, wide);
 }
 
-static inline __attribute__((always_inline)) bool read_nodes(struct builder b, struct parts p, int of_column, int of_class, int n_classes)
+static inline __attribute__((always_inline)) bool read_nodes(struct builder b, struct parts p, int of_column, int of_class, int n_classes, bool wide)
 {
     int next = 0, inner = 0, n_nodes = b.walk->n_nodes, most = n_nodes / 2;
     for (int i = 0; i < n_nodes; i++) {
         int32_t column = take_number(&p.columns, of_column);
         if (column == nothing_of(of_column)) {
-            if (i - inner > most || !read_leaf(&b, &p, of_class, &next, n_classes))
+            if (i - inner > most || !read_leaf(&b, &p, of_class, &next, n_classes, wide))
                 return false;
-        } else if (column < 0 || column >= (int32_t)b.n_columns || inner++ == most || !add_inner(&b, column, take_float(&p.thresholds))) {
+        } else if (column < 0 || column >= (int32_t)b.n_columns || inner++ == most || !add_node(&b, 0, (uint32_t)column, tree_walk_key(take_float(&p.thresholds)), wide)) {
             return false;
         }
     }
@@ -327,7 +343,9 @@ enum status tree_walk_read(struct tree_walk *out, struct reader *r, int n_column
     if (good) {
         struct builder b = builder_of(out, n_nodes, n_shares, n_columns);
         good = read_shares(out, r, of_class, n_classes) &&
-               (of_column == 1 && of_class == 1 ? read_nodes(b, p, 1, 1, n_classes) : read_nodes(b, p, of_column, of_class, n_classes));
+               (of_column == 1 && of_class == 1 && !out->wide ? read_nodes(b, p, 1, 1, n_classes, false)
+                                                               : read_nodes(b, p, of_column, of_class, n_classes, out->wide));
+        free(b.waiting);
     }
     if (good)
         return STATUS_OK;
