@@ -15,7 +15,7 @@ struct random {
     uint64_t key;
     uint64_t high;    /* names the stream under its key */
     uint64_t counter; /* blocks of four words made so far */
-    uint32_t words[4][RANDOM_BLOCKS]; /* of the blocks made last: first words, second ones, .. */
+    uint32_t words[4 * RANDOM_BLOCKS]; /* of the blocks made last */
     int left;         /* of them */
 };
 
@@ -31,8 +31,7 @@ static inline uint32_t random_u32(struct random *r)
 {
     if (r->left == 0)
         random_blocks(r);
-    unsigned i = 4 * RANDOM_BLOCKS - (unsigned)r->left--;
-    return r->words[i % 4][i / 4];
+    return r->words[4 * RANDOM_BLOCKS - (unsigned)r->left--];
 }
 
 uint64_t random_u64(struct random *r);

@@ -1,6 +1,8 @@
 /* Philox4x32-10 against the known answers of Random123 (Salmon et al. 2011, kat_vectors), and what is made of it. */
 #include "unit.h"
 
+#include <string.h>
+
 #include "base/random.h"
 
 static void test_known_answers(void)
@@ -14,6 +16,31 @@ static void test_known_answers(void)
     r.counter = UINT64_MAX;
     for (int i = 0; i < 4; i++)
         CU_ASSERT_EQUAL(random_u32(&r), ones[i]);
+}
+
+/* Philox as it is written down, a block at a time. */
+static void philox(uint64_t key, uint64_t high, uint64_t counter, uint32_t out[4])
+{
+    uint32_t k[2] = {(uint32_t)key, (uint32_t)(key >> 32)};
+    out[0] = (uint32_t)counter, out[1] = (uint32_t)(counter >> 32), out[2] = (uint32_t)high, out[3] = (uint32_t)(high >> 32);
+    for (int round = 0; round < 10; round++, k[0] += 0x9E3779B9, k[1] += 0xBB67AE85) {
+        uint64_t p = 0xD2511F53ULL * out[0], q = 0xCD9E8D57ULL * out[2];
+        uint32_t next[4] = {(uint32_t)(q >> 32) ^ out[1] ^ k[0], (uint32_t)q, (uint32_t)(p >> 32) ^ out[3] ^ k[1], (uint32_t)p};
+        memcpy(out, next, sizeof next);
+    }
+}
+
+/* Blocks are made side by side: each is what it is alone, also where the counter passes 2^32. */
+static void test_blocks(void)
+{
+    struct random r = random_of(random_key(3, 4), 0x123456789abcdefULL);
+    r.counter = 0xffffffe5;
+    for (uint64_t block = 0; block < 5 * RANDOM_BLOCKS; block++) {
+        uint32_t expected[4];
+        philox(r.key, r.high, 0xffffffe5 + block, expected);
+        for (int i = 0; i < 4; i++)
+            CU_ASSERT_EQUAL(random_u32(&r), expected[i]);
+    }
 }
 
 static void test_below(void)
@@ -48,5 +75,5 @@ static void test_normal(void)
     CU_ASSERT(squares / 1e5 > 0.98 && squares / 1e5 < 1.02);
 }
 
-UNIT_MAIN({"known answers", test_known_answers}, {"below n, without bias", test_below}, {"streams differ", test_streams_differ},
+UNIT_MAIN({"known answers", test_known_answers}, {"blocks side by side", test_blocks}, {"below n, without bias", test_below}, {"streams differ", test_streams_differ},
           {"normal numbers", test_normal})
