@@ -1,4 +1,4 @@
-/* Trees are grown in blocks of FOREST_BLOCK, a run of each block a rank; what a rank has grown all get.
+/* Trees are grown in blocks of FOREST_BLOCK, each by the rank that takes it; what a rank has grown all get.
  *
  * Longer than other files: growing, predicting and the file's bytes all reach into struct forest, which is nobody's but theirs; what could be told apart from it
  * stands in forest_data.c, forest_sample.c, forest_oob.c and forest_permutation.c. */
@@ -248,16 +248,10 @@ static enum status grow(struct forest *f, int i, double *importances, struct tre
     return s;
 }
 
-struct block { /* trees that are grown together, each rank a run of them */
+struct block { /* trees that are grown together, each by the rank that takes it */
     int start, n;        /* of the forest */
     double *importances; /* (n, n_columns) */
 };
-
-/* The first of a rank's trees, of the block. */
-static int first_of(const struct block *b, const struct gang *g, int rank)
-{
-    return gang_first(b->n, rank, g->size);
-}
 
 static double *importances_of(const struct forest *f, const struct block *b, int i)
 {
@@ -267,8 +261,9 @@ static double *importances_of(const struct forest *f, const struct block *b, int
 static enum status grow_own(struct forest *f, const struct block *b, struct gang *g, struct error *e)
 {
     enum status s = STATUS_OK;
-    for (int i = first_of(b, g, g->rank); s == STATUS_OK && i < first_of(b, g, g->rank + 1); i++) {
-        s = grow(f, b->start + i, importances_of(f, b, i), &f->trees[b->start + i], e);
+    for (int i; (i = gang_take(g, b->n)) >= 0;) {
+        if (s == STATUS_OK)
+            s = grow(f, b->start + i, importances_of(f, b, i), &f->trees[b->start + i], e);
         gang_look(g);
     }
     if (b->start + b->n == f->wanted)
@@ -276,31 +271,65 @@ static enum status grow_own(struct forest *f, const struct block *b, struct gang
     return s;
 }
 
-/* What the others are told: importances, then trees. */
-static void write_own(const struct forest *f, const struct block *b, const struct gang *g, struct buffer *out)
+/* Is there the block's i-th tree? Before the others have told of theirs: is it this rank's? */
+static bool is_grown(const struct forest *f, const struct block *b, int i)
 {
-    int first = first_of(b, g, g->rank), last = first_of(b, g, g->rank + 1);
-    for (int i = first; i < last; i++)
-        for (int c = 0; c < f->n_columns; c++)
-            buffer_put_f64(out, importances_of(f, b, i)[c]);
-    for (int i = first; i < last; i++)
-        tree_walk_write(&f->trees[b->start + i], f->n_columns, f->n_classes, out);
+    return f->trees[b->start + i].n_nodes > 0;
 }
 
-/* Those of a rank; this one's own are there. The file's bytes go on with them, if they are whole so far. */
-static enum status read_rank(struct forest *f, const struct block *b, const struct gang *g, int rank, struct reader r, struct error *e)
+/* What the others are told of each tree: its number in the block, importances, bytes. */
+static void write_own(const struct forest *f, const struct block *b, struct buffer *out)
 {
-    int first = first_of(b, g, rank), last = first_of(b, g, rank + 1);
-    for (int i = first; i < last; i++)
+    for (int i = 0; i < b->n; i++) {
+        size_t start;
+        if (!is_grown(f, b, i))
+            continue;
+        buffer_put_i32(out, i);
+        for (int c = 0; c < f->n_columns; c++)
+            buffer_put_f64(out, importances_of(f, b, i)[c]);
+        buffer_open_bytes(out, &start);
+        tree_walk_write(&f->trees[b->start + i], f->n_columns, f->n_classes, out);
+        buffer_close_bytes(out, start);
+    }
+}
+
+struct told { /* a tree's bytes */
+    const char *bytes; /* NULL: not yet */
+    size_t n;
+};
+
+/* What a rank has told of its trees. */
+static bool take_told(const struct forest *f, const struct block *b, struct reader r, struct told *told)
+{
+    while (r.at != r.end) {
+        int i = reader_i32(&r);
+        if (r.failed || i < 0 || i >= b->n || told[i].bytes)
+            return false;
         for (int c = 0; c < f->n_columns; c++)
             importances_of(f, b, i)[c] = reader_f64(&r);
-    if (!r.failed && f->n_written == b->start + first) {
-        buffer_put(&f->written, r.at, (size_t)(r.end - r.at));
-        f->n_written += last - first;
+        told[i].bytes = reader_bytes(&r, &told[i].n);
+        if (r.failed)
+            return false;
     }
-    for (int i = first; i < last && rank != g->rank; i++)
-        TRY(tree_walk_read(&f->trees[b->start + i], &r, f->n_columns, f->n_classes, e));
-    return r.failed || (rank != g->rank && r.at != r.end) ? error_set(e, STATUS_DATA, "a damaged forest") : STATUS_OK;
+    return true;
+}
+
+/* The trees of others; this rank's own are there. The file's bytes go on with all of them, if they are whole so far. */
+static bool read_told(struct forest *f, const struct block *b, const struct told *told)
+{
+    for (int i = 0; i < b->n; i++) {
+        struct error ignored;
+        struct reader r = reader_of(told[i].bytes, told[i].n);
+        if (!told[i].bytes)
+            return false;
+        if (!is_grown(f, b, i) && (tree_walk_read(&f->trees[b->start + i], &r, f->n_columns, f->n_classes, &ignored) != STATUS_OK || r.at != r.end))
+            return false;
+        if (f->n_written == b->start + i) {
+            buffer_put(&f->written, told[i].bytes, told[i].n);
+            f->n_written++;
+        }
+    }
+    return true;
 }
 
 /* All of them belong to the forest now. */
@@ -345,13 +374,18 @@ static enum status gather(struct gang *g, const struct buffer *mine, struct buff
 static enum status share_block(struct forest *f, const struct block *b, struct gang *g, struct error *e)
 {
     struct buffer mine = {0}, all = {0};
+    struct told *told = memory_new((size_t)b->n * sizeof *told);
     size_t *offset = memory_new(((size_t)g->size + 1) * sizeof *offset);
-    write_own(f, b, g, &mine);
+    write_own(f, b, &mine);
     enum status s = gather(g, &mine, &all, offset, e);
-    for (int r = 0; s == STATUS_OK && r < g->size; r++)
-        s = read_rank(f, b, g, r, reader_of(all.data + offset[r], offset[r + 1] - offset[r]), e);
+    bool good = true;
+    for (int r = 0; s == STATUS_OK && good && r < g->size; r++)
+        good = take_told(f, b, reader_of(all.data + offset[r], offset[r + 1] - offset[r]), told);
+    if (s == STATUS_OK && !(good && read_told(f, b, told)))
+        s = error_set(e, STATUS_DATA, "a damaged forest");
     buffer_fini(&mine);
     buffer_fini(&all);
+    free(told);
     free(offset);
     return s;
 }

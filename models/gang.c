@@ -173,6 +173,17 @@ struct gang gang_alone(bool (*stop)(struct gang *), void *stop_context)
                          .stop_context = stop_context};
 }
 
+int gang_take(struct gang *g, int n)
+{
+    if (g->take)
+        return g->take(g, n);
+    int first = gang_first(n, g->rank, g->size);
+    if (first + g->taken < gang_first(n, g->rank + 1, g->size))
+        return first + g->taken++;
+    g->taken = 0;
+    return -1;
+}
+
 enum status gang_any(struct gang *g, bool mine, bool *any, struct error *e)
 {
     float one = mine ? 1 : 0, total = 0; /* as many leaves as ranks: one each */

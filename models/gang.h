@@ -55,6 +55,9 @@ struct gang {
     enum status (*share)(struct gang *g, void *data, const size_t *offset, struct error *e);
     /* Collective. n_out bytes to rank `to`, n_in from rank `from`, which gives just as many; 0 is none, and to itself is a copy. */
     enum status (*pass)(struct gang *g, int to, const void *out, size_t n_out, int from, void *in, size_t n_in, struct error *e);
+    /* gang_take where members can hand numbers to each other without a message; else NULL, and they are dealt in runs. */
+    int (*take)(struct gang *g, int n);
+    int taken;            /* of this rank's run */
     /* Not collective: has this rank been told to stop? Models sum the answers (with a gradient, or by gang_any) and leave together. */
     bool (*stop)(struct gang *g);
     void *stop_context; /* of stop */
@@ -64,6 +67,9 @@ struct gang {
 /* First of n items that rank takes when they are dealt in runs: floor(n * rank / size). */
 int gang_first(int n, int rank, int size);
 int gang_owner(int item, int n, int size); /* the rank that takes it */
+/* Of the numbers 0 .. n - 1, each of which goes to one member, the next: where members can, to whoever comes first. -1 where all are gone; every member
+ * goes on until then, and what it asks for afterwards are numbers anew. */
+int gang_take(struct gang *g, int n);
 int gang_leaves(int rows); /* ceil(rows / LEAF_ROWS) */
 
 /* Parts of the run of leaves [first, end). */

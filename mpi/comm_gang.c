@@ -35,6 +35,12 @@ static enum status sum(struct gang *g, const float *mine, float *total, size_t w
     return sums_whole(&c->sums, &s, g, e);
 }
 
+static int take(struct gang *g, int n)
+{
+    struct gang_context *c = g->context;
+    return ring_take(&c->sums.ring, n);
+}
+
 static enum status share(struct gang *g, void *data, const size_t *offset, struct error *e)
 {
     struct gang_context *c = g->context;
@@ -88,7 +94,9 @@ enum status comm_gang_new(struct transport *t, const int *members, int n, int ta
     out->offset = memory_new(((size_t)n + 1) * sizeof *out->offset);
     MPI_Comm_rank(context->comm, &out->rank);
     MPI_Comm_size(context->comm, &out->size);
-    return sums_open(&context->sums, c, context->comm, members, n, e);
+    TRY(sums_open(&context->sums, c, context->comm, members, n, e));
+    out->take = context->sums.in_node ? take : NULL;
+    return STATUS_OK;
 }
 
 void comm_gang_free(struct transport *t, struct gang *g)

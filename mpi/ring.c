@@ -10,17 +10,20 @@ void ring_clear(struct ring_share *share)
     atomic_init(&share->made, 0);
     atomic_init(&share->added, 0);
     atomic_init(&share->taken, 0);
+    atomic_init(&share->dealt, 0);
 }
 
 void ring_init(struct ring *r, struct ring_share *const *share, int rank, int size)
 {
-    *r = (struct ring){.rank = rank, .size = size};
+    *r = (struct ring){.rank = rank, .size = size, .round = 1};
     r->share = memory_new((size_t)size * sizeof *r->share);
     memcpy(r->share, share, (size_t)size * sizeof *share);
     r->adding.cell = memory_new((size_t)size * sizeof *r->adding.cell);
     r->taking.cell = memory_new((size_t)size * sizeof *r->taking.cell);
     r->seen = memory_new((size_t)size * sizeof *r->seen);
     r->seen_added = memory_new((size_t)size * sizeof *r->seen_added);
+    if (rank == 0)
+        atomic_store(&share[0]->dealt, 0); /* before a number of blocks is agreed on, so before anybody takes one */
 }
 
 void ring_fini(struct ring *r)
@@ -52,6 +55,20 @@ void ring_start(struct ring *r, uint64_t number)
     atomic_store_explicit(&r->share[r->rank]->taken, number, memory_order_release);
     atomic_store_explicit(&r->share[r->rank]->added, number, memory_order_release);
     atomic_store_explicit(&r->share[r->rank]->made, number, memory_order_release);
+}
+
+int ring_take(struct ring *r, int n)
+{
+    _Atomic uint64_t *dealt = &r->share[0]->dealt;
+    uint64_t first = (uint64_t)r->round << 32, found = atomic_load(dealt), next;
+    do {
+        next = found < first ? first : found;
+        if (next - first >= (uint64_t)n) { /* also where others are in a later round */
+            r->round++;
+            return -1;
+        }
+    } while (!atomic_compare_exchange_weak(dealt, &found, next + 1));
+    return (int)(next - first);
 }
 
 bool ring_is_dealt(int size, size_t width)

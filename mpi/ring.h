@@ -14,7 +14,7 @@
  * others copy it. Each float is read about twice, however many ranks there are. Who adds changes no bit.
  *
  * Blocks are numbered on and on; a gang begins at a number that none of its members has reached, agreed on by whoever forms it.
- * Counters are only written by their own rank. Nothing here waits: ring_move does what can be done now. */
+ * Counters are only written by their own rank, but for one that deals numbers out to whoever comes first (ring_take). Nothing here waits: ring_move does what can be done now. */
 #ifndef MPI_RING_H
 #define MPI_RING_H
 
@@ -30,6 +30,7 @@ struct ring_share { /* a rank's, in shared memory; zeros at first */
     _Alignas(64) _Atomic uint64_t made;  /* blocks */
     _Alignas(64) _Atomic uint64_t added; /* the number after the last own block whose sum is there */
     _Alignas(64) _Atomic uint64_t taken;
+    _Alignas(64) _Atomic uint64_t dealt; /* of a gang's first rank: the round (upper 32 bits) and how many of its numbers are gone; all ranks write it */
     _Alignas(64) float cells[RING_CELLS][RING_CELL];
 };
 
@@ -66,6 +67,7 @@ struct ring { /* one rank's view of its gang */
     uint64_t *seen, *seen_added, seen_taken; /* (size) what others had made and added when last looked at; what all had taken */
     const float **part;        /* (part_capacity) */
     int part_capacity;
+    uint32_t round;            /* of ring_take */
     uint64_t moved_bytes;      /* whoever reads it may set it to 0 */
 };
 
@@ -76,6 +78,9 @@ void ring_fini(struct ring *r);
 /* The number that this rank's next block would have at least: the gang begins at the largest of its members'. */
 uint64_t ring_number(const struct ring *r);
 void ring_start(struct ring *r, uint64_t number);
+
+/* Of a round's numbers 0 .. n - 1, each of which goes to one rank, the next; -1 where all are gone: this rank's next call belongs to the next round. */
+int ring_take(struct ring *r, int n);
 
 /* Are blocks of sums of that width dealt? */
 bool ring_is_dealt(int size, size_t width);
