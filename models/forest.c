@@ -17,9 +17,9 @@
 #include "models/forest_sample.h"
 #include "models/tree_walk.h"
 
-/* Rows that go down a tree before the next: few, so that what they are asked for stays in a core's cache, or many, where trees do not (tree_walk_far);
- * but no more of these than fit MANY_BYTES with their sums over all classes. */
-enum { FEW_ROWS = 512, MANY_ROWS = 8192, MANY_BYTES = 1 << 24 };
+/* Rows that go down a tree before the next: few, so that what they are asked for stays in a core's cache, or many, where it is the trees that come from far
+ * away: one for each TREE_BYTES of these; but no more than fit MANY_BYTES with their sums over all classes. */
+enum { FEW_ROWS = 512, MANY_ROWS = 8192, TREE_BYTES = 4096, MANY_BYTES = 1 << 24 };
 
 struct forest {
     struct model model;
@@ -477,8 +477,10 @@ static void gather_keys(const struct features *x, const int32_t *rows, int n, in
 static int rows_together(const struct forest *f, int n)
 {
     size_t row = ((size_t)f->n_columns + 1) * sizeof(uint32_t) + (size_t)f->n_classes * sizeof(double), fit = MANY_BYTES / row;
-    int many = fit < FEW_ROWS ? FEW_ROWS : fit < MANY_ROWS ? (int)fit : MANY_ROWS, most = n > FEW_ROWS && tree_walk_far(f->trees, f->n_trees) ? many : FEW_ROWS;
-    return n < most ? n : most;
+    size_t rows = tree_walk_bytes(f->trees, f->n_trees) / TREE_BYTES;
+    rows = rows < fit ? rows : fit;
+    rows = rows < FEW_ROWS ? FEW_ROWS : rows > MANY_ROWS ? MANY_ROWS : rows;
+    return (size_t)n < rows ? n : (int)rows;
 }
 
 enum status forest_predict(const struct model *model, const struct features *x, const int32_t *rows, int n, struct gang *g, float *proba,
@@ -488,9 +490,9 @@ enum status forest_predict(const struct model *model, const struct features *x, 
     int first, last, k = f->n_classes;
     gang_rows(n, g->rank, g->size, &first, &last);
     int together = rows_together(f, last - first);
-    uint32_t *block = memory_new((size_t)together * ((size_t)f->n_columns + 1) * sizeof *block);
-    float *values = memory_new(GATHERED * (size_t)f->n_columns * sizeof *values);
-    double *sum = memory_new((size_t)together * (size_t)k * sizeof *sum);
+    uint32_t *block = memory_resize(NULL, (size_t)together * ((size_t)f->n_columns + 1) * sizeof *block);
+    float *values = memory_resize(NULL, GATHERED * (size_t)f->n_columns * sizeof *values);
+    double *sum = memory_resize(NULL, (size_t)together * (size_t)k * sizeof *sum);
     for (int at = first; at < last; at += together) {
         int m = last - at < together ? last - at : together;
         gather_keys(x, rows + at, m, f->n_columns, values, block);

@@ -132,18 +132,18 @@ void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, 
     add(w, NULL, x, n_columns, n, sum, n_classes);
 }
 
-bool tree_walk_far(const struct tree_walk *trees, int n_trees)
+size_t tree_walk_bytes(const struct tree_walk *trees, int n_trees)
 {
-    enum { NEAR_BYTES = 1 << 20 };
     size_t bytes = 0;
     for (int t = 0; t < n_trees; t++)
         bytes += bytes_of(&trees[t]);
-    return bytes > NEAR_BYTES;
+    return bytes;
 }
 
 void tree_walk_add_all(const struct tree_walk *trees, int n_trees, const uint32_t *x, int n_columns, int n, double *sum, int n_classes)
 {
-    bool far = n >= TOGETHER && tree_walk_far(trees, n_trees);
+    enum { NEAR_BYTES = 1 << 20 }; /* what a core's own cache holds; others come from farther away when they are asked again */
+    bool far = n >= TOGETHER && tree_walk_bytes(trees, n_trees) > NEAR_BYTES;
     for (int t = 0; t < n_trees; t++)
         add(&trees[t], far ? &trees[t + 1 < n_trees ? t + 1 : 0] : NULL, x, n_columns, n, sum, n_classes);
 }

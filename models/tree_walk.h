@@ -53,9 +53,8 @@ void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, 
 /* Those of all trees, one after another: the nodes of the next, where they are far, are fetched meanwhile, and after the last those of the first, for the
  * rows to come. */
 void tree_walk_add_all(const struct tree_walk *trees, int n_trees, const uint32_t *x, int n_columns, int n, double *sum, int n_classes);
-/* Are trees too many for a core's own cache? Then each tree comes from farther away when it is asked again, and from there it is shared with whoever else
- * computes on this processor. */
-bool tree_walk_far(const struct tree_walk *trees, int n_trees);
+/* Of all their nodes. */
+size_t tree_walk_bytes(const struct tree_walk *trees, int n_trees);
 
 void tree_walk_write(const struct tree_walk *w, int n_columns, int n_classes, struct buffer *out);
 /* STATUS_DATA where the bytes are no tree over so many columns and classes. */
