@@ -1,6 +1,7 @@
 /* Rows going down. */
 #include <stdlib.h>
 
+#include "base/kernels.h"
 #include "models/tree_walk_words.h"
 
 void tree_walk_fini(struct tree_walk *w)
@@ -59,20 +60,20 @@ static inline __attribute__((always_inline)) void go_down(const struct tree_walk
     r->n = left;
 }
 
-static void go_narrow(const struct tree_walk *w, struct rows *r)
+SHIFTING_KERNEL static void go_narrow(const struct tree_walk *w, struct rows *r)
 {
     for (go_down(w, r, FIRST_STEPS, AT_ONCE, false); r->n > 0;)
         go_down(w, r, STEPS, AT_ONCE, false);
 }
 
 /* One row, say, as it comes: other trees are what a processor may have under way. */
-static void go_few(const struct tree_walk *w, struct rows *r)
+SHIFTING_KERNEL static void go_few(const struct tree_walk *w, struct rows *r)
 {
     while (r->n > 0)
         go_down(w, r, STEPS, 1, false);
 }
 
-static void go_wide(const struct tree_walk *w, struct rows *r)
+SHIFTING_KERNEL static void go_wide(const struct tree_walk *w, struct rows *r)
 {
     while (r->n > 0)
         go_down(w, r, STEPS, AT_ONCE, true);
