@@ -124,4 +124,20 @@ static void test_room(void)
     CU_ASSERT_EQUAL(gang_parts(0, INT32_MAX, INT32_MAX), 1);
 }
 
-UNIT_MAIN({"sums have the bits of the tree", test_bits}, {"the pictures", test_pictures}, {"few slots", test_room})
+/* Without memory that members share, each takes its run; the next round begins anew. */
+static void test_runs(void)
+{
+    for (int size = 1; size < SIZES; size++)
+        for (int rank = 0; rank < size; rank++) {
+            struct gang g = gang_alone(NULL, NULL);
+            g.rank = rank;
+            g.size = size;
+            for (int n = 0; n < 20; n++) {
+                for (int i = gang_first(n, rank, size); i < gang_first(n, rank + 1, size); i++)
+                    CU_ASSERT_EQUAL(gang_take(&g, n), i);
+                CU_ASSERT_EQUAL(gang_take(&g, n), -1);
+            }
+        }
+}
+
+UNIT_MAIN({"sums have the bits of the tree", test_bits}, {"the pictures", test_pictures}, {"few slots", test_room}, {"runs of numbers", test_runs})

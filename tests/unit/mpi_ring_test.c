@@ -1,5 +1,5 @@
 /* The rings of mpi/ring.h between threads: the bits of the tree for any leaves, ranks and pieces, a sum within a sum, rings far smaller than what they
- * carry, and gangs that follow each other while some of their members still finish the last one. */
+ * carry, numbers dealt to whoever comes first, and gangs that follow each other while some of their members still finish the last one. */
 #include "unit.h"
 
 #include <pthread.h>
@@ -23,6 +23,9 @@ struct group { /* of a phase: ranks [first, end) */
 
 static struct group groups[PHASES][2];
 static int wrong[RANKS], sums[RANKS];
+
+enum { ROUNDS = 60, NUMBERS = 20 };
+static _Atomic int taken[PHASES][2][ROUNDS][NUMBERS]; /* by phase and group: how often each number was handed out */
 
 static float value(int leaf, size_t j, uint64_t key)
 {
@@ -96,6 +99,25 @@ static int one_sum(struct ring *r, uint64_t key)
     return inside + slab_check(&s, key);
 }
 
+static int numbers_of(int round)
+{
+    return round % (NUMBERS + 1); /* none too */
+}
+
+/* Rounds follow each other as fast as they can: who comes late to one that is over gets nothing of the next. */
+static int take_all(struct ring *r, _Atomic int (*counts)[NUMBERS])
+{
+    int beside = 0;
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i, last = -1; (i = ring_take(r, numbers_of(round))) >= 0; last = i) {
+            beside += i <= last || i >= numbers_of(round);
+            counts[round][i]++;
+            if (i % 3 == 0)
+                sched_yield();
+        }
+    return beside;
+}
+
 static void in_group(int rank, struct group *g, int phase)
 {
     struct ring_share *share[RANKS];
@@ -109,6 +131,7 @@ static void in_group(int rank, struct group *g, int phase)
     for (int i = g->first; i < g->end; i++)
         most = g->number[i] > most ? g->number[i] : most;
     ring_start(&r, most);
+    wrong[rank] += take_all(&r, taken[phase][g->first > 0]);
     for (int i = 0; i < SUMS; i++, sums[rank]++)
         wrong[rank] += one_sum(&r, random_key((uint64_t)phase * 2 + (uint64_t)(g->first > 0), (uint64_t)i));
     while (!ring_read(&r))
@@ -146,6 +169,13 @@ static void test_gangs(void)
         CU_ASSERT_EQUAL(wrong[rank], 0);
         CU_ASSERT_EQUAL(sums[rank], PHASES * SUMS);
     }
+    int others = 0; /* numbers that not exactly one rank of a group has got */
+    for (int phase = 0; phase < PHASES; phase++)
+        for (int i = 0; i < 2; i++)
+            for (int round = 0; round < ROUNDS && groups[phase][i].first < groups[phase][i].end; round++)
+                for (int n = 0; n < NUMBERS; n++)
+                    others += taken[phase][i][round][n] != (n < numbers_of(round));
+    CU_ASSERT_EQUAL(others, 0);
 }
 
 /* Nothing waits: a rank alone comes as far as its ring goes, and no further. */
