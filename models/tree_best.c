@@ -79,6 +79,7 @@ static int open_node(struct frontier *f, struct tree_span span, int parent)
     f->nodes[node] = (struct open_node){.span = span};
     if (tree_grow_find(f->g, &span, constant, &f->nodes[node].split))
         heap_push(f, node);
+    f->nodes[node].split.codes = NULL; /* others will have been gathered when it is split */
     return node;
 }
 

@@ -102,6 +102,8 @@ enum tree_counted tree_count_try(struct tree_splitter *s, int column, const uint
     uint32_t n_values = s->data->columns[column].n_values;
     if (n < FEW || n_values > SPARSE * (uint32_t)n || s->params->criterion != TREE_GINI || s->params->min_samples_leaf > 1)
         return TREE_NOT_COUNTED;
+    if ((int64_t)n_values * s->node.n_classes > WORTH * (int64_t)s->data->n) /* too many codes here too, most likely */
+        return TREE_NOT_COUNTED;
     for (int i = 0; i < n; i++)
         c->marks[codes[i]] = 1;
     int found = tree_count_list(c, n_values, s->place);

@@ -57,15 +57,13 @@ int tree_grow_inner(struct tree_grower *g, const struct tree_split *s)
     return node;
 }
 
-/* Moves samples (n) of codes up to `left` to the front; returns how many. room (n). A record's code: at `codes`, `apart` from the next's. */
-static inline __attribute__((always_inline)) int part(tree_sample *restrict samples, tree_sample *restrict room, int n, const uint16_t *codes, size_t apart, bool wide,
-                                                      uint32_t left)
+/* Moves samples (n) whose codes (n) are up to `left` to the front; returns how many. room (n). */
+static int part(tree_sample *restrict samples, tree_sample *restrict room, int n, const uint32_t *restrict codes, uint32_t left)
 {
     int to = 0, others = 0;
     for (int i = 0; i < n; i++) {
         tree_sample sample = samples[i];
-        const uint16_t *at = codes + sample_record(sample) * apart;
-        bool goes = (wide ? (uint32_t)at[1] << 16 | at[0] : at[0]) <= left;
+        bool goes = codes[i] <= left;
         samples[to] = sample;
         room[others] = sample;
         to += goes;
@@ -77,16 +75,11 @@ static inline __attribute__((always_inline)) int part(tree_sample *restrict samp
 
 int tree_grow_part(struct tree_grower *g, const struct tree_span *t, const struct tree_split *s)
 {
-    const struct tree_data *d = g->r->data;
-    const struct tree_column *column = &d->columns[s->feature];
     int n = t->last - t->first;
-    const uint16_t *plane = tree_plane(d, s->feature, n), *codes = d->records + column->at;
     tree_sample *samples = g->samples + t->first;
     if (g->r->importances)
         g->r->importances[s->feature] += s->decrease / g->total;
-    return t->first + (plane          ? part(samples, g->room, n, plane, 1, false, s->left_code)
-                       : column->wide ? part(samples, g->room, n, codes, d->stride, true, s->left_code)
-                                      : part(samples, g->room, n, codes, d->stride, false, s->left_code));
+    return t->first + part(samples, g->room, n, tree_splitter_codes(&g->splitter, s, samples, n), s->left_code);
 }
 
 bool tree_grow_find(struct tree_grower *g, const struct tree_span *t, uint64_t *constant, struct tree_split *out)

@@ -1,7 +1,6 @@
 /* What engines do for trees. The columns of a small node side by side, one a lane, so that sorting and sweeping them are vector operations without a branch.
  *
- * Keys stand sample by sample, a lane each of TREE_LANES columns. A key holds, from its highest bits, code, times, the weight of its class in the node,
- * class, its two low bits first: so a sweep needs no table. What a place gains is a float here, off by less than 2^-13 of it: products of numbers below 2^8
+ * Keys stand sample by sample, a lane each of TREE_LANES columns. A key holds, from its highest bits, code, times, class, its two low bits first. What a place gains is a float here, off by less than 2^-13 of it: products of numbers below 2^8
  * and 2^16 are exact, one sum is rounded, one quotient perhaps by 2^-14. tree_small.c computes those that come as near to the best again. */
 #ifndef MODELS_TREE_LANES_H
 #define MODELS_TREE_LANES_H
@@ -13,9 +12,7 @@ enum {
     TREE_LANES = 16,
     TREE_LANES_SAMPLES = 160,  /* at most */
     TREE_LANES_CLASS_BITS = 5,
-    TREE_LANES_WHOLE_BITS = 8, /* of a class's weight, and of all weights together */
-    TREE_LANES_WHOLE_MASK = ((1 << TREE_LANES_WHOLE_BITS) - 1) << TREE_LANES_CLASS_BITS,
-    TREE_LANES_TIMES_AT = TREE_LANES_CLASS_BITS + TREE_LANES_WHOLE_BITS
+    TREE_LANES_WHOLE_BITS = 8 /* of a class's weight, and of all weights together */
 };
 
 struct tree_lanes {
@@ -25,6 +22,7 @@ struct tree_lanes {
     uint32_t weights_at[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64))); /* right of it and, shifted by 16, left */
     float most[TREE_LANES] __attribute__((aligned(64)));                     /* of each lane */
     uint32_t labels[TREE_LANES_SAMPLES];                                     /* what a sample's keys have in common */
+    uint8_t whole[1 << TREE_LANES_CLASS_BITS];                               /* weights of classes in the node, by class as in a key */
     int label_bits;                                                          /* of them */
     uint16_t best[TREE_LANES_SAMPLES * TREE_LANES]; /* sample * TREE_LANES + lane of places that may gain most of all lanes */
     uint32_t weight, squares;                                                /* of the node: all weights, all squares of classes' weights */
@@ -45,13 +43,14 @@ enum { TREE_MARKS = 32 }; /* of codes that occur, looked at together */
 enum { TREE_TABLE_VALUES = 1 << 13 /* codes of a column, at most */, TREE_TABLE_ROOM = 2 * TREE_LANES /* behind what is listed of them */ };
 enum { TREE_DIFFER_LEAST = 16, TREE_DIFFER_MOST = 128 }; /* codes of a record whose columns are compared all at once */
 
-/* Codes of a small node's samples, as struct tree_data has them; none of more than 16 bits. */
+/* Codes of a small node's samples, as struct tree_data has them. */
 struct tree_codes {
     const uint16_t *records;
     size_t stride;
     const uint64_t *samples;  /* (n) records' numbers in the upper halves */
     uint32_t at[TREE_LANES];  /* (n_columns) places in a record */
     int n_columns;
+    uint32_t wide;            /* which columns, bit by bit, are so: their upper halves stand behind the lower */
 };
 
 /* One column's counts by class and code (models/tree_table.c), summed up. Codes that occur, or all, have places, row * TREE_LANES + lane: a lane each for

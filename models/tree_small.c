@@ -7,7 +7,7 @@ bool tree_small_take(struct tree_splitter *s, int n)
 {
     const struct tree_node_facts *f = &s->node;
     struct tree_lanes *o = s->lanes;
-    int label_bits = TREE_LANES_TIMES_AT + tree_bits_of(f->all_times);
+    int label_bits = TREE_LANES_CLASS_BITS + tree_bits_of(f->all_times);
     if (!s->small || n > TREE_LANES_SAMPLES || f->n_classes > 1 << TREE_LANES_CLASS_BITS || f->weight >= 1 << TREE_LANES_WHOLE_BITS ||
         label_bits + s->code_bits > 32)
         return false;
@@ -34,13 +34,12 @@ static uint32_t try_pair(const struct tree_splitter *s, const int *column, int n
     uint32_t differ = 0;
     int at = -1;
     for (int c = 0; c < n_columns; c++) {
-        uint32_t place = s->data->columns[column[c]].at;
-        bool differs = a[place] != b[place];
+        bool differs = tree_code(a, &s->data->columns[column[c]]) != tree_code(b, &s->data->columns[column[c]]);
         differ |= (uint32_t)differs << c;
         at = differs && (at < 0 || s->turn[column[c]] < s->turn[at]) ? column[c] : at;
     }
     if (at >= 0 && tree_splitter_prefers(s, at, best)) {
-        uint32_t x = a[s->data->columns[at].at], y = b[s->data->columns[at].at];
+        uint32_t x = tree_code(a, &s->data->columns[at]), y = tree_code(b, &s->data->columns[at]);
         *best = tree_splitter_between(s, at, x < y ? x : y, x < y ? y : x, (double)s->node.weight);
     }
     return differ;
@@ -50,21 +49,22 @@ void tree_small_constant(const struct tree_splitter *s, const tree_sample *sampl
 {
     const struct tree_data *d = s->data;
     uint64_t differ[TREE_DIFFER_MOST / 64] = {0};
-    if (!s->engine->tree_lanes_differ || d->stride < TREE_DIFFER_LEAST || d->stride > TREE_DIFFER_MOST)
-        return;
+    if (!s->engine->tree_lanes_differ || d->stride != (size_t)d->n_columns || d->stride < TREE_DIFFER_LEAST || d->stride > TREE_DIFFER_MOST)
+        return; /* where a column is wide, a column's place is not its number */
     const struct tree_codes codes = {.records = d->records, .stride = d->stride, .samples = samples};
-    s->engine->tree_lanes_differ(&codes, s->lanes->n, differ); /* a column's place is its number: none is wide */
+    s->engine->tree_lanes_differ(&codes, s->lanes->n, differ);
     for (int i = 0; i < (d->n_columns + 63) / 64; i++)
         constant[i] |= ~differ[i];
 }
 
 static bool is_constant(const struct tree_splitter *s, int column, const tree_sample *samples, int n)
 {
-    const uint16_t *codes = s->data->records + s->data->columns[column].at;
+    const struct tree_column *of = &s->data->columns[column];
+    const uint16_t *records = s->data->records;
     size_t stride = s->data->stride;
-    uint16_t first = codes[sample_record(samples[0]) * stride];
+    uint32_t first = tree_code(records + sample_record(samples[0]) * stride, of);
     int i = 1;
-    while (i < n && codes[sample_record(samples[i]) * stride] == first)
+    while (i < n && tree_code(records + sample_record(samples[i]) * stride, of) == first)
         i++;
     return i == n;
 }
@@ -79,8 +79,10 @@ uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_column
         return try_pair(s, column, n_columns, samples, best);
     if (n_columns == 1 && is_constant(s, column[0], samples, o->n)) /* as are, mostly, all that are looked at one by one (tree_splitter_find) */
         return 0;
-    for (int c = 0; c < n_columns; c++)
+    for (int c = 0; c < n_columns; c++) {
         codes.at[c] = s->data->columns[column[c]].at;
+        codes.wide |= (uint32_t)s->data->columns[column[c]].wide << c;
+    }
     s->engine->tree_lanes_fill(o, &codes);
     s->engine->tree_lanes_sort(o, n_columns);
     s->engine->tree_lanes_sweep(o, n_columns);

@@ -48,16 +48,14 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab, size_t rows)
 void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
 {
     const struct tree_data *d = s->data;
-    bool wide = false;
     if (s->params->criterion == TREE_ENTROPY)
         tree_logs_fill(&s->logs, d, times, s->unit);
     for (int c = 0; c < d->n_columns; c++) {
         int bits = tree_bits_of(d->columns[c].n_values - 1);
         s->columns[c] = s->turn[c] = c;
         s->code_bits = bits > s->code_bits ? bits : s->code_bits;
-        wide |= d->columns[c].wide;
     }
-    s->small = s->engine->tree_lanes_sort && s->plain && !wide && s->params->criterion == TREE_GINI && !s->params->random_thresholds && s->params->min_samples_leaf <= 1;
+    s->small = s->engine->tree_lanes_sort && s->plain && s->params->criterion == TREE_GINI && !s->params->random_thresholds && s->params->min_samples_leaf <= 1;
 }
 
 static int count_classes(const struct tree_counts *o, int n)
@@ -396,12 +394,21 @@ static double rounding(const struct tree_splitter *s)
     return 8 * DBL_EPSILON * (tree_x_log_x(weight) + weight) + 2 * (s->node.n_classes + 1) * s->logs.unit;
 }
 
+/* The codes of a column among those gathered last, or NULL. */
+static const uint32_t *gathered(const struct tree_splitter *s, const int *column, int n_columns, int n, int wanted)
+{
+    for (int c = 0; c < n_columns; c++)
+        if (column[c] == wanted)
+            return s->codes + (size_t)c * (size_t)n;
+    return NULL;
+}
+
 struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant)
 {
     struct tree_split best = {.feature = -1, .gain = -INFINITY};
     int looked = 0, n_constant = 0, drawn, column[TREE_AT_ONCE + 1];
     prepare(s);
-    bool small = tree_small_take(s, n);
+    bool small = tree_small_take(s, n), gathers = !small && !tree_plane(s->data, 0, n);
     if (small)
         tree_small_constant(s, samples, constant);
     while ((drawn = draw(s, constant, looked < s->params->max_features ? at_once(s) : 1, &looked, &n_constant, column)) > 0) {
@@ -414,8 +421,30 @@ struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample 
                 constant[column[c] / 64] |= UINT64_C(1) << column[c] % 64;
                 n_constant++;
             }
+        best.codes = gathers ? gathered(s, column, drawn, n, best.feature) : NULL;
     }
     if (fabs(best.decrease) <= rounding(s))
         best.decrease = 0;
     return best;
+}
+
+/* A column of records that were looked at a moment ago. */
+static void gather_again(const struct tree_data *d, const struct tree_column *column, const tree_sample *samples, int n, uint32_t *restrict out)
+{
+    const uint16_t *codes = d->records + column->at;
+    for (int i = 0; i < n && !column->wide; i++)
+        out[i] = codes[sample_record(samples[i]) * d->stride];
+    for (int i = 0; i < n && column->wide; i++)
+        out[i] = tree_code(d->records + sample_record(samples[i]) * d->stride, column);
+}
+
+const uint32_t *tree_splitter_codes(struct tree_splitter *s, const struct tree_split *split, const tree_sample *samples, int n)
+{
+    if (split->codes)
+        return split->codes;
+    if (tree_plane(s->data, split->feature, n))
+        gather_plane(s->data, split->feature, samples, n, s->codes);
+    else
+        gather_again(s->data, &s->data->columns[split->feature], samples, n, s->codes);
+    return s->codes;
 }

@@ -26,6 +26,7 @@ struct tree_split {
     float threshold;                /* where it is random; else of tree_splitter_threshold */
     double gain;                    /* minus weight * impurity, both sides, less what all splits of the node have in common */
     double decrease;                /* of weight * impurity, from the node to its sides; 0 where it is no more than rounding */
+    const uint32_t *codes;          /* (n) of its column, of the node's samples, until others are gathered; NULL: they are not at hand */
 };
 
 struct tree_node_facts { /* of the classes in a node */
@@ -108,6 +109,8 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab, size_t rows);
 void tree_splitter_begin(struct tree_splitter *s, const int32_t *times);
 /* Counts a node's samples (n >= 1), which stand by class; true where they are all of one class, whose weight is then not counted: it is said to be 1. */
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n);
+/* Codes (n) of the column of a split that was found in the node looked at last, or in another; until the next is looked at. */
+const uint32_t *tree_splitter_codes(struct tree_splitter *s, const struct tree_split *split, const tree_sample *samples, int n);
 /* Of the node looked at last. constant: bits (n_columns) of columns known to be constant here; those found are added. */
 struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant);
 

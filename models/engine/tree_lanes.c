@@ -7,6 +7,14 @@
 #include "models/engine.h"
 #include "models/engine/tree_vectors.h"
 
+#if !defined(ENGINE_PLAIN)
+/* In a key its two low bits, which say where in a word a class stands, come first. */
+INLINE uint32_t class_in_key(uint32_t class)
+{
+    return class >> 2 | (class & 3) << 3;
+}
+#endif
+
 #if defined(ENGINE_AVX512)
 int ENGINE(tree_count)(const struct tree_counts *o, int n)
 {
@@ -39,25 +47,32 @@ int ENGINE(tree_count)(const struct tree_counts *o, int n)
 
 void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights)
 {
-    uint32_t of_class[2 * TREE_LANES] = {0};
     for (int c = 0; c < o->n_classes; c++)
-        of_class[c] = (uint32_t)weights[c] << TREE_LANES_CLASS_BITS | (uint32_t)(c >> 2 | (c & 3) << 3);
-    __m512i low = _mm512_loadu_si512(of_class), high = _mm512_loadu_si512(of_class + TREE_LANES);
+        o->whole[class_in_key((uint32_t)c)] = (uint8_t)weights[c];
     for (int i = 0; i < o->n; i += TREE_LANES) {
         __mmask16 there = lanes_mask(o->n - i < TREE_LANES ? o->n - i : TREE_LANES);
-        __m512i label = _mm512_maskz_loadu_epi32(there, labels + i);
-        whole times = (whole)label & 0xffff, class = (whole)_mm512_permutex2var_epi32(low, _mm512_srli_epi32(label, 16), high);
-        _mm512_mask_storeu_epi32(o->labels + i, there, (__m512i)(times << TREE_LANES_TIMES_AT | class));
+        whole label = (whole)_mm512_maskz_loadu_epi32(there, labels + i), class = label >> 16;
+        _mm512_mask_storeu_epi32(o->labels + i, there, (__m512i)((label & 0xffff) << TREE_LANES_CLASS_BITS | class >> 2 | (class & 3) << 3));
     }
 }
 
 enum { WORDS = 32 /* of a vector */, AT_HAND = 4 * WORDS };
 
+/* Codes at 16 places in so many vectors, two or four. */
+INLINE whole pick(const __m512i x[4], __m512i at, int vectors)
+{
+    __m512i codes = _mm512_permutex2var_epi16(x[0], at, x[1]);
+    if (vectors > 2)
+        codes = _mm512_mask_mov_epi16(codes, _mm512_test_epi16_mask(at, _mm512_set1_epi16(2 * WORDS)), _mm512_permutex2var_epi16(x[2], at, x[3]));
+    return (whole)_mm512_cvtepu16_epi32(_mm512_castsi512_si256(codes));
+}
+
 /* A record of up to 128 codes is loaded whole, and its columns are picked out of four vectors: no loads of single codes. */
-INLINE void fill_at_hand(struct tree_lanes *o, const struct tree_codes *c, int vectors)
+INLINE void fill_at_hand(struct tree_lanes *o, const struct tree_codes *c, int vectors, bool wide)
 {
     __m512i at = _mm512_castsi256_si512(_mm512_cvtepi32_epi16(_mm512_maskz_loadu_epi32(lanes_mask(c->n_columns), c->at)));
-    __mmask32 upper = _mm512_test_epi16_mask(at, _mm512_set1_epi16(2 * WORDS)), there[4];
+    const __m512i behind = _mm512_add_epi16(at, _mm512_set1_epi16(1));
+    __mmask32 there[4];
     for (int v = 0; v < vectors; v++) {
         int left = (int)c->stride - v * WORDS;
         there[v] = left >= WORDS ? ~(__mmask32)0 : left > 0 ? ((__mmask32)1 << left) - 1 : 0;
@@ -67,29 +82,34 @@ INLINE void fill_at_hand(struct tree_lanes *o, const struct tree_codes *c, int v
         __m512i x[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
         for (int v = 0; v < vectors; v++)
             x[v] = _mm512_maskz_loadu_epi16(there[v], record + (size_t)v * WORDS);
-        __m512i codes = _mm512_permutex2var_epi16(x[0], at, x[1]);
-        if (vectors > 2)
-            codes = _mm512_mask_mov_epi16(codes, upper, _mm512_permutex2var_epi16(x[2], at, x[3]));
-        whole wide = (whole)_mm512_cvtepu16_epi32(_mm512_castsi512_si256(codes));
-        ((whole *)o->keys)[i] = wide << o->label_bits | o->labels[i];
+        whole codes = pick(x, at, vectors);
+        if (wide)
+            codes |= (whole)_mm512_maskz_mov_epi32((__mmask16)c->wide, (__m512i)(pick(x, behind, vectors) << 16));
+        ((whole *)o->keys)[i] = codes << o->label_bits | o->labels[i];
+    }
+}
+
+static void fill_one_by_one(struct tree_lanes *o, const struct tree_codes *c)
+{
+    for (int i = 0; i < o->n; i++) {
+        const uint16_t *record = c->records + (c->samples[i] >> 32) * c->stride;
+        for (int k = 0; k < c->n_columns; k++) {
+            uint32_t low = record[c->at[k]], code = c->wide >> k & 1 ? (uint32_t)record[c->at[k] + 1] << 16 | low : low;
+            o->keys[i][k] = code << o->label_bits | o->labels[i];
+        }
     }
 }
 
 void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *c)
 {
-    if (c->stride <= 2 * WORDS) {
-        fill_at_hand(o, c, 2);
-        return;
-    }
-    if (c->stride <= AT_HAND) {
-        fill_at_hand(o, c, 4);
-        return;
-    }
-    for (int i = 0; i < o->n; i++) {
-        const uint16_t *record = c->records + (c->samples[i] >> 32) * c->stride;
-        for (int k = 0; k < c->n_columns; k++)
-            o->keys[i][k] = (uint32_t)record[c->at[k]] << o->label_bits | o->labels[i];
-    }
+    if (c->stride <= AT_HAND && c->wide)
+        fill_at_hand(o, c, 4, true);
+    else if (c->stride <= 2 * WORDS)
+        fill_at_hand(o, c, 2, false);
+    else if (c->stride <= AT_HAND)
+        fill_at_hand(o, c, 4, false);
+    else
+        fill_one_by_one(o, c);
 }
 
 #endif
@@ -97,11 +117,10 @@ void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *c)
 #if defined(ENGINE_AVX2)
 void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights)
 {
-    uint32_t of_class[1 << TREE_LANES_CLASS_BITS];
     for (int c = 0; c < o->n_classes; c++)
-        of_class[c] = (uint32_t)weights[c] << TREE_LANES_CLASS_BITS | (uint32_t)(c >> 2 | (c & 3) << 3);
+        o->whole[class_in_key((uint32_t)c)] = (uint8_t)weights[c];
     for (int i = 0; i < o->n; i++)
-        o->labels[i] = (labels[i] & 0xffff) << TREE_LANES_TIMES_AT | of_class[labels[i] >> 16];
+        o->labels[i] = (labels[i] & 0xffff) << TREE_LANES_CLASS_BITS | class_in_key(labels[i] >> 16);
 }
 
 enum { WORDS = 16 /* of a vector */ };
@@ -165,32 +184,51 @@ void ENGINE(tree_lanes_differ)(const struct tree_codes *c, int n, uint64_t *diff
     }
 }
 
-/* Eight columns, at places `at` in a record. */
-static void fill_vector(struct tree_lanes *o, const struct tree_codes *c, int v)
+INLINE __m256i pick(const uint16_t *r, const size_t at[8])
 {
-    const uint32_t *at = c->at + v * WIDE;
-    const size_t a = at[0], b = at[1], d = at[2], e = at[3], f = at[4], g = at[5], h = at[6], i = at[7], stride = c->stride;
+    __m128i codes = _mm_cvtsi32_si128(r[at[0]]);
+    codes = _mm_insert_epi16(codes, r[at[1]], 1);
+    codes = _mm_insert_epi16(codes, r[at[2]], 2);
+    codes = _mm_insert_epi16(codes, r[at[3]], 3);
+    codes = _mm_insert_epi16(codes, r[at[4]], 4);
+    codes = _mm_insert_epi16(codes, r[at[5]], 5);
+    codes = _mm_insert_epi16(codes, r[at[6]], 6);
+    codes = _mm_insert_epi16(codes, r[at[7]], 7);
+    return _mm256_cvtepu16_epi32(codes);
+}
+
+/* Eight columns, some of which may be wide. */
+INLINE void fill_vector(struct tree_lanes *o, const struct tree_codes *c, int v, bool wide)
+{
+    size_t at[WIDE], behind[WIDE];
+    uint32_t upper[WIDE];
+    for (int k = 0; k < WIDE; k++) {
+        bool so = c->wide >> (v * WIDE + k) & 1;
+        at[k] = c->at[v * WIDE + k];
+        behind[k] = at[k] + so;
+        upper[k] = so ? UINT32_MAX << 16 : 0;
+    }
+    const __m256i mask = _mm256_loadu_si256((const __m256i *)(const void *)upper);
+    const size_t stride = c->stride;
     const uint16_t *records = c->records;
     const uint64_t *samples = c->samples;
     whole *keys = (whole *)o->keys + v;
     for (int n = o->n, label_bits = o->label_bits, k = 0; k < n; k++) {
         const uint16_t *r = records + (samples[k] >> 32) * stride;
-        __m128i codes = _mm_cvtsi32_si128(r[a]);
-        codes = _mm_insert_epi16(codes, r[b], 1);
-        codes = _mm_insert_epi16(codes, r[d], 2);
-        codes = _mm_insert_epi16(codes, r[e], 3);
-        codes = _mm_insert_epi16(codes, r[f], 4);
-        codes = _mm_insert_epi16(codes, r[g], 5);
-        codes = _mm_insert_epi16(codes, r[h], 6);
-        codes = _mm_insert_epi16(codes, r[i], 7);
-        keys[k * TREE_VECTORS] = (whole)_mm256_cvtepu16_epi32(codes) << label_bits | o->labels[k];
+        __m256i codes = pick(r, at);
+        if (wide)
+            codes = _mm256_or_si256(codes, _mm256_and_si256(mask, _mm256_slli_epi32(pick(r, behind), 16)));
+        keys[k * TREE_VECTORS] = (whole)codes << label_bits | o->labels[k];
     }
 }
 
 void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *c)
 {
     for (int v = 0; v < vectors_of(c->n_columns); v++)
-        fill_vector(o, c, v);
+        if (c->wide >> v * WIDE & 0xff)
+            fill_vector(o, c, v, true);
+        else
+            fill_vector(o, c, v, false);
 }
 #endif
 
@@ -300,13 +338,14 @@ INLINE void sweep(struct tree_lanes *o, int v, uint32_t words, bool heavy)
     whole *all_squares = (whole *)o->squares_at + v, *all_weights = (whole *)o->weights_at + v;
     whole left[8], squares = {0}, weights = squares + o->weight;
     int label_bits = o->label_bits;
-    uint32_t times_mask = (1u << (label_bits - TREE_LANES_TIMES_AT)) - 1;
+    uint32_t times_mask = (1u << (label_bits - TREE_LANES_CLASS_BITS)) - 1;
+    const struct bytes of_class = bytes_of(o->whole);
     real most = {0}, weight = real_of(weights);
     squares += o->squares << 16;
     for (uint32_t j = 0; j < words; j++)
         left[j] = (whole){0};
     for (int i = 0; i + 1 < o->n; i++) {
-        whole key = keys[i * TREE_VECTORS], word = key & 7, shift = key & 24, before = {0}, w = key >> TREE_LANES_TIMES_AT & times_mask, put = w << shift;
+        whole key = keys[i * TREE_VECTORS], word = key & 7, shift = key & 24, before = {0}, w = key >> TREE_LANES_CLASS_BITS & times_mask, put = w << shift;
         if (words == 1) {
             before = left[0];
             left[0] += put;
@@ -314,7 +353,7 @@ INLINE void sweep(struct tree_lanes *o, int v, uint32_t words, bool heavy)
         for (uint32_t j = 0; j < words && words > 1; j++)
             put_where(word, j, put, &before, &left[j]);
         before = before >> shift & 255;
-        whole moved = w - (w << 16), sides = ((key & TREE_LANES_WHOLE_MASK) << (16 - TREE_LANES_CLASS_BITS)) + before - (before << 16);
+        whole moved = w - (w << 16), sides = upper_byte(&of_class, key) + before - (before << 16);
         squares = added(squares, products(moved, sides + sides + moved));
         weights -= moved;
         real a = real_of(weights >> 16), b = weight - a;

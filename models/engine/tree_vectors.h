@@ -51,6 +51,17 @@ INLINE real quotient(real a, real b) { return a * (real)_mm512_rcp14_ps((__m512)
 INLINE whole multiplied(whole a, whole b) { return (whole)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
 INLINE whole products(whole a, whole b) { return (whole)_mm512_mullo_epi16((__m512i)a, (__m512i)b); }
 INLINE whole added(whole a, whole b) { return (whole)_mm512_add_epi16((__m512i)a, (__m512i)b); }
+struct bytes { /* 32 of them, to look up */
+    __m512i low, high;
+};
+INLINE struct bytes bytes_of(const uint8_t *x)
+{
+    __m512i low = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)x));
+    __m512i high = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(x + 16)));
+    return (struct bytes){_mm512_slli_epi32(low, 16), _mm512_slli_epi32(high, 16)};
+}
+/* The byte whose number are the lowest five bits, in bits 16 to 23; others are 0. */
+INLINE whole upper_byte(const struct bytes *x, whole number) { return (whole)_mm512_permutex2var_epi32(x->low, (__m512i)number, x->high); }
 /* Sums of lanes 0 to each. */
 INLINE whole running_sum(whole x)
 {
@@ -87,6 +98,20 @@ INLINE real quotient(real a, real b) { return a / b; }
 INLINE whole multiplied(whole a, whole b) { return (whole)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
 INLINE whole products(whole a, whole b) { return (whole)_mm256_mullo_epi16((__m256i)a, (__m256i)b); }
 INLINE whole added(whole a, whole b) { return (whole)_mm256_add_epi16((__m256i)a, (__m256i)b); }
+struct bytes {
+    __m256i low, high;
+};
+INLINE struct bytes bytes_of(const uint8_t *x)
+{
+    return (struct bytes){_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)x)),
+                          _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(x + 16)))};
+}
+INLINE whole upper_byte(const struct bytes *x, whole number)
+{
+    __m256i at = (__m256i)((number << 16 & 0x000f0000) | 0x80008080); /* bytes whose place has its highest bit set become 0 */
+    __m256 low = _mm256_castsi256_ps(_mm256_shuffle_epi8(x->low, at)), high = _mm256_castsi256_ps(_mm256_shuffle_epi8(x->high, at));
+    return (whole)_mm256_castps_si256(_mm256_blendv_ps(low, high, _mm256_castsi256_ps((__m256i)(number << 27))));
+}
 INLINE whole running_sum(whole x)
 {
     __m256i v = (__m256i)x;

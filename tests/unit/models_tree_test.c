@@ -808,6 +808,71 @@ static void test_padded(void)
     }
 }
 
+/* As if every third column, from `first` on, had so many values more, which no row has, that its codes need more than 16 bits: the tree is the same. */
+static void widen(struct table *t, int first)
+{
+    enum { APART = 9001 };
+    uint16_t *narrow = t->records;
+    struct tree_column *before = memory_new((size_t)t->columns * sizeof *before);
+    size_t stride = 0, stride_before = t->data.stride;
+    memcpy(before, t->column, (size_t)t->columns * sizeof *before);
+    for (int c = 0; c < t->columns; c++) {
+        struct tree_column *of = &t->column[c];
+        bool wide = c >= first && (c - first) % 3 == 0;
+        of->at = (uint32_t)stride;
+        stride += wide ? 2 : 1;
+        if (!wide)
+            continue;
+        float *values = memory_new((size_t)of->n_values * APART * sizeof *values);
+        for (size_t v = 0; v < (size_t)of->n_values * APART; v++)
+            values[v] = before[c].values[v / APART]; /* only multiples of APART occur */
+        of->wide = true;
+        of->n_values *= APART;
+        of->values = of->most = values;
+    }
+    t->records = memory_new((size_t)t->n * stride * sizeof *t->records);
+    for (int i = 0; i < t->n; i++)
+        for (int c = 0; c < t->columns; c++) {
+            uint32_t code = narrow[(size_t)i * stride_before + before[c].at];
+            uint16_t *at = t->records + (size_t)i * stride + t->column[c].at;
+            at[0] = (uint16_t)(t->column[c].wide ? code * APART : code);
+            if (t->column[c].wide)
+                at[1] = (uint16_t)(code * APART >> 16);
+        }
+    for (int c = 0; c < t->columns; c++)
+        if (t->column[c].wide)
+            free((void *)(uintptr_t)before[c].values);
+    free(before);
+    free(narrow);
+    t->data.records = t->records;
+    t->data.stride = stride;
+}
+
+/* Codes of more than 16 bits among others, in records of few codes and of many, at their ends too. */
+static void test_wide(void)
+{
+    static const int columns[] = {4, 5, 48, 49, 90, 91, 96, 97, 130};
+    for (size_t k = 0; k < 2 * sizeof columns / sizeof *columns; k++) {
+        struct table t = noisy(500, columns[k / 2], 11, 500 + k);
+        draw(&t, k);
+        code(&t);
+        struct tree_params p = all_columns(&t, TREE_GINI);
+        struct random r = random_of(4, 0);
+        p.max_features = 4;
+        p.max_leaf_nodes = k % 3 == 2 ? 60 : 0;
+        struct tree_request request = {&t.data, &p, t.times, NULL, &r, NULL, NULL, NULL};
+        struct tree narrow;
+        struct error error;
+        CU_ASSERT_EQUAL_FATAL(tree_grow(&narrow, &request, &error), STATUS_OK);
+        CU_ASSERT(narrow.n_nodes > 50);
+        widen(&t, (int)k % 2);
+        CU_ASSERT(t.data.stride > (size_t)t.columns);
+        check_engines(&t, &p, &narrow);
+        tree_fini(&narrow);
+        table_fini(&t);
+    }
+}
+
 /* A room serves trees of few rows, of more than it was made for, and of few again. */
 static void test_rooms(void)
 {
@@ -841,6 +906,6 @@ static void test_rooms(void)
     table_fini(&t);
 }
 
-UNIT_MAIN({"engines", test_engines}, {"padded rows", test_padded}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"ties of many columns", test_ties_of_many}, {"nothing gained", test_nothing_gained}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
+UNIT_MAIN({"engines", test_engines}, {"padded rows", test_padded}, {"wide codes", test_wide}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"ties of many columns", test_ties_of_many}, {"nothing gained", test_nothing_gained}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
           {"70,000 values", test_many_values}, {"5,000 classes", test_many_classes}, {"min_impurity_decrease", test_decrease},
           {"max_leaf_nodes", test_best_first}, {"random thresholds", test_random_thresholds}, {"trees of random thresholds", test_random_trees})
