@@ -1,7 +1,8 @@
 /* What engines do for trees. The columns of a small node side by side, one a lane, so that sorting and sweeping them are vector operations without a branch.
  *
- * Keys stand sample by sample, a lane each of TREE_LANES columns. A key holds, from its highest bits, code, times, class, its two low bits first. What a place gains is a float here, off by less than 2^-13 of it: products of numbers below 2^8
- * and 2^16 are exact, one sum is rounded, one quotient perhaps by 2^-14. tree_small.c computes those that come as near to the best again. */
+ * Keys stand sample by sample, a lane each of TREE_LANES columns. A key holds, from its highest bits, code, times, class (as name_classes in
+ * engine/tree_lanes.c has it). What a place gains is a float here, off by less than 2^-13 of it: products of numbers below 2^8 and 2^16 are exact, one sum is
+ * rounded, one quotient perhaps by 2^-14. tree_small.c computes those that come as near to the best again. */
 #ifndef MODELS_TREE_LANES_H
 #define MODELS_TREE_LANES_H
 

@@ -8,10 +8,16 @@
 #include "models/engine/tree_vectors.h"
 
 #if !defined(ENGINE_PLAIN)
-/* In a key its two low bits, which say where in a word a class stands, come first. */
-INLINE uint32_t class_in_key(uint32_t class)
+/* Where in a word a class stands, and the word's number, backwards: so the first two words' classes are told apart by three bits side by side. */
+static const uint8_t word_in_key[] = {0, 4, 2, 6, 1, 5, 3, 7};
+
+/* Classes as keys have them (1 << TREE_LANES_CLASS_BITS), those that there are, and what they weigh by that. */
+INLINE void name_classes(struct tree_lanes *o, const int64_t *weights, uint32_t *in_key)
 {
-    return class >> 2 | (class & 3) << 3;
+    for (int c = 0; c < o->n_classes; c++) {
+        in_key[c] = word_in_key[c >> 2] | (uint32_t)(c & 3) << 3;
+        o->whole[in_key[c]] = (uint8_t)weights[c];
+    }
 }
 #endif
 
@@ -47,12 +53,14 @@ int ENGINE(tree_count)(const struct tree_counts *o, int n)
 
 void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights)
 {
-    for (int c = 0; c < o->n_classes; c++)
-        o->whole[class_in_key((uint32_t)c)] = (uint8_t)weights[c];
+    uint32_t in_key[2 * TREE_LANES] = {0};
+    name_classes(o, weights, in_key);
+    __m512i low = _mm512_loadu_si512(in_key), high = _mm512_loadu_si512(in_key + TREE_LANES);
     for (int i = 0; i < o->n; i += TREE_LANES) {
         __mmask16 there = lanes_mask(o->n - i < TREE_LANES ? o->n - i : TREE_LANES);
-        whole label = (whole)_mm512_maskz_loadu_epi32(there, labels + i), class = label >> 16;
-        _mm512_mask_storeu_epi32(o->labels + i, there, (__m512i)((label & 0xffff) << TREE_LANES_CLASS_BITS | class >> 2 | (class & 3) << 3));
+        __m512i label = _mm512_maskz_loadu_epi32(there, labels + i);
+        whole times = (whole)label & 0xffff, class = (whole)_mm512_permutex2var_epi32(low, _mm512_srli_epi32(label, 16), high);
+        _mm512_mask_storeu_epi32(o->labels + i, there, (__m512i)(times << TREE_LANES_CLASS_BITS | class));
     }
 }
 
@@ -117,10 +125,10 @@ void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *c)
 #if defined(ENGINE_AVX2)
 void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights)
 {
-    for (int c = 0; c < o->n_classes; c++)
-        o->whole[class_in_key((uint32_t)c)] = (uint8_t)weights[c];
+    uint32_t in_key[1 << TREE_LANES_CLASS_BITS];
+    name_classes(o, weights, in_key);
     for (int i = 0; i < o->n; i++)
-        o->labels[i] = (labels[i] & 0xffff) << TREE_LANES_CLASS_BITS | class_in_key(labels[i] >> 16);
+        o->labels[i] = (labels[i] & 0xffff) << TREE_LANES_CLASS_BITS | in_key[labels[i] >> 16];
 }
 
 enum { WORDS = 16 /* of a vector */ };
@@ -351,9 +359,9 @@ INLINE void sweep(struct tree_lanes *o, int v, uint32_t words, bool heavy)
             left[0] += put;
         }
         for (uint32_t j = 0; j < words && words > 1; j++)
-            put_where(word, j, put, &before, &left[j]);
+            put_where(word, word_in_key[j], put, &before, &left[j]);
         before = before >> shift & 255;
-        whole moved = w - (w << 16), sides = upper_byte(&of_class, key) + before - (before << 16);
+        whole moved = w - (w << 16), sides = before + ((look_up(&of_class, key, words <= 2) - before) << 16);
         squares = added(squares, products(moved, sides + sides + moved));
         weights -= moved;
         real a = real_of(weights >> 16), b = weight - a;

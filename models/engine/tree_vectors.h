@@ -56,12 +56,14 @@ struct bytes { /* 32 of them, to look up */
 };
 INLINE struct bytes bytes_of(const uint8_t *x)
 {
-    __m512i low = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)x));
-    __m512i high = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(x + 16)));
-    return (struct bytes){_mm512_slli_epi32(low, 16), _mm512_slli_epi32(high, 16)};
+    return (struct bytes){_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)x)), _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(x + 16)))};
 }
-/* The byte whose number are the lowest five bits, in bits 16 to 23; others are 0. */
-INLINE whole upper_byte(const struct bytes *x, whole number) { return (whole)_mm512_permutex2var_epi32(x->low, (__m512i)number, x->high); }
+/* The byte whose number the lowest five bits are; few: of which the lowest two are 0. */
+INLINE whole look_up(const struct bytes *x, whole number, bool few)
+{
+    (void)few;
+    return (whole)_mm512_permutex2var_epi32(x->low, (__m512i)number, x->high);
+}
 /* Sums of lanes 0 to each. */
 INLINE whole running_sum(whole x)
 {
@@ -99,16 +101,19 @@ INLINE whole multiplied(whole a, whole b) { return (whole)_mm256_madd_epi16((__m
 INLINE whole products(whole a, whole b) { return (whole)_mm256_mullo_epi16((__m256i)a, (__m256i)b); }
 INLINE whole added(whole a, whole b) { return (whole)_mm256_add_epi16((__m256i)a, (__m256i)b); }
 struct bytes {
-    __m256i low, high;
+    __m256i low, high, few;
 };
 INLINE struct bytes bytes_of(const uint8_t *x)
 {
     return (struct bytes){_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)x)),
-                          _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(x + 16)))};
+                          _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(x + 16))),
+                          _mm256_setr_epi32(x[0], x[4], x[8], x[12], x[16], x[20], x[24], x[28])};
 }
-INLINE whole upper_byte(const struct bytes *x, whole number)
+INLINE whole look_up(const struct bytes *x, whole number, bool few)
 {
-    __m256i at = (__m256i)((number << 16 & 0x000f0000) | 0x80008080); /* bytes whose place has its highest bit set become 0 */
+    if (few)
+        return (whole)_mm256_permutevar8x32_epi32(x->few, (__m256i)(number >> 2));
+    __m256i at = (__m256i)((number & 15) | 0x80808000); /* bytes whose place has its highest bit set become 0 */
     __m256 low = _mm256_castsi256_ps(_mm256_shuffle_epi8(x->low, at)), high = _mm256_castsi256_ps(_mm256_shuffle_epi8(x->high, at));
     return (whole)_mm256_castps_si256(_mm256_blendv_ps(low, high, _mm256_castsi256_ps((__m256i)(number << 27))));
 }
