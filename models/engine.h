@@ -22,6 +22,8 @@ struct engine {
     void (*sigmoid)(float *x, size_t n);
     /* NULL where trees do better without: of AVX2 and plain C. */
     int (*tree_count)(const struct tree_counts *c, int n); /* returns how many classes */
+    /* Moves samples (n) whose codes (n) are up to `left` to the front, others behind them, all in the order that they had. room (n). Returns how many went. */
+    int (*tree_part)(uint64_t *samples, uint64_t *room, int n, const uint32_t *codes, uint32_t left);
     /* NULL, all of them, where trees do better without. Labels of samples, by those of tree_count and the weights of classes. Each lane: its keys; in
      * ascending order; what its places gain; then which of them may be the best: returns how many, *differ: the lanes, bit by bit, that have different codes. */
     void (*tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights);
@@ -59,6 +61,7 @@ const struct engine *engine_best(void);
 
 #if defined(ENGINE)
 int ENGINE(tree_count)(const struct tree_counts *c, int n);
+int ENGINE(tree_part)(uint64_t *samples, uint64_t *room, int n, const uint32_t *codes, uint32_t left);
 void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights);
 void ENGINE(tree_lanes_differ)(const struct tree_codes *codes, int n, uint64_t *differ);
 void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *codes);

@@ -57,29 +57,13 @@ int tree_grow_inner(struct tree_grower *g, const struct tree_split *s)
     return node;
 }
 
-/* Moves samples (n) whose codes (n) are up to `left` to the front; returns how many. room (n). */
-static int part(tree_sample *restrict samples, tree_sample *restrict room, int n, const uint32_t *restrict codes, uint32_t left)
-{
-    int to = 0, others = 0;
-    for (int i = 0; i < n; i++) {
-        tree_sample sample = samples[i];
-        bool goes = codes[i] <= left;
-        samples[to] = sample;
-        room[others] = sample;
-        to += goes;
-        others += !goes;
-    }
-    memcpy(samples + to, room, (size_t)others * sizeof *room);
-    return to;
-}
-
 int tree_grow_part(struct tree_grower *g, const struct tree_span *t, const struct tree_split *s)
 {
     int n = t->last - t->first;
     tree_sample *samples = g->samples + t->first;
     if (g->r->importances)
         g->r->importances[s->feature] += s->decrease / g->total;
-    return t->first + part(samples, g->room, n, tree_splitter_codes(&g->splitter, s, samples, n), s->left_code);
+    return t->first + g->splitter.engine->tree_part(samples, g->room, n, tree_splitter_codes(&g->splitter, s, samples, n), s->left_code);
 }
 
 bool tree_grow_find(struct tree_grower *g, const struct tree_span *t, uint64_t *constant, struct tree_split *out)

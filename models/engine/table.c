@@ -22,6 +22,7 @@ const struct engine ENGINE(engine) = {
     .exp = exp_each,
     .tanh = tanh_each,
     .sigmoid = sigmoid_each,
+    .tree_part = ENGINE(tree_part),
 #if defined(ENGINE_AVX512)
     .tree_count = ENGINE(tree_count),
 #elif defined(ENGINE_AVX2)
