@@ -277,7 +277,7 @@ enum status query_ensemble(const char *path, int64_t task, struct error *unrecor
         s = one_task(d, tasks[i], recorded, out, &found, e);
     if (s == STATUS_OK && found == 0)
         s = error_set(e, STATUS_USAGE, "%s: no finished trial with probabilities to choose from yet", path);
-    out->note = memory_text("on validation rows; nested: chosen on 4/5, scored on 1/5; gain: nested accuracy over the best single model, 95 % interval");
+    out->note = memory_text("on validation rows; nested: chosen on 4/5, scored on 1/5; gain: nested accuracy over that of the single model best in the same 4/5, 95 % interval");
     free(tasks);
     db_close(d);
     return s;
