@@ -96,7 +96,7 @@ struct tree_room {
 struct tree_request {
     const struct tree_data *data;
     const struct tree_params *params;
-    const int32_t *times;       /* (n) how often a row was drawn, below 65536; 0 leaves it out */
+    const int32_t *times;       /* (n) how often a row was drawn, below 65536, all together at most n; 0 leaves it out */
     const double *class_weight; /* (n_classes), or NULL: all 1; taken to about one part in 2^31 of the whole */
     struct random *random;
     double *importances; /* (n_columns) MDI is added */
