@@ -109,7 +109,7 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab, size_t rows);
 void tree_splitter_begin(struct tree_splitter *s, const int32_t *times);
 /* Counts a node's samples (n >= 1), which stand by class; true where they are all of one class, whose weight is then not counted: it is said to be 1. */
 bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int n);
-/* Codes (n) of the column of a split that was found in the node looked at last, or in another; until the next is looked at. */
+/* Codes (n) of a split's column, of its node's samples; until others are gathered. */
 const uint32_t *tree_splitter_codes(struct tree_splitter *s, const struct tree_split *split, const tree_sample *samples, int n);
 /* Of the node looked at last. constant: bits (n_columns) of columns known to be constant here; those found are added. */
 struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant);
