@@ -66,12 +66,12 @@ static bool is_under_way(const struct comm *c)
     return false;
 }
 
-/* An eighth of the time since something last came or went, 0.1 ms at least and 20 ms at most: what took long is noticed a little late, and who trains is
- * left alone. Pieces of a message follow each other sooner. */
+/* A part of the time since something last came or went, 0.1 ms at least and 20 ms at most: what took long is noticed a little late. The coordinator sleeps
+ * longer, beside workers that train; a worker that pauses has nothing else to do, and its gang waits for it. Pieces of a message follow each other sooner. */
 static void pause_idle(struct transport *t)
 {
     const struct comm *c = t->context;
-    double since_s = comm_clock() - c->moved_s, most_s = is_under_way(c) ? 0.5e-3 : 20e-3, pause_s = since_s / 8;
+    double since_s = comm_clock() - c->moved_s, most_s = is_under_way(c) ? 0.5e-3 : 20e-3, pause_s = since_s / (t->rank == 0 ? 8 : 64);
     pause_s = pause_s < 0.1e-3 ? 0.1e-3 : pause_s > most_s ? most_s : pause_s;
     struct timespec p = {0, (long)(pause_s * 1e9)};
     nanosleep(&p, NULL);
