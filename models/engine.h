@@ -31,8 +31,9 @@ struct engine {
     void (*tree_lanes_sort)(struct tree_lanes *o, int n_columns);
     void (*tree_lanes_sweep)(struct tree_lanes *o, int n_columns);
     int (*tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
-    /* NULL where trees do better without: of AVX-512, whose vectors hold all columns anyway, and plain C. Sets the bits of places in a record, of which there are
-     * TREE_DIFFER_LEAST to TREE_DIFFER_MOST, where the samples (n) have not all the same code. */
+    /* NULL where trees do better without: of plain C. Sets the bits of places in a record, of which there are TREE_DIFFER_LEAST to TREE_DIFFER_MOST, where the
+     * samples (n, up to tree_differ_samples: with more it costs more than it saves) have not all the same code. */
+    int tree_differ_samples;
     void (*tree_lanes_differ)(const struct tree_codes *codes, int n, uint64_t *differ);
     /* Lists codes (n_values, up to TREE_TABLE_VALUES) that are marked in ascending order, takes the marks away and gives these codes their places; marks NULL: all
      * of them, unlisted. Marks have room for TREE_MARKS more, places and codes for TREE_TABLE_ROOM. Returns how many. */

@@ -16,7 +16,6 @@ bool tree_small_take(struct tree_splitter *s, int n)
     o->squares = (uint32_t)f->squares;
     o->n = n;
     o->n_classes = f->n_classes;
-    s->engine->tree_lanes_label(o, s->labels, f->weights);
     return true;
 }
 
@@ -49,7 +48,7 @@ void tree_small_constant(const struct tree_splitter *s, const tree_sample *sampl
 {
     const struct tree_data *d = s->data;
     uint64_t differ[TREE_DIFFER_MOST / 64] = {0};
-    if (!s->engine->tree_lanes_differ || d->stride != (size_t)d->n_columns || d->stride < TREE_DIFFER_LEAST || d->stride > TREE_DIFFER_MOST)
+    if (s->lanes->n > s->engine->tree_differ_samples || d->stride != (size_t)d->n_columns || d->stride < TREE_DIFFER_LEAST || d->stride > TREE_DIFFER_MOST)
         return; /* where a column is wide, a column's place is not its number */
     const struct tree_codes codes = {.records = d->records, .stride = d->stride, .samples = samples};
     s->engine->tree_lanes_differ(&codes, s->lanes->n, differ);
@@ -83,6 +82,7 @@ uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_column
         codes.at[c] = s->data->columns[column[c]].at;
         codes.wide |= (uint32_t)s->data->columns[column[c]].wide << c;
     }
+    s->engine->tree_lanes_label(o, s->labels, s->node.weights);
     s->engine->tree_lanes_fill(o, &codes);
     s->engine->tree_lanes_sort(o, n_columns);
     s->engine->tree_lanes_sweep(o, n_columns);

@@ -25,10 +25,12 @@ const struct engine ENGINE(engine) = {
     .tree_part = ENGINE(tree_part),
 #if defined(ENGINE_AVX512)
     .tree_count = ENGINE(tree_count),
+    .tree_differ_samples = 8,
 #elif defined(ENGINE_AVX2)
-    .tree_lanes_differ = ENGINE(tree_lanes_differ),
+    .tree_differ_samples = TREE_LANES_SAMPLES,
 #endif
 #if !defined(ENGINE_PLAIN)
+    .tree_lanes_differ = ENGINE(tree_lanes_differ),
     .tree_lanes_label = ENGINE(tree_lanes_label),
     .tree_lanes_fill = ENGINE(tree_lanes_fill),
     .tree_lanes_sort = ENGINE(tree_lanes_sort),

@@ -66,6 +66,32 @@ void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, cons
 
 enum { WORDS = 32 /* of a vector */, AT_HAND = 4 * WORDS };
 
+/* Which words of a record, up to AT_HAND, the v-th of its vectors holds. */
+INLINE __mmask32 words_there(size_t stride, int v)
+{
+    int left = (int)stride - v * WORDS;
+    return left >= WORDS ? ~(__mmask32)0 : left > 0 ? ((__mmask32)1 << left) - 1 : 0;
+}
+
+void ENGINE(tree_lanes_differ)(const struct tree_codes *c, int n, uint64_t *differ)
+{
+    enum { VECTORS = AT_HAND / WORDS };
+    __mmask32 there[VECTORS];
+    __m512i own[VECTORS], others[VECTORS];
+    for (int v = 0; v < VECTORS; v++) {
+        there[v] = words_there(c->stride, v);
+        own[v] = _mm512_maskz_loadu_epi16(there[v], c->records + (c->samples[0] >> 32) * c->stride + (size_t)v * WORDS);
+        others[v] = _mm512_setzero_si512();
+    }
+    for (int i = 1; i < n; i++)
+        for (int v = 0; v < VECTORS; v++) {
+            __m512i x = _mm512_maskz_loadu_epi16(there[v], c->records + (c->samples[i] >> 32) * c->stride + (size_t)v * WORDS);
+            others[v] = _mm512_or_si512(others[v], _mm512_xor_si512(own[v], x));
+        }
+    for (int v = 0; v < VECTORS; v += 2)
+        differ[v / 2] = _mm512_test_epi16_mask(others[v], others[v]) | (uint64_t)_mm512_test_epi16_mask(others[v + 1], others[v + 1]) << WORDS;
+}
+
 /* Codes at 16 places in so many vectors, two or four. */
 INLINE whole pick(const __m512i x[4], __m512i at, int vectors)
 {
@@ -81,10 +107,8 @@ INLINE void fill_at_hand(struct tree_lanes *o, const struct tree_codes *c, int v
     __m512i at = _mm512_castsi256_si512(_mm512_cvtepi32_epi16(_mm512_maskz_loadu_epi32(lanes_mask(c->n_columns), c->at)));
     const __m512i behind = _mm512_add_epi16(at, _mm512_set1_epi16(1));
     __mmask32 there[4];
-    for (int v = 0; v < vectors; v++) {
-        int left = (int)c->stride - v * WORDS;
-        there[v] = left >= WORDS ? ~(__mmask32)0 : left > 0 ? ((__mmask32)1 << left) - 1 : 0;
-    }
+    for (int v = 0; v < vectors; v++)
+        there[v] = words_there(c->stride, v);
     for (int i = 0; i < o->n; i++) {
         const uint16_t *record = c->records + (c->samples[i] >> 32) * c->stride;
         __m512i x[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
