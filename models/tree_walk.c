@@ -144,7 +144,10 @@ size_t tree_walk_bytes(const struct tree_walk *trees, int n_trees)
 void tree_walk_add_all(const struct tree_walk *trees, int n_trees, const uint32_t *x, int n_columns, int n, double *sum, int n_classes)
 {
     enum { NEAR_BYTES = 1 << 20 }; /* what a core's own cache holds; others come from farther away when they are asked again */
+    enum { OF_A_ROW = 2 * LINE };  /* bytes: of a tree that has more for each, most would be fetched in vain */
     bool far = n >= TOGETHER && tree_walk_bytes(trees, n_trees) > NEAR_BYTES;
-    for (int t = 0; t < n_trees; t++)
-        add(&trees[t], far ? &trees[t + 1 < n_trees ? t + 1 : 0] : NULL, x, n_columns, n, sum, n_classes);
+    for (int t = 0; t < n_trees; t++) {
+        const struct tree_walk *next = &trees[t + 1 < n_trees ? t + 1 : 0];
+        add(&trees[t], far && bytes_of(next) <= (size_t)n * OF_A_ROW ? next : NULL, x, n_columns, n, sum, n_classes);
+    }
 }

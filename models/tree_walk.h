@@ -50,8 +50,8 @@ void tree_walk_mark(const struct tree_walk *w, bool *used);
 
 /* Adds the shares of each row's leaf to sum (n, n_classes). x (n, n_columns + 1): keys, the last of each row is 0. Does not allocate. */
 void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, int n, double *sum, int n_classes);
-/* Those of all trees, one after another: the nodes of the next, where they are far, are fetched meanwhile, and after the last those of the first, for the
- * rows to come. */
+/* Those of all trees, one after another: the nodes of the next, where they are far and rows come to most, are fetched meanwhile, and after the last those of
+ * the first, for the rows to come. */
 void tree_walk_add_all(const struct tree_walk *trees, int n_trees, const uint32_t *x, int n_columns, int n, double *sum, int n_classes);
 /* Of all their nodes. */
 size_t tree_walk_bytes(const struct tree_walk *trees, int n_trees);
