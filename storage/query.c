@@ -213,11 +213,14 @@ static enum status put_filter(const struct columns *c, const char *filter, struc
     return STATUS_OK;
 }
 
+/* A number, true and false (1 and 0 in the database), or text. */
 static void bind_value(sqlite3_stmt *s, int place, const char *text)
 {
     char *end;
     double x = strtod(text, &end);
-    if (*text && *end == '\0')
+    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+        sqlite3_bind_int(s, place, *text == 't');
+    else if (*text && *end == '\0')
         sqlite3_bind_double(s, place, x);
     else
         sqlite3_bind_text(s, place, text, -1, SQLITE_TRANSIENT);
