@@ -40,6 +40,7 @@ struct launch {
     bool ending;        /* rank 0 has spoken its last word, or a rank was lost */
     bool had_ranks;     /* mpirun's children were seen */
     int signals;        /* passed on so far */
+    bool at_once;       /* told so twice: ranks were killed */
     char *kept[LINES_KEPT]; /* the launcher's own last lines */
     int n_kept;
 };
@@ -169,8 +170,9 @@ static void pass_signals(struct launch *l)
     int seen = signals_count();
     if (seen == l->signals)
         return;
-    kill(l->signals ? -l->mpirun : l->mpirun, l->signals ? SIGKILL : SIGUSR1);
-    if (l->signals == 0 && !l->options.quiet)
+    l->at_once = l->signals > 0;
+    kill(l->at_once ? -l->mpirun : l->mpirun, l->at_once ? SIGKILL : SIGUSR1);
+    if (!l->at_once && !l->options.quiet)
         l->say("stopping after a checkpoint; once more ends at once, at the cost of what came after the last one", false);
     l->signals = seen;
 }
@@ -258,7 +260,7 @@ static enum status outcome(struct launch *l, bool *died, int64_t *done, struct e
         return error_set(e, l->told.code, "%s%s", l->told.message, l->lost >= 0 ? "; run it again to go on" : "");
     if (finished)
         return STATUS_OK;
-    if (signals_count() - l->signals > 1)
+    if (l->at_once)
         return error_set(e, STATUS_STOPPED, "ended at once, as told twice; run it again to go on from the last checkpoints");
     return error_set(e, STATUS_STOPPED, "a rank died%s%s; run it again to go on", telling(l) ? ": " : "", telling(l) ? telling(l) : "");
 }

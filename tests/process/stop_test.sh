@@ -36,6 +36,24 @@ for signal in INT TERM KILL; do
     disturb $signal 0
     has_mpi && disturb $signal 2
 done
+# Told twice, it ends at once and says that it was told to. Its ranks are held meanwhile, so that they cannot have ended before.
+if has_mpi; then
+    $FLOWSWEEP run small.cfg -n 2 $longer --set study.database=twice.db >out.txt 2>err.txt &
+    pid=$!
+    await $pid has_worked twice.db
+    held=$(descendants $pid)
+    kill -STOP $held
+    kill -INT $pid
+    await $pid grep -qs "once more ends at once" out.txt err.txt
+    kill -INT $pid
+    wait $pid
+    check "code where told twice" 75 $?
+    check "says so" 1 "$(grep -c "ended at once, as told twice; run it again to go on" err.txt)"
+    kill -KILL $held 2>/dev/null
+    $FLOWSWEEP run small.cfg -q -n 2 $longer --set study.database=twice.db
+    check "goes on" 0 $?
+    check "digest where told twice" "$expected" "$($FLOWSWEEP db digest twice.db)"
+fi
 # Stopped with rows dealt over three ranks, it goes on with the node's copy on two.
 if has_mpi; then
     $FLOWSWEEP run small.cfg -q -n 3 $longer --set study.database=placement.db --set data.placement=sharded &
