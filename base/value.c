@@ -190,7 +190,9 @@ void value_print(const struct value *v, struct buffer *out)
     } else if (v->kind == VALUE_TEXT) {
         buffer_puts(out, v->text);
     } else if (v->kind == VALUE_REAL) {
-        buffer_printf(out, "%.6g", v->real);
+        char text[REAL_TEXT];
+        snprintf(text, sizeof text, "%.6g", v->real);
+        buffer_printf(out, "%s%s", text, strpbrk(text, ".einf") ? "" : ".0"); /* 1 is a count, 1.0 a share */
     } else if (v->kind == VALUE_LIST) {
         buffer_puts(out, "[");
         for (int i = 0; i < v->n; i++) {

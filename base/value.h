@@ -46,7 +46,7 @@ struct json_t;
 struct value value_of_json(const struct json_t *j);
 /* One JSON value; numbers written without point or exponent become INT. STATUS_CONFIG where it is none. */
 enum status value_from_json(const char *text, struct value *out, struct error *e);
-/* As people read it: words without quotes, "none", lists as [256, 128]. */
+/* As people read it: words without quotes, "none", lists as [256, 128]; numbers with six digits, those of kind REAL with a point. */
 void value_print(const struct value *v, struct buffer *out);
 
 /* Shortest decimal text that reads back as x; always with '.', 'e' or a word, so that it stays a number of kind REAL. */

@@ -319,7 +319,7 @@ enum status query_best(const char *path, int k, struct table *out, struct error 
              " CASE WHEN f.n > 1 THEN f.sd * f.sd ELSE abs(f.mean * (1 - f.mean)) END THEN 'yes' ELSE '' END AS within_error,"
              " (SELECT group_concat(p.name || ' = ' || p.value, ', ') FROM configuration_param p WHERE p.configuration = c.id AND p.name IN"
              " (SELECT q.name FROM configuration_param q JOIN configuration r ON r.id = q.configuration WHERE r.model = c.model GROUP BY q.name"
-             " HAVING count(DISTINCT q.value) > 1)) AS differs"
+             " HAVING count(DISTINCT quote(q.value)) > 1)) AS differs"
              " FROM g JOIN g f ON f.task = g.task AND f.place = 1 JOIN configuration c ON c.id = g.configuration JOIN task k ON k.id = g.task"
              " WHERE g.place <= %d ORDER BY g.task, g.place",
              sign, m, m, accuracy, sign, sign, k);
