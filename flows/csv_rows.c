@@ -312,7 +312,7 @@ static enum status read_records(struct row_reader *r, struct source *in, struct 
         TRY(source_next(in, &record, e));
     }
     if (!record.text)
-        return error_set(e, STATUS_DATA, "%s: no rows: the file is empty", r->file->path);
+        return error_set(e, STATUS_DATA, "%s: no rows%s", r->file->path, r->file->report->has_header ? " below the header" : ": the file is empty");
     r->labelled = !(r->file->label_optional && record_fields(&record) == columns);
     r->b->labelled &= r->labelled;
     while (record.text) {

@@ -17,7 +17,8 @@ flows() { rejects "$1" 65 "$2" "$FLOWSWEEP" plan flows.cfg; }
 { good; echo "a,100,inf,0,1,-1,0"; } >flows.csv;     flows "infinity" 'flows.csv:21: column 3'
 { good; row ""; } >flows.csv;                        flows "empty label" 'flows.csv:21: column 1: the label is empty'
 { good; echo "a,100,-5,0,1,-1,0"; } >flows.csv;      flows "negative size in blocks" 'flows.csv:21: column 3: a negative size, -5'
-: >flows.csv;                                        flows "empty file" "flows.csv: no rows"
+: >flows.csv;                                        flows "empty file" "flows.csv: no rows: the file is empty"
+echo "label,s1,s2,t1,t2,d1,d2" >flows.csv;           flows "header only" "flows.csv: no rows below the header"
 for i in 1 2 3 4; do row a; done >flows.csv;         flows "one class only" "one label"
 printf 'a\0b,100\0,200,0,1,-1,0\n' >flows.csv
 rejects "zero bytes" 65 "flows.csv" "$FLOWSWEEP" data inspect flows.csv
