@@ -220,13 +220,16 @@ static void clear_lines(struct node *n)
         clear_lines(&n->children[i]);
 }
 
-/* What is no libconfig value is a string: so numbers are checked where it is one. */
+/* What is no libconfig value is a string, unless it begins as a list: so numbers are checked where it is one. */
 static enum status parse_value(const char *text, struct node *out, struct error *e)
 {
     struct node root = {0};
+    struct error why = {0};
     char *line = memory_format("v = %s;", text);
-    bool is_value = !find_include(line) && parse("--set", line, &root, NULL) == STATUS_OK && root.n == 1 && strcmp(root.children[0].name, "v") == 0;
+    bool is_value = !find_include(line) && parse("--set", line, &root, &why) == STATUS_OK && root.n == 1 && strcmp(root.children[0].name, "v") == 0;
     enum status s = is_value ? check_numbers("--set", line, e) : STATUS_OK;
+    if (why.code != STATUS_OK && strchr("[(", *text) && *text)
+        s = error_set(e, STATUS_CONFIG, "%s", why.message);
     free(line);
     if (is_value && s == STATUS_OK) {
         *out = root.children[0];
