@@ -25,7 +25,7 @@ const struct engine ENGINE(engine) = {
     .tree_part = ENGINE(tree_part),
 #if defined(ENGINE_AVX512)
     .tree_count = ENGINE(tree_count),
-    .tree_differ_samples = 8,
+    .tree_differ_samples = 4,
 #elif defined(ENGINE_AVX2)
     .tree_differ_samples = TREE_LANES_SAMPLES,
 #endif
