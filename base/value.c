@@ -128,13 +128,19 @@ double value_of_float(float x)
     return strtod(text, NULL);
 }
 
+/* The text of a number that stays one of kind REAL: 1.0 is a share, 1 a count. */
+static void put_real(const char *text, struct buffer *out)
+{
+    buffer_puts(out, text);
+    if (!strpbrk(text, ".einf"))
+        buffer_puts(out, ".0");
+}
+
 void value_print_real(double x, struct buffer *out)
 {
     char text[REAL_TEXT];
     shortest(x, false, text);
-    buffer_puts(out, text);
-    if (!strpbrk(text, ".einf"))
-        buffer_puts(out, ".0");
+    put_real(text, out);
 }
 
 static void json_text(const char *text, struct buffer *out)
@@ -192,7 +198,7 @@ void value_print(const struct value *v, struct buffer *out)
     } else if (v->kind == VALUE_REAL) {
         char text[REAL_TEXT];
         snprintf(text, sizeof text, "%.6g", v->real);
-        buffer_printf(out, "%s%s", text, strpbrk(text, ".einf") ? "" : ".0"); /* 1 is a count, 1.0 a share */
+        put_real(text, out);
     } else if (v->kind == VALUE_LIST) {
         buffer_puts(out, "[");
         for (int i = 0; i < v->n; i++) {

@@ -224,12 +224,11 @@ static void clear_lines(struct node *n)
 static enum status parse_value(const char *text, struct node *out, struct error *e)
 {
     struct node root = {0};
-    struct error why = {0};
     char *line = memory_format("v = %s;", text);
-    bool is_value = !find_include(line) && parse("--set", line, &root, &why) == STATUS_OK && root.n == 1 && strcmp(root.children[0].name, "v") == 0;
+    bool is_value = !find_include(line) && parse("--set", line, &root, NULL) == STATUS_OK && root.n == 1 && strcmp(root.children[0].name, "v") == 0;
     enum status s = is_value ? check_numbers("--set", line, e) : STATUS_OK;
-    if (why.code != STATUS_OK && strchr("[(", *text) && *text)
-        s = error_set(e, STATUS_CONFIG, "%s", why.message);
+    if (!is_value && (*text == '[' || *text == '('))
+        s = error_set(e, STATUS_CONFIG, "--set: %s is no list; expected words in quotes, values of one kind in [ .. ], of different kinds in ( .. )", text);
     free(line);
     if (is_value && s == STATUS_OK) {
         *out = root.children[0];

@@ -73,23 +73,31 @@ INLINE __mmask32 words_there(size_t stride, int v)
     return left >= WORDS ? ~(__mmask32)0 : left > 0 ? ((__mmask32)1 << left) - 1 : 0;
 }
 
-void ENGINE(tree_lanes_differ)(const struct tree_codes *c, int n, uint64_t *differ)
+/* Records of so many vectors, two or four. */
+INLINE void find_differing(const struct tree_codes *c, int n, int vectors, uint64_t *differ)
 {
-    enum { VECTORS = AT_HAND / WORDS };
-    __mmask32 there[VECTORS];
-    __m512i own[VECTORS], others[VECTORS];
-    for (int v = 0; v < VECTORS; v++) {
+    __mmask32 there[4];
+    __m512i own[4], others[4];
+    for (int v = 0; v < vectors; v++) {
         there[v] = words_there(c->stride, v);
         own[v] = _mm512_maskz_loadu_epi16(there[v], c->records + (c->samples[0] >> 32) * c->stride + (size_t)v * WORDS);
         others[v] = _mm512_setzero_si512();
     }
     for (int i = 1; i < n; i++)
-        for (int v = 0; v < VECTORS; v++) {
+        for (int v = 0; v < vectors; v++) {
             __m512i x = _mm512_maskz_loadu_epi16(there[v], c->records + (c->samples[i] >> 32) * c->stride + (size_t)v * WORDS);
             others[v] = _mm512_or_si512(others[v], _mm512_xor_si512(own[v], x));
         }
-    for (int v = 0; v < VECTORS; v += 2)
+    for (int v = 0; v < vectors; v += 2)
         differ[v / 2] = _mm512_test_epi16_mask(others[v], others[v]) | (uint64_t)_mm512_test_epi16_mask(others[v + 1], others[v + 1]) << WORDS;
+}
+
+void ENGINE(tree_lanes_differ)(const struct tree_codes *c, int n, uint64_t *differ)
+{
+    if (c->stride <= 2 * WORDS)
+        find_differing(c, n, 2, differ);
+    else
+        find_differing(c, n, 4, differ);
 }
 
 /* Codes at 16 places in so many vectors, two or four. */

@@ -78,7 +78,7 @@ small_config
 check "the mark of UTF-8 before a configuration is passed over" "" "$("$FLOWSWEEP" plan marked.cfg 2>&1 >/dev/null)"
 { printf '\xef\xbb\xbf'; cat bad.cfg; } >marked.cfg
 rejects "a wrong line behind the mark" 78 "marked.cfg:2: @include" "$FLOWSWEEP" run marked.cfg -n 0
-rejects "a mixed list by --set" 78 "values of one kind in [ .. ]; of different kinds" "$FLOWSWEEP" plan small.cfg --set 'space.random_forest.max_features=["sqrt", 1.0]'
+rejects "a mixed list by --set" 78 '["sqrt", 1.0] is no list; expected words in quotes, values of one kind in [ .. ], of different kinds in ( .. )' "$FLOWSWEEP" plan small.cfg --set 'space.random_forest.max_features=["sqrt", 1.0]'
 rejects "a database in no folder" 74 "none/x.db: its folder: No such file or directory" "$FLOWSWEEP" run small.cfg -q -n 0 --set study.database=none/x.db
 $FLOWSWEEP run small.cfg -q -n 0 --set 'space.model=["random_forest"]' --set task.top_n=3 || exit 1
 cp small.db newer.db && sqlite3 newer.db "pragma user_version = 99"

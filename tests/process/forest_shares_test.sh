@@ -52,10 +52,10 @@ done
 rm -f out.db*
 $FLOWSWEEP run shares.cfg -q -n 0 --set study.database=out.db --set space.model=random_forest --set 'space.random_forest.max_features=(1, 1.0)' || exit 1
 check "best" "random_forest.max_features = 1 random_forest.max_features = 1.0" "$($FLOWSWEEP best out.db --format csv | grep -o 'random_forest.max_features = [0-9.]*' | sort | xargs)"
-for trial in $(sqlite3 out.db "SELECT t.id FROM trial t JOIN configuration c ON c.id = t.configuration WHERE c.model = 'random_forest' ORDER BY t.id"); do
+shown=$(for trial in $(sqlite3 out.db "SELECT t.id FROM trial t JOIN configuration c ON c.id = t.configuration WHERE c.model = 'random_forest'"); do
     $FLOWSWEEP show out.db "$trial" | awk '$1 == "random_forest.max_features" { print $2 }'
-done | sort | xargs >shown.txt
-check "show" "1 1.0" "$(cat shown.txt)"
+done | sort | xargs)
+check "show" "1 1.0" "$shown"
 
 # A run says what it leaves out.
 rm -f out.db*
