@@ -19,7 +19,7 @@
 
 /* Rows that go down a tree before the next: few, so that what they are asked for stays in a core's cache, or many, where it is the trees that come from far
  * away: one for each TREE_BYTES of these; but no more than fit MANY_BYTES with their sums over all classes. */
-enum { FEW_ROWS = 512, MANY_ROWS = 8192, TREE_BYTES = 8192, MANY_BYTES = 1 << 24 };
+enum { FEW_ROWS = 256, MANY_ROWS = 8192, TREE_BYTES = 8192, MANY_BYTES = 1 << 24 };
 
 struct forest {
     struct model model;
