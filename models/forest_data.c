@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/kernels.h"
 #include "models/shard.h"
+#include "models/tree_lanes.h"
 
 struct forest_cell {
     uint32_t key, row;
@@ -208,7 +209,7 @@ struct set {
     uint8_t *wide;      /* (columns) */
     uint8_t *joined;    /* (columns) values are followed by the largest of each code */
     int32_t *order;     /* (rows) the row of each record: they stand by class */
-    uint16_t *records;  /* (rows, 2 * columns): room for columns that are all wide; where none is, the second half holds the codes column by column */
+    uint16_t *records;  /* (rows, 2 * columns): room for columns that are all wide; where none is, the second half holds planes */
     float *values;      /* (columns, rows + 1): room for columns without equal values, or for twice half as many bins */
 };
 
@@ -394,14 +395,23 @@ static void put_records(const struct forest_data *d, uint16_t *records, const st
     }
 }
 
+/* A column's codes, in the order of records, into its plane. */
+static void put_plane(const struct forest_data *d, uint32_t n_values, const uint32_t *codes, uint16_t *plane)
+{
+    for (uint32_t v = 0; v < n_values; v++)
+        d->table[v] = tree_table_place(v, n_values);
+    for (int i = 0; i < d->tree.n; i++)
+        plane[i] = (uint16_t)d->table[codes[i]];
+}
+
 /* Codes (count, rows) of columns [first, first + count) into the set. */
 static void put_codes(const struct forest_data *d, const struct set *s, int first, int count, const uint32_t *codes)
 {
     size_t n = (size_t)d->tree.n;
     uint16_t *planes = planes_of(d, s->records);
     put_records(d, s->records, d->columns + first, count, codes);
-    for (size_t at = 0; at < (size_t)count * n && planes; at++)
-        planes[(size_t)first * n + at] = (uint16_t)codes[at];
+    for (int c = 0; c < count && planes; c++)
+        put_plane(d, s->distinct[first + c], codes + (size_t)c * n, planes + (size_t)(first + c) * n);
 }
 
 /* A column's x (rows) into the set, but for the records: its codes, in their order, take its place. */

@@ -50,7 +50,8 @@ struct tree_data {
     size_t stride;
     const struct tree_column *columns; /* (n_columns) */
     const int32_t *y;                  /* (n) */
-    const uint16_t *planes;            /* (n_columns, n) the codes once more, column by column, for nodes of many rows; or NULL */
+    const uint16_t *planes;            /* (n_columns, n) the codes once more, column by column, as places in a table of all codes of their column
+                                        * (tree_table_place), for nodes of many rows; or NULL */
     const int32_t *order;              /* (n) the row of each record, or NULL: they stand as rows do */
 };
 
@@ -59,7 +60,7 @@ static inline int tree_row(const struct tree_data *d, int record)
     return d->order ? d->order[record] : record;
 }
 
-/* A column's codes side by side where a node of so many rows had better read these, else NULL. */
+/* A column's plane where a node of so many rows had better read that, else NULL. */
 static inline const uint16_t *tree_plane(const struct tree_data *d, int column, int rows)
 {
     enum { DENSE = 16 };

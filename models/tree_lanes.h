@@ -42,6 +42,12 @@ struct tree_counts {
 
 enum { TREE_MARKS = 32 }; /* of codes that occur, looked at together */
 enum { TREE_TABLE_VALUES = 1 << 13 /* codes of a column, at most */, TREE_TABLE_ROOM = 2 * TREE_LANES /* behind what is listed of them */ };
+
+/* Where in a table the i-th of n codes is counted, row * TREE_LANES + lane: each lane has a run of codes, so sums over neighbours are sums over rows. */
+static inline uint32_t tree_table_rows(uint32_t n) { return (n + TREE_LANES - 1) / TREE_LANES; }
+static inline uint32_t tree_table_place(uint32_t i, uint32_t n) { return i % tree_table_rows(n) * TREE_LANES + i / tree_table_rows(n); }
+static inline uint32_t tree_table_code(uint32_t place, uint32_t n) { return place % TREE_LANES * tree_table_rows(n) + place / TREE_LANES; }
+
 enum { TREE_DIFFER_LEAST = 16, TREE_DIFFER_MOST = 128 }; /* codes of a record whose columns are compared all at once */
 
 /* Codes of a small node's samples, as struct tree_data has them. */
@@ -54,8 +60,7 @@ struct tree_codes {
     uint32_t wide;            /* which columns, bit by bit, are so: their upper halves stand behind the lower */
 };
 
-/* One column's counts by class and code (models/tree_table.c), summed up. Codes that occur, or all, have places, row * TREE_LANES + lane: a lane each for
- * TREE_LANES runs of codes, so sums over neighbours are sums over rows. Classes stand two by two, in the halves of 32 bits, whose products and sums are one
+/* One column's counts by class and code (models/tree_table.c), summed up. Codes that occur, or all, have places (tree_table_place). Classes stand two by two, in the halves of 32 bits, whose products and sums are one
  * operation. What a place gains is a float here, off by less than 2^-20 of it: squares, and what stands left times right, are rounded, then products, a sum
  * and a quotient. */
 struct tree_table {

@@ -152,8 +152,9 @@ static void gather_records(const struct tree_data *d, const int *column, int n_c
 static void gather_plane(const struct tree_data *d, int column, const tree_sample *samples, int n, uint32_t *restrict out)
 {
     const uint16_t *plane = tree_plane(d, column, n);
+    uint32_t n_values = d->columns[column].n_values;
     for (int i = 0; i < n; i++)
-        out[i] = plane[sample_record(samples[i])];
+        out[i] = tree_table_code(plane[sample_record(samples[i])], n_values);
 }
 
 KERNEL void tree_codes_range(const uint32_t *codes, int n, uint32_t *least, uint32_t *most)
@@ -368,16 +369,17 @@ static int draw(struct tree_splitter *s, const uint64_t *restrict constant, int 
 static uint32_t try_columns(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n, int times_bits, struct tree_split *best)
 {
     bool planes = tree_plane(s->data, 0, n);
-    uint32_t differ;
+    uint32_t differ, placed = planes ? tree_table_placed(s, column, n_columns, n) : 0;
     if (!planes)
         gather_records(s->data, column, n_columns, samples, n, s->codes);
-    uint32_t taken = tree_table_try(s, column, n_columns, samples, n, planes ? NULL : s->codes, &differ, best);
+    for (int c = 0; c < n_columns && planes; c++)
+        if (!(placed >> c & 1))
+            gather_plane(s->data, column[c], samples, n, s->codes + (size_t)c * (size_t)n);
+    uint32_t taken = tree_table_try(s, column, n_columns, samples, n, placed, &differ, best);
     for (int c = 0; c < n_columns; c++) {
         const uint32_t *codes = s->codes + (size_t)c * (size_t)n;
         if (taken >> c & 1)
             continue;
-        if (planes)
-            gather_plane(s->data, column[c], samples, n, s->codes + (size_t)c * (size_t)n);
         bool differs = s->params->random_thresholds ? tree_splitter_try_random(s, column[c], codes, n, best)
                                                     : try_all(s, column[c], codes, n, times_bits, best);
         differ |= (uint32_t)differs << c;

@@ -1,8 +1,8 @@
 /* Columns of a larger node by tables: how often samples of each class and code were drawn, which is summed up, class by class, into what stands left of each
  * place to split; the few places that may be the best are computed exactly.
  *
- * Codes have places in a table: those that occur, or, where a node's samples are many beside a column's codes, all of them. Places are such that sums need
- * no shuffles: 16 lanes side by side, each a run of codes (models/tree_lanes.h). Samples stand by class, so to count one is an addition, into a row of
+ * Codes have places in a table: those that occur, or, where a node's samples are many beside a column's codes, all of them: these are what planes hold
+ * (models/tree.h). Places are such that sums need no shuffles: 16 lanes side by side, each a run of codes (models/tree_lanes.h). Samples stand by class, so to count one is an addition, into a row of
  * counters that stays in the nearest cache. Several columns are counted at a time: samples of a class often share a code, and an addition to a counter waits
  * for the one before. */
 #include "models/tree_table.h"
@@ -34,60 +34,66 @@ struct beside {
     int n_pairs, apart;          /* of classes; counters of a pair */
     int n_codes[BESIDE];         /* that have places */
     bool all[BESIDE];            /* all of the column's have, else room's codes say which */
-    const uint16_t *planes[BESIDE]; /* (rows) by record; or NULL, then */
+    bool placed;                 /* they are counted as planes have them, */
+    const uint16_t *planes[BESIDE]; /* (rows) by record; else */
     const uint32_t *codes[BESIDE];  /* (n) by sample */
 };
 
-static int rows_of(int n_codes)
+static int n_pairs_of(const struct tree_splitter *s)
 {
-    return (n_codes + TREE_LANES - 1) / TREE_LANES;
+    return (s->node.n_classes + 1) / 2;
 }
 
-/* The place of the i-th code of those that have one. */
-static int place_of(int i, int n_codes)
+static int64_t counters(int n_codes, int n_pairs)
 {
-    int rows = rows_of(n_codes);
-    return i % rows * TREE_LANES + i / rows;
+    return (int64_t)tree_table_rows((uint32_t)n_codes) * TREE_LANES * n_pairs;
 }
 
-static int code_at(int place, int n_codes)
+/* Counters that a column may have: alone it may have the others' too. */
+static int64_t room_beside(const struct beside *o)
 {
-    return place % TREE_LANES * rows_of(n_codes) + place / TREE_LANES;
+    return o->n == 0 ? BESIDE * COUNTERS : COUNTERS;
 }
 
 /* --- places --- */
 
-static void mark(uint8_t *marks, const struct beside *o, int c, const tree_sample *samples, int n)
+enum { ALL = 6, SOME = 8 /* counters a sample, at most */, SPARSE = 32 /* codes a sample, likewise */ };
+
+/* Have all codes of a column places in a node of n samples? */
+static bool has_all(const struct tree_column *column, int n_pairs, int n)
 {
-    if (o->planes[c])
-        for (int i = 0; i < n; i++)
-            marks[o->planes[c][sample_record(samples[i])]] = 1;
-    else
-        for (int i = 0; i < n; i++)
-            marks[o->codes[c][i]] = 1;
+    return column->n_values <= VALUES && column->n_values * (int64_t)n_pairs <= ALL * (int64_t)n;
 }
 
-/* Makes a column, the c-th beside others, ready to be counted; false where tables are not good for it. */
-static bool take(struct tree_splitter *s, struct beside *o, int c, const struct tree_column *column, const tree_sample *samples, int n)
+/* Makes a column, the c-th beside others, ready to be counted by its codes; false where tables are not good for it. */
+static bool take(struct tree_splitter *s, struct beside *o, int c, const struct tree_column *column, int n)
 {
-    enum { ALL = 6, SOME = 8 /* counters a sample, at most */, SPARSE = 32 /* codes a sample, likewise */ };
     struct tree_table_room *r = &s->table_room;
-    int64_t most = o->n == 0 ? BESIDE * COUNTERS : COUNTERS, values = column->n_values;
-    if (values > VALUES || values > SPARSE * (int64_t)n)
+    uint8_t *marks = s->count_room.marks;
+    if (column->n_values > VALUES || column->n_values > SPARSE * (int64_t)n)
         return false;
-    o->all[c] = values * o->n_pairs <= ALL * (int64_t)n;
-    if (!o->all[c])
-        mark(s->count_room.marks, o, c, samples, n);
-    o->n_codes[c] = s->engine->tree_table_places(o->all[c] ? NULL : s->count_room.marks, (int)values, r->places[c], r->codes[c]);
-    return (int64_t)o->n_codes[c] * o->n_pairs <= (o->all[c] ? ALL : SOME) * (int64_t)n && (int64_t)rows_of(o->n_codes[c]) * TREE_LANES * o->n_pairs <= most;
+    o->all[c] = has_all(column, o->n_pairs, n);
+    for (int i = 0; i < n && !o->all[c]; i++)
+        marks[o->codes[c][i]] = 1;
+    o->n_codes[c] = s->engine->tree_table_places(o->all[c] ? NULL : marks, (int)column->n_values, r->places[c], r->codes[c]);
+    return (int64_t)o->n_codes[c] * o->n_pairs <= (o->all[c] ? ALL : SOME) * (int64_t)n && counters(o->n_codes[c], o->n_pairs) <= room_beside(o);
+}
+
+/* The same of one that is placed; false where there is no room for it beside the others. */
+static bool take_placed(const struct tree_splitter *s, struct beside *o, int c, int column, int n)
+{
+    o->all[c] = true;
+    o->planes[c] = tree_plane(s->data, column, n);
+    o->n_codes[c] = (int)s->data->columns[column].n_values;
+    return counters(o->n_codes[c], o->n_pairs) <= room_beside(o);
 }
 
 /* --- counting --- */
 
 /* Two classes at a time, where both have samples: their counters are not the same ones. */
-static inline __attribute__((always_inline)) void count_as(const struct tree_splitter *s, const struct beside *o, const tree_sample *samples, int n_columns, bool planes)
+static inline __attribute__((always_inline)) void count_as(const struct tree_splitter *s, const struct beside *o, const tree_sample *samples, int n_columns, bool placed)
 {
-#define COUNT(i, sample, half) (counts[c][places[c][planes ? plane[c][sample_record(sample)] : codes[c][i]]][half] += (uint16_t)(sample))
+#define COUNT(i, sample, half) (counts[c][placed ? plane[c][sample_record(sample)] : places[c][codes[c][i]]][half] += (uint16_t)(sample))
     const struct tree_node_facts *f = &s->node;
     const uint16_t *plane[BESIDE], *places[BESIDE];
     const uint32_t *codes[BESIDE];
@@ -127,15 +133,14 @@ static inline __attribute__((always_inline)) void count_as(const struct tree_spl
 
 static void count(const struct tree_splitter *s, const struct beside *o, const tree_sample *samples)
 {
-    bool planes = o->planes[0];
     if (o->n == 4)
-        planes ? count_as(s, o, samples, 4, true) : count_as(s, o, samples, 4, false);
+        o->placed ? count_as(s, o, samples, 4, true) : count_as(s, o, samples, 4, false);
     else if (o->n == 3)
-        planes ? count_as(s, o, samples, 3, true) : count_as(s, o, samples, 3, false);
+        o->placed ? count_as(s, o, samples, 3, true) : count_as(s, o, samples, 3, false);
     else if (o->n == 2)
-        planes ? count_as(s, o, samples, 2, true) : count_as(s, o, samples, 2, false);
+        o->placed ? count_as(s, o, samples, 2, true) : count_as(s, o, samples, 2, false);
     else
-        planes ? count_as(s, o, samples, 1, true) : count_as(s, o, samples, 1, false);
+        o->placed ? count_as(s, o, samples, 1, true) : count_as(s, o, samples, 1, false);
 }
 
 /* --- the best place --- */
@@ -147,7 +152,7 @@ static struct tree_table table_of(const struct tree_splitter *s, const struct be
     return (struct tree_table){.counts = r->counts + c * APART,
                                .n_pairs = o->n_pairs,
                                .apart = o->apart,
-                               .rows = rows_of(o->n_codes[c]),
+                               .rows = (int)tree_table_rows((uint32_t)o->n_codes[c]),
                                .left = r->left,
                                .whole = r->whole,
                                .all = (uint32_t)f->weight,
@@ -167,7 +172,7 @@ static bool try_table(const struct tree_splitter *s, const struct beside *o, int
     double most = (double)s->engine->tree_table_sum(&t), gain = best->gain;
     int at = -1, n = most > 0 && most >= gain * near ? s->engine->tree_table_near(&t, (float)(most * near), r->near) : 0;
     for (int i = 0; i < n; i++) {
-        int place = r->near[i], code = code_at(place, o->n_codes[c]);
+        int place = r->near[i], code = (int)tree_table_code((uint32_t)place, (uint32_t)o->n_codes[c]);
         double exact = tree_gini_gain(&s->node, r->squares[place], r->across[place], r->weight[place]);
         if (exact > gain || (exact == gain && (at < 0 ? tree_splitter_prefers(s, column, best) : code < at))) {
             gain = exact;
@@ -175,9 +180,9 @@ static bool try_table(const struct tree_splitter *s, const struct beside *o, int
         }
     }
     if (at >= 0) {
-        uint32_t left = r->weight[place_of(at, o->n_codes[c])];
+        uint32_t left = r->weight[tree_table_place((uint32_t)at, (uint32_t)o->n_codes[c])];
         int next = at + 1;
-        while (r->weight[place_of(next, o->n_codes[c])] == left)
+        while (r->weight[tree_table_place((uint32_t)next, (uint32_t)o->n_codes[c])] == left)
             next++;
         const int32_t *codes = r->codes[c];
         *best = tree_splitter_between(s, column, (uint32_t)(o->all[c] ? at : codes[at]), (uint32_t)(o->all[c] ? next : codes[next]), gain);
@@ -202,7 +207,38 @@ static void take_weights(const struct tree_splitter *s)
         s->table_room.whole[c / 2] = (uint32_t)f->weights[c] | (c + 1 < f->n_classes ? (uint32_t)f->weights[c + 1] << 16 : 0);
 }
 
-uint32_t tree_table_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n, const uint32_t *codes, uint32_t *differ,
+uint32_t tree_table_placed(const struct tree_splitter *s, const int *column, int n_columns, int n)
+{
+    uint32_t placed = 0;
+    for (int c = 0; c < n_columns && is_for_tables(s, n); c++) {
+        const struct tree_column *of = &s->data->columns[column[c]];
+        bool is = has_all(of, n_pairs_of(s), n) && counters((int)of->n_values, n_pairs_of(s)) <= BESIDE * COUNTERS;
+        placed |= (uint32_t)is << c;
+    }
+    return placed;
+}
+
+/* The next columns that are counted together, from *next on: all placed, or none. */
+static struct beside take_some(struct tree_splitter *s, const int *column, int n_columns, int n, uint32_t placed, bool of_placed, int *next)
+{
+    struct beside o = {.n_pairs = n_pairs_of(s), .placed = of_placed};
+    for (; *next < n_columns && o.n < BESIDE && o.apart * o.n_pairs <= COUNTERS; (*next)++) {
+        if ((placed >> *next & 1) != of_placed)
+            continue;
+        o.codes[o.n] = s->codes + (size_t)*next * (size_t)n;
+        if (of_placed ? !take_placed(s, &o, o.n, column[*next], n) : !take(s, &o, o.n, &s->data->columns[column[*next]], n)) {
+            if (of_placed)
+                break; /* it is the first of the next ones */
+            continue;
+        }
+        int apart = (int)tree_table_rows((uint32_t)o.n_codes[o.n]) * TREE_LANES;
+        o.apart = apart > o.apart ? apart : o.apart;
+        o.taken[o.n++] = *next;
+    }
+    return o;
+}
+
+uint32_t tree_table_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n, uint32_t placed, uint32_t *differ,
                         struct tree_split *best)
 {
     uint32_t taken = 0;
@@ -210,23 +246,15 @@ uint32_t tree_table_try(struct tree_splitter *s, const int *column, int n_column
     if (!is_for_tables(s, n))
         return 0;
     take_weights(s);
-    for (int next = 0; next < n_columns;) {
-        struct beside o = {.n_pairs = (s->node.n_classes + 1) / 2};
-        for (; next < n_columns && o.n < BESIDE && o.apart * o.n_pairs <= COUNTERS; next++) {
-            o.planes[o.n] = codes ? NULL : tree_plane(s->data, column[next], n);
-            o.codes[o.n] = codes ? codes + (size_t)next * (size_t)n : NULL;
-            if (!take(s, &o, o.n, &s->data->columns[column[next]], samples, n))
-                continue;
-            int apart = rows_of(o.n_codes[o.n]) * TREE_LANES;
-            o.apart = apart > o.apart ? apart : o.apart;
-            o.taken[o.n++] = next;
-            taken |= (uint32_t)1 << next;
+    for (int of_placed = placed != 0; of_placed >= 0; of_placed--)
+        for (int next = 0; next < n_columns;) {
+            struct beside o = take_some(s, column, n_columns, n, placed, of_placed, &next);
+            if (o.n > 0)
+                count(s, &o, samples);
+            for (int c = 0; c < o.n; c++) {
+                *differ |= (uint32_t)try_table(s, &o, c, column[o.taken[c]], best) << o.taken[c];
+                taken |= (uint32_t)1 << o.taken[c];
+            }
         }
-        if (o.n == 0)
-            break;
-        count(s, &o, samples);
-        for (int c = 0; c < o.n; c++)
-            *differ |= (uint32_t)try_table(s, &o, c, column[o.taken[c]], best) << o.taken[c];
-    }
     return taken;
 }

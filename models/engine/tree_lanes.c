@@ -1,4 +1,4 @@
-/* A node's samples counted by class; a small node's columns gathered, sorted, swept and their best places picked (models/tree_lanes.h). With vectors shorter
+/* A small node's columns gathered, sorted, swept and their best places picked (models/tree_lanes.h). With vectors shorter
  * than those of AVX2 other ways to the same numbers are faster. */
 #include "models/tree_lanes.h"
 
@@ -22,35 +22,6 @@ INLINE void name_classes(struct tree_lanes *o, const int64_t *weights, uint32_t 
 #endif
 
 #if defined(ENGINE_AVX512)
-int ENGINE(tree_count)(const struct tree_counts *o, int n)
-{
-    int found = 0;
-    uint32_t before = 0; /* times so far */
-    const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    __m512i last = _mm512_set1_epi32(-1);
-    whole all_times = {0};
-    for (int i = 0; i < n; i += TREE_LANES) {
-        __mmask16 there = lanes_mask(n - i < TREE_LANES ? n - i : TREE_LANES);
-        __m256i low = _mm512_cvtepi64_epi32(_mm512_maskz_loadu_epi64((__mmask8)there, o->samples + i));
-        __m256i high = _mm512_cvtepi64_epi32(_mm512_maskz_loadu_epi64((__mmask8)(there >> 8), o->samples + i + 8));
-        __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1), class = _mm512_srli_epi32(both, 16);
-        whole times = (whole)both & 0xffff, sums = running_sum(times) + before, number;
-        __mmask16 begins = _mm512_mask_cmpneq_epi32_mask(there, class, _mm512_alignr_epi32(class, last, 15));
-        number = running_sum((whole)_mm512_maskz_set1_epi32(begins, 1)) + (uint32_t)(found - 1);
-        _mm512_mask_storeu_epi32(o->labels + i, there, (__m512i)(number << 16 | times));
-        _mm512_storeu_si512(o->classes + found, _mm512_maskz_compress_epi32(begins, class));
-        _mm512_storeu_si512(o->drawn + found, _mm512_maskz_compress_epi32(begins, (__m512i)(sums - times)));
-        _mm512_storeu_si512(o->first + found, _mm512_maskz_compress_epi32(begins, _mm512_add_epi32(places, _mm512_set1_epi32(i))));
-        found += __builtin_popcount(begins);
-        before = sums[TREE_LANES - 1];
-        last = class;
-        all_times |= times;
-    }
-    o->drawn[found] = before;
-    *o->all_times = (uint32_t)_mm512_reduce_or_epi32((__m512i)all_times);
-    return found;
-}
-
 void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, const int64_t *weights)
 {
     uint32_t in_key[2 * TREE_LANES] = {0};

@@ -1,8 +1,37 @@
-/* Codes of a column given places in a table, and the table's counts summed up (models/tree_lanes.h). */
+/* A node's samples counted by class; codes of a column given places in a table, and the table's counts summed up (models/tree_lanes.h). */
 #include "models/engine.h"
 #include "models/engine/tree_vectors.h"
 
 #if defined(ENGINE_AVX512)
+int ENGINE(tree_count)(const struct tree_counts *o, int n)
+{
+    int found = 0;
+    uint32_t before = 0; /* times so far */
+    const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    __m512i last = _mm512_set1_epi32(-1);
+    whole all_times = {0};
+    for (int i = 0; i < n; i += TREE_LANES) {
+        __mmask16 there = lanes_mask(n - i < TREE_LANES ? n - i : TREE_LANES);
+        __m256i low = _mm512_cvtepi64_epi32(_mm512_maskz_loadu_epi64((__mmask8)there, o->samples + i));
+        __m256i high = _mm512_cvtepi64_epi32(_mm512_maskz_loadu_epi64((__mmask8)(there >> 8), o->samples + i + 8));
+        __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1), class = _mm512_srli_epi32(both, 16);
+        whole times = (whole)both & 0xffff, sums = running_sum(times) + before, number;
+        __mmask16 begins = _mm512_mask_cmpneq_epi32_mask(there, class, _mm512_alignr_epi32(class, last, 15));
+        number = running_sum((whole)_mm512_maskz_set1_epi32(begins, 1)) + (uint32_t)(found - 1);
+        _mm512_mask_storeu_epi32(o->labels + i, there, (__m512i)(number << 16 | times));
+        _mm512_storeu_si512(o->classes + found, _mm512_maskz_compress_epi32(begins, class));
+        _mm512_storeu_si512(o->drawn + found, _mm512_maskz_compress_epi32(begins, (__m512i)(sums - times)));
+        _mm512_storeu_si512(o->first + found, _mm512_maskz_compress_epi32(begins, _mm512_add_epi32(places, _mm512_set1_epi32(i))));
+        found += __builtin_popcount(begins);
+        before = sums[TREE_LANES - 1];
+        last = class;
+        all_times |= times;
+    }
+    o->drawn[found] = before;
+    *o->all_times = (uint32_t)_mm512_reduce_or_epi32((__m512i)all_times);
+    return found;
+}
+
 INLINE __mmask16 marks_at(const uint8_t *marks, int n)
 {
     __m128i there = _mm_maskz_loadu_epi8(lanes_mask(n < TREE_LANES ? n : TREE_LANES), marks);
@@ -40,6 +69,55 @@ int ENGINE(tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, in
 #define BITS_16(set) BITS_4(set), BITS_4((set) + 4), BITS_4((set) + 8), BITS_4((set) + 12)
 #define BITS_64(set) BITS_16(set), BITS_16((set) + 16), BITS_16((set) + 32), BITS_16((set) + 48)
 static const uint64_t bits_of[256] = {BITS_64(0), BITS_64(64), BITS_64(128), BITS_64(192)};
+
+/* The lower halves of eight samples. */
+INLINE whole lower(const uint64_t *samples)
+{
+    const float *x = (const float *)(const void *)samples;
+    __m256 halves = _mm256_shuffle_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8), _MM_SHUFFLE(2, 0, 2, 0));
+    return (whole)_mm256_permute4x64_epi64(_mm256_castps_si256(halves), _MM_SHUFFLE(3, 1, 2, 0));
+}
+
+int ENGINE(tree_count)(const struct tree_counts *o, int n)
+{
+    const __m256i before_each = _mm256_setr_epi32(7, 0, 1, 2, 3, 4, 5, 6), last_one = _mm256_set1_epi32(7);
+    __m256i last = _mm256_set1_epi32(-1);
+    whole all = {0}, drawn = {0}; /* drawn: so far, in every lane */
+    int found = 0, i = 0;
+    for (; i + WIDE <= n; i += WIDE) {
+        whole both = lower(o->samples + i), times = both & 0xffff, class = both >> 16, sums = running_sum(times) + drawn;
+        __m256i rotated = _mm256_permutevar8x32_epi32((__m256i)class, before_each);
+        __m256i same = _mm256_cmpeq_epi32((__m256i)class, _mm256_blend_epi32(rotated, last, 1));
+        unsigned begins = ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(same)) & 255;
+        __m256i which = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bits_of[begins]));
+        whole number = running_sum((whole)same + 1) + (uint32_t)(found - 1);
+        _mm256_storeu_si256((__m256i *)(void *)(o->labels + i), (__m256i)(number << 16 | times));
+        _mm256_storeu_si256((__m256i *)(void *)(o->classes + found), _mm256_permutevar8x32_epi32((__m256i)class, which));
+        _mm256_storeu_si256((__m256i *)(void *)(o->drawn + found), _mm256_permutevar8x32_epi32((__m256i)(sums - times), which));
+        _mm256_storeu_si256((__m256i *)(void *)(o->first + found), _mm256_add_epi32(which, _mm256_set1_epi32(i)));
+        found += __builtin_popcount(begins);
+        drawn = (whole)_mm256_permutevar8x32_epi32((__m256i)sums, last_one);
+        last = _mm256_permutevar8x32_epi32((__m256i)class, last_one);
+        all |= times;
+    }
+    uint32_t so_far = drawn[0], last_class = (uint32_t)_mm256_extract_epi32(last, 0), all_times = 0;
+    for (int v = 0; v < WIDE; v++)
+        all_times |= all[v];
+    for (; i < n; i++) { /* what is written where no class begins the next one replaces */
+        uint32_t class = (uint32_t)o->samples[i] >> 16, times = (uint32_t)o->samples[i] & 0xffff;
+        o->classes[found] = class;
+        o->first[found] = i;
+        o->drawn[found] = so_far;
+        found += class != last_class;
+        o->labels[i] = (uint32_t)(found - 1) << 16 | times;
+        last_class = class;
+        so_far += times;
+        all_times |= times;
+    }
+    o->drawn[found] = so_far;
+    *o->all_times = all_times;
+    return found;
+}
 
 /* Lists the codes that are marked, eight at a time and without a branch: which they are cannot be foreseen. */
 static int list_marks(uint8_t *marks, int n_values, int32_t *codes)

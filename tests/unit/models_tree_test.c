@@ -79,7 +79,7 @@ static void lay_planes(struct table *t)
     t->planes = memory_new((size_t)t->n * (size_t)t->columns * sizeof *t->planes);
     for (int c = 0; c < t->columns; c++)
         for (int i = 0; i < t->n; i++)
-            t->planes[c * t->n + i] = t->records[(size_t)i * t->data.stride + t->column[c].at];
+            t->planes[c * t->n + i] = (uint16_t)tree_table_place(t->records[(size_t)i * t->data.stride + t->column[c].at], t->column[c].n_values);
     t->data.planes = t->planes;
 }
 
