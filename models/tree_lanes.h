@@ -60,9 +60,9 @@ struct tree_codes {
     uint32_t wide;            /* which columns, bit by bit, are so: their upper halves stand behind the lower */
 };
 
-/* One column's counts by class and code (models/tree_table.c), summed up. Codes that occur, or all, have places (tree_table_place). Classes stand two by two, in the halves of 32 bits, whose products and sums are one
- * operation. What a place gains is a float here, off by less than 2^-20 of it: squares, and what stands left times right, are rounded, then products, a sum
- * and a quotient. */
+/* One column's counts by class and code (models/tree_table.c), summed up. Codes that occur, or all, have places (tree_table_place). Classes stand two by
+ * two, in the halves of 32 bits, whose products and sums are one operation. What a place gains is a float here, off by less than 2^-20 of it: squares, and
+ * what stands left times right, are rounded, then products, a sum and a quotient. */
 struct tree_table {
     uint16_t (*counts)[2];   /* (n_pairs, apart: rows * TREE_LANES and perhaps more) how often samples of a code were drawn; 0 afterwards. Starts at 64 bytes */
     int n_pairs, apart, rows;

@@ -368,18 +368,21 @@ static int draw(struct tree_splitter *s, const uint64_t *restrict constant, int 
 /* Looks at some columns; which of them are not constant, bit by bit. */
 static uint32_t try_columns(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n, int times_bits, struct tree_split *best)
 {
-    bool planes = tree_plane(s->data, 0, n);
-    uint32_t differ, placed = planes ? tree_table_placed(s, column, n_columns, n) : 0;
+    bool planes = tree_plane(s->data, 0, n), tables = tree_table_take(s, n);
+    uint32_t differ = 0, taken = 0, placed = planes && tables ? tree_table_placed(s, column, n_columns, n) : 0;
     if (!planes)
         gather_records(s->data, column, n_columns, samples, n, s->codes);
-    for (int c = 0; c < n_columns && planes; c++)
+    for (int c = 0; c < n_columns && planes && tables; c++)
         if (!(placed >> c & 1))
             gather_plane(s->data, column[c], samples, n, s->codes + (size_t)c * (size_t)n);
-    uint32_t taken = tree_table_try(s, column, n_columns, samples, n, placed, &differ, best);
+    if (tables)
+        taken = tree_table_try(s, column, n_columns, samples, n, placed, &differ, best);
     for (int c = 0; c < n_columns; c++) {
         const uint32_t *codes = s->codes + (size_t)c * (size_t)n;
         if (taken >> c & 1)
             continue;
+        if (planes && !tables)
+            gather_plane(s->data, column[c], samples, n, s->codes + (size_t)c * (size_t)n);
         bool differs = s->params->random_thresholds ? tree_splitter_try_random(s, column[c], codes, n, best)
                                                     : try_all(s, column[c], codes, n, times_bits, best);
         differ |= (uint32_t)differs << c;

@@ -2,9 +2,9 @@
  * place to split; the few places that may be the best are computed exactly.
  *
  * Codes have places in a table: those that occur, or, where a node's samples are many beside a column's codes, all of them: these are what planes hold
- * (models/tree.h). Places are such that sums need no shuffles: 16 lanes side by side, each a run of codes (models/tree_lanes.h). Samples stand by class, so to count one is an addition, into a row of
- * counters that stays in the nearest cache. Several columns are counted at a time: samples of a class often share a code, and an addition to a counter waits
- * for the one before. */
+ * (models/tree.h). Places are such that sums need no shuffles: 16 lanes side by side, each a run of codes (models/tree_lanes.h). Samples stand by class, so
+ * to count one is an addition, into a row of counters that stays in the nearest cache. Several columns are counted at a time: samples of a class often share
+ * a code, and an addition to a counter waits for the one before. */
 #include "models/tree_table.h"
 
 #include "models/engine.h"
@@ -91,7 +91,8 @@ static bool take_placed(const struct tree_splitter *s, struct beside *o, int c, 
 /* --- counting --- */
 
 /* Two classes at a time, where both have samples: their counters are not the same ones. */
-static inline __attribute__((always_inline)) void count_as(const struct tree_splitter *s, const struct beside *o, const tree_sample *samples, int n_columns, bool placed)
+static inline __attribute__((always_inline)) void count_as(const struct tree_splitter *s, const struct beside *o, const tree_sample *samples, int n_columns,
+                                                           bool placed)
 {
 #define COUNT(i, sample, half) (counts[c][placed ? plane[c][sample_record(sample)] : places[c][codes[c][i]]][half] += (uint16_t)(sample))
     const struct tree_node_facts *f = &s->node;
@@ -192,7 +193,7 @@ static bool try_table(const struct tree_splitter *s, const struct beside *o, int
 
 /* --- all columns --- */
 
-static bool is_for_tables(const struct tree_splitter *s, int n)
+bool tree_table_take(const struct tree_splitter *s, int n)
 {
     enum { FEW = 64 };
     return s->engine->tree_table_sum && s->plain && s->node.weight <= INT16_MAX && s->node.n_classes <= CLASSES && n >= FEW &&
@@ -210,7 +211,7 @@ static void take_weights(const struct tree_splitter *s)
 uint32_t tree_table_placed(const struct tree_splitter *s, const int *column, int n_columns, int n)
 {
     uint32_t placed = 0;
-    for (int c = 0; c < n_columns && is_for_tables(s, n); c++) {
+    for (int c = 0; c < n_columns; c++) {
         const struct tree_column *of = &s->data->columns[column[c]];
         bool is = has_all(of, n_pairs_of(s), n) && counters((int)of->n_values, n_pairs_of(s)) <= BESIDE * COUNTERS;
         placed |= (uint32_t)is << c;
@@ -243,8 +244,6 @@ uint32_t tree_table_try(struct tree_splitter *s, const int *column, int n_column
 {
     uint32_t taken = 0;
     *differ = 0;
-    if (!is_for_tables(s, n))
-        return 0;
     take_weights(s);
     for (int of_placed = placed != 0; of_placed >= 0; of_placed--)
         for (int next = 0; next < n_columns;) {

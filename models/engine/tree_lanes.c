@@ -1,5 +1,5 @@
-/* A small node's columns gathered, sorted, swept and their best places picked (models/tree_lanes.h). With vectors shorter
- * than those of AVX2 other ways to the same numbers are faster. */
+/* A small node's columns gathered, sorted, swept and their best places picked (models/tree_lanes.h). With vectors shorter than those of
+ * AVX2 other ways to the same numbers are faster. */
 #include "models/tree_lanes.h"
 
 #include <string.h>
