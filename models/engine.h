@@ -20,8 +20,8 @@ struct engine {
     void (*exp)(float *x, size_t n);
     void (*tanh)(float *x, size_t n);
     void (*sigmoid)(float *x, size_t n);
-    /* NULL where trees do better without: of plain C. */
-    int (*tree_count)(const struct tree_counts *c, int n); /* returns how many classes */
+    /* Counts a node's samples (n) by class. Returns how many classes. */
+    int (*tree_count)(const struct tree_counts *c, int n);
     /* Moves samples (n) whose codes (n) are up to `left` to the front, others behind them, all in the order that they had. room (n). Returns how many went. */
     int (*tree_part)(uint64_t *samples, uint64_t *room, int n, const uint32_t *codes, uint32_t left);
     /* NULL, all of them, where trees do better without. Labels of samples, by those of tree_count and the weights of classes. Each lane: its keys; in

@@ -58,29 +58,6 @@ void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
     s->small = s->engine->tree_lanes_sort && s->plain && s->params->criterion == TREE_GINI && !s->params->random_thresholds && s->params->min_samples_leaf <= 1;
 }
 
-static int count_classes(const struct tree_counts *o, int n)
-{
-    const uint64_t *restrict samples = o->samples;
-    uint32_t *restrict labels = o->labels, *restrict classes = o->classes, *restrict all_drawn = o->drawn;
-    int *restrict first = o->first, found = 0;
-    uint32_t drawn = 0, all_times = 0, last = sample_class(samples[0]);
-    first[0] = 0;
-    all_drawn[0] = 0;
-    for (int i = 0; i < n; i++) { /* without a branch: where a class ends cannot be foreseen */
-        uint32_t class = sample_class(samples[i]), times = sample_times(samples[i]);
-        found += class != last;
-        last = class;
-        drawn += times;
-        all_times |= times;
-        labels[i] = (uint32_t)found << 16 | times;
-        classes[found] = class;
-        first[found + 1] = i + 1;
-        all_drawn[found + 1] = drawn;
-    }
-    *o->all_times = all_times;
-    return found + 1;
-}
-
 static bool look_at_pure(struct tree_node_facts *f, uint32_t class)
 {
     f->n_classes = 1;
@@ -95,7 +72,7 @@ bool tree_splitter_look(struct tree_splitter *s, const tree_sample *samples, int
     if (sample_class(samples[0]) == sample_class(samples[n - 1]))
         return look_at_pure(f, sample_class(samples[0]));
     const struct tree_counts o = {samples, s->labels, f->classes, f->first, f->drawn, &f->all_times};
-    f->n_classes = (s->engine->tree_count ? s->engine->tree_count : count_classes)(&o, n);
+    f->n_classes = s->engine->tree_count(&o, n);
     f->first[f->n_classes] = n;
     f->weight = f->squares = 0;
     for (int c = 0; c < f->n_classes; c++) {

@@ -23,13 +23,13 @@ const struct engine ENGINE(engine) = {
     .tanh = tanh_each,
     .sigmoid = sigmoid_each,
     .tree_part = ENGINE(tree_part),
+    .tree_count = ENGINE(tree_count),
 #if defined(ENGINE_AVX512)
     .tree_differ_samples = 4,
 #elif defined(ENGINE_AVX2)
     .tree_differ_samples = TREE_LANES_SAMPLES,
 #endif
 #if !defined(ENGINE_PLAIN)
-    .tree_count = ENGINE(tree_count),
     .tree_lanes_differ = ENGINE(tree_lanes_differ),
     .tree_lanes_label = ENGINE(tree_lanes_label),
     .tree_lanes_fill = ENGINE(tree_lanes_fill),

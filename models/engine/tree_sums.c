@@ -70,55 +70,6 @@ int ENGINE(tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, in
 #define BITS_64(set) BITS_16(set), BITS_16((set) + 16), BITS_16((set) + 32), BITS_16((set) + 48)
 static const uint64_t bits_of[256] = {BITS_64(0), BITS_64(64), BITS_64(128), BITS_64(192)};
 
-/* The lower halves of eight samples. */
-INLINE whole lower(const uint64_t *samples)
-{
-    const float *x = (const float *)(const void *)samples;
-    __m256 halves = _mm256_shuffle_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8), _MM_SHUFFLE(2, 0, 2, 0));
-    return (whole)_mm256_permute4x64_epi64(_mm256_castps_si256(halves), _MM_SHUFFLE(3, 1, 2, 0));
-}
-
-int ENGINE(tree_count)(const struct tree_counts *o, int n)
-{
-    const __m256i before_each = _mm256_setr_epi32(7, 0, 1, 2, 3, 4, 5, 6), last_one = _mm256_set1_epi32(7);
-    __m256i last = _mm256_set1_epi32(-1);
-    whole all = {0}, drawn = {0}; /* drawn: so far, in every lane */
-    int found = 0, i = 0;
-    for (; i + WIDE <= n; i += WIDE) {
-        whole both = lower(o->samples + i), times = both & 0xffff, class = both >> 16, sums = running_sum(times) + drawn;
-        __m256i rotated = _mm256_permutevar8x32_epi32((__m256i)class, before_each);
-        __m256i same = _mm256_cmpeq_epi32((__m256i)class, _mm256_blend_epi32(rotated, last, 1));
-        unsigned begins = ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(same)) & 255;
-        __m256i which = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bits_of[begins]));
-        whole number = running_sum((whole)same + 1) + (uint32_t)(found - 1);
-        _mm256_storeu_si256((__m256i *)(void *)(o->labels + i), (__m256i)(number << 16 | times));
-        _mm256_storeu_si256((__m256i *)(void *)(o->classes + found), _mm256_permutevar8x32_epi32((__m256i)class, which));
-        _mm256_storeu_si256((__m256i *)(void *)(o->drawn + found), _mm256_permutevar8x32_epi32((__m256i)(sums - times), which));
-        _mm256_storeu_si256((__m256i *)(void *)(o->first + found), _mm256_add_epi32(which, _mm256_set1_epi32(i)));
-        found += __builtin_popcount(begins);
-        drawn = (whole)_mm256_permutevar8x32_epi32((__m256i)sums, last_one);
-        last = _mm256_permutevar8x32_epi32((__m256i)class, last_one);
-        all |= times;
-    }
-    uint32_t so_far = drawn[0], last_class = (uint32_t)_mm256_extract_epi32(last, 0), all_times = 0;
-    for (int v = 0; v < WIDE; v++)
-        all_times |= all[v];
-    for (; i < n; i++) { /* what is written where no class begins the next one replaces */
-        uint32_t class = (uint32_t)o->samples[i] >> 16, times = (uint32_t)o->samples[i] & 0xffff;
-        o->classes[found] = class;
-        o->first[found] = i;
-        o->drawn[found] = so_far;
-        found += class != last_class;
-        o->labels[i] = (uint32_t)(found - 1) << 16 | times;
-        last_class = class;
-        so_far += times;
-        all_times |= times;
-    }
-    o->drawn[found] = so_far;
-    *o->all_times = all_times;
-    return found;
-}
-
 /* Lists the codes that are marked, eight at a time and without a branch: which they are cannot be foreseen. */
 static int list_marks(uint8_t *marks, int n_values, int32_t *codes)
 {
@@ -160,6 +111,61 @@ int ENGINE(tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, in
     for (int i = 0; i < n; i++)
         places[codes[i]] = run[i];
     return n;
+}
+#endif
+
+#if !defined(ENGINE_AVX512)
+#if defined(ENGINE_AVX2)
+/* The lower halves of eight samples. */
+INLINE whole lower(const uint64_t *samples)
+{
+    const float *x = (const float *)(const void *)samples;
+    __m256 halves = _mm256_shuffle_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8), _MM_SHUFFLE(2, 0, 2, 0));
+    return (whole)_mm256_permute4x64_epi64(_mm256_castps_si256(halves), _MM_SHUFFLE(3, 1, 2, 0));
+}
+
+#endif
+
+int ENGINE(tree_count)(const struct tree_counts *o, int n)
+{
+    uint32_t last = UINT32_MAX, drawn = 0, all_times = 0; /* so far */
+    int found = 0, i = 0;
+#if defined(ENGINE_AVX2)
+    const __m256i before_each = _mm256_setr_epi32(7, 0, 1, 2, 3, 4, 5, 6);
+    whole all = {0};
+    for (; i + WIDE <= n; i += WIDE) {
+        whole both = lower(o->samples + i), times = both & 0xffff, class = both >> 16, sums = running_sum(times) + drawn;
+        __m256i before = _mm256_permutevar8x32_epi32((__m256i)class, before_each);
+        __m256i same = _mm256_cmpeq_epi32((__m256i)class, _mm256_blend_epi32(before, _mm256_set1_epi32((int)last), 1));
+        unsigned begins = ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(same)) & 255;
+        __m256i which = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bits_of[begins]));
+        whole number = running_sum((whole)same + 1) + (uint32_t)(found - 1);
+        _mm256_storeu_si256((__m256i *)(void *)(o->labels + i), (__m256i)(number << 16 | times));
+        _mm256_storeu_si256((__m256i *)(void *)(o->classes + found), _mm256_permutevar8x32_epi32((__m256i)class, which));
+        _mm256_storeu_si256((__m256i *)(void *)(o->drawn + found), _mm256_permutevar8x32_epi32((__m256i)(sums - times), which));
+        _mm256_storeu_si256((__m256i *)(void *)(o->first + found), _mm256_add_epi32(which, _mm256_set1_epi32(i)));
+        found += __builtin_popcount(begins);
+        drawn = sums[WIDE - 1];
+        last = class[WIDE - 1];
+        all |= times;
+    }
+    for (int v = 0; v < WIDE; v++)
+        all_times |= all[v];
+#endif
+    for (; i < n; i++) { /* without a branch: where a class begins cannot be foreseen. What is written where none does the next one replaces */
+        uint32_t class = (uint32_t)o->samples[i] >> 16, times = (uint32_t)o->samples[i] & 0xffff;
+        o->classes[found] = class;
+        o->first[found] = i;
+        o->drawn[found] = drawn;
+        found += class != last;
+        o->labels[i] = (uint32_t)(found - 1) << 16 | times;
+        last = class;
+        drawn += times;
+        all_times |= times;
+    }
+    o->drawn[found] = drawn;
+    *o->all_times = all_times;
+    return found;
 }
 #endif
 
