@@ -7,192 +7,10 @@
 
 #include "base/fault.h"
 #include "base/memory.h"
-#include "base/kernels.h"
 #include "models/shard.h"
 #include "models/tree_lanes.h"
 
-struct forest_cell {
-    uint32_t key, row;
-};
-
-/* --- codes of one column --- */
-
 enum { TOGETHER = 16 }; /* columns that are read and written at a time: half a line of the cache */
-
-enum { WHOLE = 1 << 15 };  /* numbers from -WHOLE to WHOLE - 1 may be told apart by a table, */
-enum { SPARSE = 16 };      /* which has up to so many places for each */
-
-struct range {
-    int32_t least, most; /* no whole numbers that a table may tell apart where least is above most */
-};
-
-/* The smallest and largest of x (n), all of which must be whole. */
-KERNEL static struct range whole_range(const float *x, int n)
-{
-    int32_t others = 0, least = WHOLE - 1, most = -WHOLE;
-    for (int i = 0; i < n; i++) {
-        float v = x[i] < -WHOLE ? -WHOLE : x[i];
-        v = v > WHOLE - 1 ? WHOLE - 1 : v;
-        int32_t whole = (int32_t)v;
-        others += x[i] != (float)whole;
-        least = whole < least ? whole : least;
-        most = whole > most ? whole : most;
-    }
-    return others == 0 ? (struct range){least, most} : (struct range){1, 0};
-}
-
-static bool all_whole(const float *x, int n)
-{
-    struct range r = whole_range(x, n);
-    return r.least <= r.most;
-}
-
-/* Of whole numbers: which there are, then their places. */
-static uint32_t code_whole(const float *x, int n, struct range r, uint32_t *table, uint32_t *places, float *values)
-{
-    uint32_t distinct = 0;
-    int32_t least = r.least, size = r.most - least + 1;
-    memset(table, 0, (size_t)size * sizeof *table);
-    for (int i = 0; i < n; i++)
-        table[(int32_t)x[i] - least] = 1;
-    for (int32_t v = 0; v < size; v++) { /* without a branch: which there are cannot be foreseen */
-        uint32_t there = table[v];
-        table[v] = distinct;
-        values[distinct] = (float)(v + least); /* with room for one more */
-        distinct += there;
-    }
-    for (int i = 0; i < n; i++)
-        places[i] = table[(int32_t)x[i] - least];
-    return distinct;
-}
-
-/* Bits that order as the float does; x is no NaN, -0 is 0. */
-static uint32_t bits_in_order(float x)
-{
-    uint32_t bits;
-    x += 0.0f;
-    memcpy(&bits, &x, sizeof bits);
-    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
-
-/* Three passes of a radix sort. */
-static struct forest_cell *sort_cells(struct forest_cell *from, struct forest_cell *to, int n)
-{
-    enum { DIGIT = 11, BUCKETS = 1 << DIGIT };
-    for (int shift = 0; shift < 32; shift += DIGIT) {
-        uint32_t start[BUCKETS] = {0}, sum = 0;
-        for (int i = 0; i < n; i++)
-            start[from[i].key >> shift & (BUCKETS - 1)]++;
-        for (int b = 0; b < BUCKETS; b++) {
-            uint32_t count = start[b];
-            start[b] = sum;
-            sum += count;
-        }
-        for (int i = 0; i < n; i++)
-            to[start[from[i].key >> shift & (BUCKETS - 1)]++] = from[i];
-        struct forest_cell *other = from;
-        from = to;
-        to = other;
-    }
-    return from;
-}
-
-static uint32_t code_any(const float *x, int n, struct forest_cell *cells, uint32_t *places, float *values)
-{
-    uint32_t distinct = 0;
-    for (int i = 0; i < n; i++)
-        cells[i] = (struct forest_cell){bits_in_order(x[i]), (uint32_t)i};
-    struct forest_cell *sorted = sort_cells(cells, cells + n, n);
-    for (int i = 0; i < n; i++) {
-        if (i == 0 || sorted[i].key != sorted[i - 1].key)
-            values[distinct++] = x[sorted[i].row] + 0.0f;
-        places[sorted[i].row] = distinct - 1;
-    }
-    return distinct;
-}
-
-/* Places (n) of values x (n), and the distinct ones; returns how many. */
-static uint32_t code_column(struct forest_data *d, const float *x, uint32_t *places, float *distinct)
-{
-    int n = d->tree.n;
-    struct range r = whole_range(x, n);
-    if (r.least <= r.most && (r.most - r.least) / SPARSE < n)
-        return code_whole(x, n, r, d->table, places, distinct);
-    return code_any(x, n, d->cells, places, distinct);
-}
-
-/* --- bins --- */
-
-struct forest_bins { /* room, for as many as there are rows */
-    uint32_t *rows;   /* of each distinct value */
-    uint32_t *bin_of;
-    float *most;
-};
-
-struct lone { /* values so frequent that each has a bin for itself: as many rows as the others have a bin, on average, or more */
-    uint64_t least; /* rows */
-    uint32_t n;
-    uint64_t others; /* rows of the other values */
-};
-
-/* The more have a bin for themselves, the less is left for each of the other bins, and the more such values there are. */
-static struct lone find_lone(const uint32_t *rows, uint32_t n_values, uint32_t wanted, uint32_t n_rows)
-{
-    struct lone l = {UINT64_MAX, 0, n_rows};
-    for (uint32_t before = 1; l.n != before && l.others > 0;) {
-        before = l.n;
-        l = (struct lone){(l.others + wanted - l.n - 1) / (wanted - l.n), 0, n_rows};
-        for (uint32_t v = 0; v < n_values; v++)
-            if (rows[v] >= l.least) {
-                l.n++;
-                l.others -= rows[v];
-            }
-    }
-    return l;
-}
-
-/* Deals distinct values to at most `wanted` bins, in turn: a bin ends before and behind a value that has one for itself, and where one value more would take
- * it further beyond its share of the rows that are left than it falls short of that. values: the least of each bin from here on. Returns how many. */
-static uint32_t deal_values(const struct forest_bins *b, float *values, uint32_t n_values, uint32_t wanted, uint32_t n_rows)
-{
-    const struct lone lone = find_lone(b->rows, n_values, wanted, n_rows);
-    uint64_t left = lone.others, held = 0, bins = wanted - lone.n; /* of values that share one */
-    uint32_t bin = 0;
-    bool alone = false;
-    for (uint32_t v = 0; v < n_values; v++) {
-        uint64_t rows = b->rows[v];
-        bool is_lone = rows >= lone.least;
-        if (held && (is_lone || (alone ? bins > 0 : bins > 1 && (2 * held + rows) * bins > 2 * left))) {
-            left -= alone ? 0 : held;
-            bins -= !alone;
-            bin++;
-            held = 0;
-        }
-        if (!held) {
-            values[bin] = values[v];
-            alone = is_lone;
-        }
-        held += rows;
-        b->bin_of[v] = bin;
-        b->most[bin] = values[v];
-    }
-    return bin + 1;
-}
-
-/* Joins the values (n_values) of a column: then values holds the least of each bin and, behind them, the largest of each. Returns how many bins. */
-static uint32_t join_values(const struct forest_data *d, uint32_t *places, float *values, uint32_t n_values)
-{
-    const struct forest_bins *b = d->bins;
-    uint32_t n = (uint32_t)d->tree.n, room = (n + 1) / 2, wanted = (uint32_t)d->max_bins < room ? (uint32_t)d->max_bins : room;
-    memset(b->rows, 0, n_values * sizeof *b->rows);
-    for (uint32_t i = 0; i < n; i++)
-        b->rows[places[i]]++;
-    uint32_t bins = deal_values(b, values, n_values, wanted, n);
-    for (uint32_t i = 0; i < n; i++)
-        places[i] = b->bin_of[places[i]];
-    memcpy(values + bins, b->most, bins * sizeof *values);
-    return bins;
-}
 
 /* --- a set --- */
 
@@ -242,17 +60,9 @@ uint64_t forest_data_bytes(int64_t rows, int columns)
 
 static void cut_scratch(struct forest_data *d)
 {
-    size_t n = (size_t)d->tree.n;
-    d->values = slab_take(&d->scratch, TOGETHER * n * sizeof *d->values);
-    d->cells = slab_take(&d->scratch, 2 * n * sizeof *d->cells);
-    d->places = slab_take(&d->scratch, n * sizeof *d->places);
-    d->table = slab_take(&d->scratch, 2 * WHOLE * sizeof *d->table);
-    d->bins = d->max_bins ? slab_take(&d->scratch, sizeof *d->bins) : NULL;
-    struct forest_bins bins = {0};
-    if (d->max_bins)
-        bins = (struct forest_bins){slab_take(&d->scratch, n * 4), slab_take(&d->scratch, n * 4), slab_take(&d->scratch, n * 4)};
-    if (d->bins)
-        *d->bins = bins;
+    d->values = slab_take(&d->scratch, TOGETHER * (size_t)d->tree.n * sizeof *d->values);
+    d->places = slab_take(&d->scratch, FOREST_CODES_TABLE * sizeof *d->places);
+    forest_codes_cut(&d->codes, &d->scratch);
 }
 
 enum status forest_data_init(struct forest_data *d, const struct model_spec *spec, int max_bins, struct error *e)
@@ -261,7 +71,7 @@ enum status forest_data_init(struct forest_data *d, const struct model_spec *spe
     size_t bytes = (size_t)forest_data_bytes(n, columns);
     *d = (struct forest_data){.tree = {.n = n, .n_columns = columns, .n_classes = spec->n_classes, .y = spec->train->y}};
     d->owned = !spec->node.memory;
-    d->max_bins = max_bins;
+    d->codes = (struct forest_codes){.n = n, .max_bins = max_bins};
     d->columns = memory_new((size_t)columns * sizeof *d->columns);
     d->tree.columns = d->columns;
     cut_scratch(d);
@@ -343,7 +153,7 @@ static int together(const struct forest_data *d, int first)
 /* May columns need codes of more than 16 bits? */
 static bool may_be_wide(const struct forest_data *d)
 {
-    return d->tree.n > UINT16_MAX + 1 && !d->max_bins;
+    return d->tree.n > UINT16_MAX + 1 && !d->codes.max_bins;
 }
 
 /* Which of the columns at hand are so. */
@@ -351,7 +161,7 @@ static void look(const struct forest_data *d, const struct set *s, int first, in
 {
     size_t n = (size_t)d->tree.n;
     for (int c = 0; c < count; c++)
-        s->wide[first + c] = !all_whole(d->values + (size_t)c * n, d->tree.n);
+        s->wide[first + c] = !forest_codes_whole(d->values + (size_t)c * n, d->tree.n);
 }
 
 /* Where codes stand column by column, if they do. */
@@ -399,9 +209,9 @@ static void put_records(const struct forest_data *d, uint16_t *records, const st
 static void put_plane(const struct forest_data *d, uint32_t n_values, const uint32_t *codes, uint16_t *plane)
 {
     for (uint32_t v = 0; v < n_values; v++)
-        d->table[v] = tree_table_place(v, n_values);
+        d->places[v] = (uint16_t)tree_table_place(v, n_values);
     for (int i = 0; i < d->tree.n; i++)
-        plane[i] = (uint16_t)d->table[codes[i]];
+        plane[i] = d->places[codes[i]];
 }
 
 /* Codes (count, rows) of columns [first, first + count) into the set. */
@@ -417,12 +227,12 @@ static void put_codes(const struct forest_data *d, const struct set *s, int firs
 /* A column's x (rows) into the set, but for the records: its codes, in their order, take its place. */
 static void code_into(struct forest_data *d, struct set *s, int column, float *x)
 {
-    float *values = values_of(d, s, column);
-    uint32_t distinct = code_column(d, x, d->places, values), *codes = (uint32_t *)x;
-    s->joined[column] = d->max_bins > 0 && distinct > (uint32_t)d->max_bins;
-    s->distinct[column] = s->joined[column] ? join_values(d, d->places, values, distinct) : distinct;
+    uint32_t *codes = (uint32_t *)x;
+    bool joined;
+    s->distinct[column] = forest_codes_make(&d->codes, x, values_of(d, s, column), &joined);
+    s->joined[column] = joined;
     for (int i = 0; i < d->tree.n; i++)
-        codes[i] = d->places[s->order[i]];
+        codes[i] = d->codes.codes[s->order[i]];
 }
 
 /* The columns at hand. */

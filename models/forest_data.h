@@ -12,29 +12,25 @@
 #define MODELS_FOREST_DATA_H
 
 #include "base/memory.h"
+#include "models/forest_codes.h"
 #include "models/model.h"
 #include "models/tree.h"
-
-struct forest_cell;
 
 struct forest_data {
     struct tree_data tree;     /* columns point into a set */
     struct tree_column *columns; /* owned */
     void *set;                 /* this rank's own or the node's */
     bool owned, filled;
-    int max_bins;
     struct slab scratch;       /* until it is filled: */
     float *values;             /* (TOGETHER, rows) of some columns */
-    uint32_t *places;          /* (rows) where those of a column stand among the distinct ones */
-    struct forest_cell *cells; /* (2, rows) */
-    uint32_t *table;
-    struct forest_bins *bins;
+    uint16_t *places;          /* of a column's codes in tables (tree_table_place), fewer than FOREST_CODES_TABLE */
+    struct forest_codes codes;
 };
 
 /* Bytes of a set. */
 uint64_t forest_data_bytes(int64_t rows, int columns);
-/* Memory; not collective. spec->train must outlive it. max_bins, 0 or at least 2: columns with more distinct values have at most so many codes, each
- * for a run of neighbouring values. STATUS_MEMORY. */
+/* Memory; not collective. spec->train must outlive it. max_bins, 0 or at least 2: as in models/forest_codes.h.
+ * STATUS_MEMORY. */
 enum status forest_data_init(struct forest_data *d, const struct model_spec *spec, int max_bins, struct error *e);
 /* Collective: makes what is not there yet, from raw (unscaled) features. *stopped, equal on every rank: a rank was told to stop while it waited. */
 enum status forest_data_fill(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool *stopped, struct error *e);
