@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/kernels.h"
 #include "base/memory.h"
 #include "flows/log1p.h"
 #include "flows/statistics.h"
@@ -218,6 +219,32 @@ void features_gather_columns(const struct features *x, const int32_t *rows, int 
         gather_packets(x, rows, n, first, packets, out, apart);
     if (packets < count)
         gather_statistics(x, rows, n, first + packets - width, count - packets, out + (size_t)packets * apart, apart);
+}
+
+KERNEL static bool all_whole(const float *sizes, int n, float limit)
+{
+    int32_t others = 0;
+    for (int i = 0; i < n; i++) {
+        float size = clipped(sizes[i], limit);
+        others |= size != (float)(int32_t)clipped(size, INT16_MAX);
+    }
+    return others == 0;
+}
+
+bool features_whole(const struct features *x, int c, const int32_t *rows, int n)
+{
+    const struct flows *f = x->flows;
+    enum channel channel = x->channel[c];
+    const float *sizes = channel == CHANNEL_PAYLOAD ? f->payload : f->size;
+    if (channel == CHANNEL_DIRECTION || channel == CHANNEL_IAT)
+        return channel == CHANNEL_DIRECTION;
+    for (int i = 0; i < n; i++) {
+        int first, last;
+        span(x, rows[i], &first, &last);
+        if (!all_whole(sizes + (size_t)rows[i] * (size_t)f->steps, last - first, size_limit(x)))
+            return false;
+    }
+    return true;
 }
 
 void features_gather(const struct features *x, const int32_t *rows, int n, float *out)

@@ -48,6 +48,8 @@ void features_gather(const struct features *x, const int32_t *rows, int n, float
 void features_gather_raw(const struct features *x, const int32_t *rows, int n, float *out);
 /* Some of the columns of that, [first, first + count), one after another: column first + c begins at out + c * apart. */
 void features_gather_columns(const struct features *x, const int32_t *rows, int n, int first, int count, float *out, size_t apart);
+/* Are all numbers of a channel, the c-th of x, in these rows whole and of 16 bits? Of times never. */
+bool features_whole(const struct features *x, int c, const int32_t *rows, int n);
 /* Signed clipped sizes as words: out (n, steps) in [0, features_vocabulary): 0 is padding, size s is s + clip + 1. Needs clip > 0. */
 void features_tokens(const struct features *x, const int32_t *rows, int n, int32_t *out);
 int features_vocabulary(const struct features *x); /* 2 * clip + 2 */

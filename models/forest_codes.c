@@ -28,12 +28,6 @@ KERNEL static struct range whole_range(const float *x, int n)
     return others == 0 ? (struct range){least, most} : (struct range){1, 0};
 }
 
-bool forest_codes_whole(const float *x, int n)
-{
-    struct range r = whole_range(x, n);
-    return r.least <= r.most;
-}
-
 /* Of whole numbers: which there are, then their places. */
 static uint32_t code_whole(const float *x, int n, struct range r, uint32_t *table, uint32_t *places, float *values)
 {

@@ -26,7 +26,5 @@ void forest_codes_cut(struct forest_codes *o, struct slab *s);
 /* Codes of x (n; no NaN), into o->codes. values (n + 1): the distinct ones, ascending, or, where they are joined, the least of each bin and, behind these, the
  * largest of each. Returns how many codes there are. */
 uint32_t forest_codes_make(const struct forest_codes *o, const float *x, float *values, bool *joined);
-/* Are all of x (n) whole numbers of 16 bits? Then so are their codes. */
-bool forest_codes_whole(const float *x, int n);
 
 #endif

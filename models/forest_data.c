@@ -14,10 +14,8 @@ enum { TOGETHER = 16 }; /* columns that are read and written at a time: half a l
 
 /* --- a set --- */
 
-enum { LOOK, CODE, PHASES };
-
-struct work { /* what the ranks of a node share out: blocks of TOGETHER columns, first to be looked at, then to be coded */
-    _Atomic int taken[PHASES], done[PHASES];
+struct work { /* what the ranks of a node share out: blocks of TOGETHER columns */
+    _Atomic int taken, done;
 };
 
 struct set {
@@ -150,18 +148,29 @@ static int together(const struct forest_data *d, int first)
     return d->tree.n_columns - first < TOGETHER ? d->tree.n_columns - first : TOGETHER;
 }
 
-/* May columns need codes of more than 16 bits? */
+/* May there be columns that need codes of more than 16 bits? */
 static bool may_be_wide(const struct forest_data *d)
 {
     return d->tree.n > UINT16_MAX + 1 && !d->codes.max_bins;
 }
 
-/* Which of the columns at hand are so. */
-static void look(const struct forest_data *d, const struct set *s, int first, int count)
+/* Which channels may hold such columns, as the rows say that are at hand. */
+static void look(const struct forest_data *d, const struct model_spec *spec, bool *wide)
 {
-    size_t n = (size_t)d->tree.n;
-    for (int c = 0; c < count; c++)
-        s->wide[first + c] = !forest_codes_whole(d->values + (size_t)c * n, d->tree.n);
+    int first, last;
+    shard_held(spec, &first, &last);
+    for (int c = 0; c < spec->features->n_channels; c++)
+        wide[c] = may_be_wide(d) && !features_whole(spec->features, c, spec->train->row + first, last - first);
+}
+
+/* Which columns are wide, by their channels. */
+static void put_wide(const struct forest_data *d, const struct model_spec *spec, const bool *wide)
+{
+    struct set s = set_of(d);
+    for (int c = 0; c < d->tree.n_columns; c++) {
+        int block = features_block(spec->features, c);
+        s.wide[c] = block < CHANNEL_COUNT ? wide[block] : may_be_wide(d); /* of statistics */
+    }
 }
 
 /* Where codes stand column by column, if they do. */
@@ -248,14 +257,16 @@ static void code(struct forest_data *d, struct set *s, int first, int count)
 static void begin(const struct forest_data *d, const struct model_spec *spec)
 {
     struct set s = set_of(d);
+    bool wide[CHANNEL_COUNT], dealt = spec->n_shards > 1;
     fault_at(FAULT_CODES);
-    memset(s.wide, 0, (size_t)d->tree.n_columns);
     order_rows(d, s.order);
-    for (int phase = 0; phase < PHASES; phase++) {
-        atomic_store(&s.work->taken[phase], 0);
-        atomic_store(&s.work->done[phase], 0);
+    if (!dealt) {
+        look(d, spec, wide);
+        put_wide(d, spec, wide);
     }
-    atomic_store(s.word, word_of(spec, spec->n_shards > 1 ? BEGUN : OPEN));
+    atomic_store(&s.work->taken, 0);
+    atomic_store(&s.work->done, 0);
+    atomic_store(s.word, word_of(spec, dealt ? BEGUN : OPEN));
 }
 
 static void end(const struct forest_data *d, const struct model_spec *spec)
@@ -268,14 +279,18 @@ static void end(const struct forest_data *d, const struct model_spec *spec)
 static enum status make_of_dealt(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, struct error *e)
 {
     struct set s = set_of(d);
-    for (int phase = may_be_wide(d) ? LOOK : CODE; phase < PHASES; phase++) {
+    bool wide[CHANNEL_COUNT];
+    look(d, spec, wide);
+    for (int c = 0; c < spec->features->n_channels; c++)
+        TRY(gang_any(g, wide[c], &wide[c], e));
+    if (mine) {
+        put_wide(d, spec, wide);
+        place_columns(d);
+    }
+    for (int first = 0; first < d->tree.n_columns; first += TOGETHER) {
+        TRY(shard_columns(spec, g, first, together(d, first), d->values, e));
         if (mine)
-            place_columns(d);
-        for (int first = 0; first < d->tree.n_columns; first += TOGETHER) {
-            TRY(shard_columns(spec, g, first, together(d, first), d->values, e));
-            if (mine)
-                phase == LOOK ? look(d, &s, first, together(d, first)) : code(d, &s, first, together(d, first));
-        }
+            code(d, &s, first, together(d, first));
     }
     if (mine)
         end(d, spec);
@@ -297,35 +312,21 @@ static int block_at(int i, int blocks)
 
 static const struct timespec moment = {0, 200000};
 
-/* Blocks of a phase, until all are taken, or, where that is not its own duty, this rank is told to stop. */
-static enum status take_blocks(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, int phase, struct error *e)
+/* Blocks of a set that is open, until all are taken, or, where that is not its own duty, this rank is told to stop. */
+static enum status take_blocks(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, struct error *e)
 {
     struct set s = set_of(d);
     int blocks = blocks_of(d), i;
-    while ((mine || !g->stop(g)) && (i = atomic_fetch_add(&s.work->taken[phase], 1)) < blocks) {
+    place_columns(d);
+    while ((mine || !g->stop(g)) && (i = atomic_fetch_add(&s.work->taken, 1)) < blocks) {
         int first = block_at(i, blocks) * TOGETHER, count = together(d, first);
         TRY(shard_columns(spec, g, first, count, d->values, e));
-        phase == LOOK ? look(d, &s, first, count) : code(d, &s, first, count);
+        code(d, &s, first, count);
         gang_look(g);
-        if (atomic_fetch_add(&s.work->done[phase], 1) + 1 == blocks && phase == CODE)
+        if (atomic_fetch_add(&s.work->done, 1) + 1 == blocks)
             end(d, spec);
     }
     return STATUS_OK;
-}
-
-/* Work on a set that is open. */
-static enum status work_on(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool mine, struct error *e)
-{
-    const struct work *work = set_of(d).work;
-    if (may_be_wide(d))
-        TRY(take_blocks(d, spec, g, mine, LOOK, e));
-    while (may_be_wide(d) && atomic_load(&work->done[LOOK]) < blocks_of(d)) {
-        if (g->stop(g) && !mine)
-            return STATUS_OK;
-        nanosleep(&moment, NULL);
-    }
-    place_columns(d);
-    return take_blocks(d, spec, g, mine, CODE, e);
 }
 
 /* --- */
@@ -350,7 +351,7 @@ static enum status make(struct forest_data *d, const struct model_spec *spec, st
         return any ? make_of_dealt(d, spec, g, mine, e) : STATUS_OK;
     while (!is_in(d, spec, OPEN) && !is_in(d, spec, STANDS) && !g->stop(g))
         nanosleep(&moment, NULL);
-    return is_in(d, spec, OPEN) ? work_on(d, spec, g, mine, e) : STATUS_OK;
+    return is_in(d, spec, OPEN) ? take_blocks(d, spec, g, mine, e) : STATUS_OK;
 }
 
 enum status forest_data_fill(struct forest_data *d, const struct model_spec *spec, struct gang *g, bool *stopped, struct error *e)
