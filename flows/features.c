@@ -7,6 +7,7 @@
 
 #include "base/kernels.h"
 #include "base/memory.h"
+#include "base/whole.h"
 #include "flows/log1p.h"
 #include "flows/statistics.h"
 
@@ -224,10 +225,8 @@ void features_gather_columns(const struct features *x, const int32_t *rows, int 
 KERNEL static bool all_whole(const float *sizes, int n, float limit)
 {
     int32_t others = 0;
-    for (int i = 0; i < n; i++) {
-        float size = clipped(sizes[i], limit);
-        others |= size != (float)(int32_t)clipped(size, INT16_MAX);
-    }
+    for (int i = 0; i < n; i++)
+        whole_of(clipped(sizes[i], limit), &others);
     return others == 0;
 }
 
@@ -276,12 +275,13 @@ void features_tokens(const struct features *x, const int32_t *rows, int n, int32
     }
 }
 
-/* Sums of one channel or column over the rows that scaling is fitted on. */
+/* Of one channel or column over the rows that scaling is fitted on. */
 struct moments {
-    double n, sum, squares, least, most;
+    double n, sum, squares; /* of "standard" */
+    float least, most;      /* of others; where there are none, least is above most */
 };
 
-enum pass { PASS_RANGE, PASS_SPREAD }; /* the second goes over squared differences from the first's mean */
+enum pass { PASS_SUM, PASS_SPREAD }; /* the second goes over squared differences from the first's mean */
 
 static void moments_add(struct moments *m, double v, enum pass pass)
 {
@@ -290,24 +290,63 @@ static void moments_add(struct moments *m, double v, enum pass pass)
         m->squares += d * d;
         return;
     }
-    m->least = m->n == 0 || v < m->least ? v : m->least;
-    m->most = m->n == 0 || v > m->most ? v : m->most;
     m->sum += v;
     m->n++;
 }
 
-/* m: one a column, or one a channel where by_channel; rows in order, so the sums have one order. */
-static void measure(const struct features *x, const int32_t *rows, int n, bool by_channel, enum pass pass,
-                    float *row, struct moments *m)
+/* A row's numbers that scaling goes by: [first, last). */
+static void span_of_numbers(const struct features *x, int row, int *first, int *last)
+{
+    *first = 0;
+    *last = x->steps;
+    if (!x->scale_padding)
+        span(x, row, first, last);
+    *first *= x->n_channels;
+    *last *= x->n_channels;
+}
+
+/* m: one a channel; rows in order, so the sums have one order. */
+static void add_up(const struct features *x, const int32_t *rows, int n, enum pass pass, float *row, struct moments *m)
 {
     for (int i = 0; i < n; i++) {
-        int first = 0, last = x->steps;
+        int first, last;
         raw_row(x, rows[i], row);
-        if (!x->scale_padding)
-            span(x, rows[i], &first, &last);
-        for (int j = first * x->n_channels; j < last * x->n_channels; j++)
-            moments_add(&m[by_channel ? j % x->n_channels : j], row[j], pass);
+        span_of_numbers(x, rows[i], &first, &last);
+        for (int j = first; j < last; j++)
+            moments_add(&m[j % x->n_channels], row[j], pass);
     }
+}
+
+KERNEL static void widen(const float *restrict row, int n, float *restrict least, float *restrict most)
+{
+    for (int j = 0; j < n; j++) {
+        least[j] = row[j] < least[j] ? row[j] : least[j];
+        most[j] = row[j] > most[j] ? row[j] : most[j];
+    }
+}
+
+/* m: one a column, or one a channel where by_channel. */
+static void find_range(const struct features *x, const int32_t *rows, int n, bool by_channel, float *row, struct moments *m)
+{
+    int width = x->steps * x->n_channels;
+    float *least = memory_new((size_t)width * sizeof *least), *most = memory_new((size_t)width * sizeof *most);
+    for (int j = 0; j < width; j++) {
+        m[j].least = least[j] = INFINITY;
+        m[j].most = most[j] = -INFINITY;
+    }
+    for (int i = 0; i < n; i++) {
+        int first, last;
+        raw_row(x, rows[i], row);
+        span_of_numbers(x, rows[i], &first, &last);
+        widen(row + first, last - first, least + first, most + first);
+    }
+    for (int j = 0; j < width; j++) {
+        struct moments *to = &m[by_channel ? j % x->n_channels : j];
+        to->least = fminf(to->least, least[j]);
+        to->most = fmaxf(to->most, most[j]);
+    }
+    free(least);
+    free(most);
 }
 
 static float inverse(double x)
@@ -320,16 +359,14 @@ static void set_column(struct features *x, int j, const struct moments *m, const
 {
     x->offset[j] = 0;
     x->factor[j] = 1;
-    if (m->n == 0 || strcmp(scaling, "none") == 0)
-        return;
-    if (strcmp(scaling, "symmetric") == 0) {
-        x->factor[j] = inverse(fmax(fabs(m->least), fabs(m->most)));
-    } else if (strcmp(scaling, "standard") == 0) {
+    if (strcmp(scaling, "standard") == 0 && m->n > 0) {
         x->offset[j] = (float)(m->sum / m->n);
         x->factor[j] = inverse(sqrt(m->squares / m->n));
-    } else {
-        x->offset[j] = (float)m->least;
-        x->factor[j] = inverse(m->most - m->least);
+    } else if (strcmp(scaling, "symmetric") == 0 && m->least <= m->most) {
+        x->factor[j] = inverse(fmax(fabs((double)m->least), fabs((double)m->most)));
+    } else if (strcmp(scaling, "minmax") == 0 && m->least <= m->most) {
+        x->offset[j] = m->least;
+        x->factor[j] = inverse((double)m->most - (double)m->least);
     }
 }
 
@@ -339,9 +376,12 @@ static void fit_scaling(struct features *x, const char *scaling, const int32_t *
     bool by_channel = strcmp(scaling, "minmax") != 0;
     struct moments *m = memory_new((size_t)width * sizeof *m);
     float *row = memory_new((size_t)width * sizeof *row);
-    measure(x, rows, n, by_channel, PASS_RANGE, row, m);
-    if (strcmp(scaling, "standard") == 0)
-        measure(x, rows, n, by_channel, PASS_SPREAD, row, m);
+    if (strcmp(scaling, "standard") == 0) {
+        add_up(x, rows, n, PASS_SUM, row, m);
+        add_up(x, rows, n, PASS_SPREAD, row, m);
+    } else if (strcmp(scaling, "none") != 0) {
+        find_range(x, rows, n, by_channel, row, m);
+    }
     for (int j = 0; j < width; j++)
         set_column(x, j, &m[by_channel ? j % x->n_channels : j], scaling);
     free(row);

@@ -3,29 +3,24 @@
 #include <string.h>
 
 #include "base/kernels.h"
+#include "base/whole.h"
 
 /* --- distinct values --- */
 
-enum { WHOLE = FOREST_CODES_TABLE / 2 }; /* numbers from -WHOLE to WHOLE - 1 may be told apart by a table, */
-enum { SPARSE = 16 };                    /* which has up to so many places for each */
-
 struct range {
-    int32_t least, most; /* no whole numbers that a table may tell apart where least is above most */
+    int32_t least, most; /* no whole numbers of 16 bits where least is above most */
 };
 
 /* The smallest and largest of x (n), all of which must be whole. */
 KERNEL static struct range whole_range(const float *x, int n)
 {
-    int32_t others = 0, least = WHOLE - 1, most = -WHOLE;
+    int32_t others = 0, least = INT16_MAX, most = INT16_MIN;
     for (int i = 0; i < n; i++) {
-        float v = x[i] < -WHOLE ? -WHOLE : x[i];
-        v = v > WHOLE - 1 ? WHOLE - 1 : v;
-        int32_t whole = (int32_t)v;
-        others += x[i] != (float)whole;
+        int32_t whole = whole_of(x[i], &others);
         least = whole < least ? whole : least;
         most = whole > most ? whole : most;
     }
-    return others == 0 ? (struct range){least, most} : (struct range){1, 0};
+    return others ? (struct range){1, 0} : (struct range){least, most};
 }
 
 /* Of whole numbers: which there are, then their places. */
@@ -96,10 +91,13 @@ static uint32_t code_any(const float *x, int n, struct cell *cells, uint32_t *pl
     return distinct;
 }
 
+/* Whole numbers are told apart by a table that has up to so many places for each row, others by sorting. */
+enum { PLACES = 16 };
+
 static uint32_t find_distinct(const struct forest_codes *o, const float *x, float *values)
 {
     struct range r = whole_range(x, o->n);
-    if (r.least <= r.most && (r.most - r.least) / SPARSE < o->n)
+    if (r.least <= r.most && (r.most - r.least) / PLACES < o->n)
         return code_whole(x, o->n, r, o->table, o->codes, values);
     return code_any(x, o->n, o->cells, o->codes, values);
 }

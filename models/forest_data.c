@@ -223,25 +223,18 @@ static void put_plane(const struct forest_data *d, uint32_t n_values, const uint
         plane[i] = d->places[codes[i]];
 }
 
-/* Codes (count, rows) of columns [first, first + count) into the set. */
-static void put_codes(const struct forest_data *d, const struct set *s, int first, int count, const uint32_t *codes)
-{
-    size_t n = (size_t)d->tree.n;
-    uint16_t *planes = planes_of(d, s->records);
-    put_records(d, s->records, d->columns + first, count, codes);
-    for (int c = 0; c < count && planes; c++)
-        put_plane(d, s->distinct[first + c], codes + (size_t)c * n, planes + (size_t)(first + c) * n);
-}
-
 /* A column's x (rows) into the set, but for the records: its codes, in their order, take its place. */
 static void code_into(struct forest_data *d, struct set *s, int column, float *x)
 {
     uint32_t *codes = (uint32_t *)x;
+    uint16_t *planes = planes_of(d, s->records);
     bool joined;
     s->distinct[column] = forest_codes_make(&d->codes, x, values_of(d, s, column), &joined);
     s->joined[column] = joined;
     for (int i = 0; i < d->tree.n; i++)
         codes[i] = d->codes.codes[s->order[i]];
+    if (planes)
+        put_plane(d, s->distinct[column], codes, planes + (size_t)column * (size_t)d->tree.n);
 }
 
 /* The columns at hand. */
@@ -250,7 +243,7 @@ static void code(struct forest_data *d, struct set *s, int first, int count)
     size_t n = (size_t)d->tree.n;
     for (int c = 0; c < count; c++)
         code_into(d, s, first + c, d->values + (size_t)c * n);
-    put_codes(d, s, first, count, (const uint32_t *)d->values);
+    put_records(d, s->records, d->columns + first, count, (const uint32_t *)d->values);
 }
 
 /* Who makes a set does this before others may help. */
