@@ -51,12 +51,12 @@ static uint32_t bits_in_order(float x)
     return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
-struct cell {
+struct forest_cell {
     uint32_t key, row;
 };
 
 /* Three passes of a radix sort. */
-static struct cell *sort_cells(struct cell *from, struct cell *to, int n)
+static struct forest_cell *sort_cells(struct forest_cell *from, struct forest_cell *to, int n)
 {
     enum { DIGIT = 11, BUCKETS = 1 << DIGIT };
     for (int shift = 0; shift < 32; shift += DIGIT) {
@@ -70,19 +70,19 @@ static struct cell *sort_cells(struct cell *from, struct cell *to, int n)
         }
         for (int i = 0; i < n; i++)
             to[start[from[i].key >> shift & (BUCKETS - 1)]++] = from[i];
-        struct cell *other = from;
+        struct forest_cell *other = from;
         from = to;
         to = other;
     }
     return from;
 }
 
-static uint32_t code_any(const float *x, int n, struct cell *cells, uint32_t *places, float *values)
+static uint32_t code_any(const float *x, int n, struct forest_cell *cells, uint32_t *places, float *values)
 {
     uint32_t distinct = 0;
     for (int i = 0; i < n; i++)
-        cells[i] = (struct cell){bits_in_order(x[i]), (uint32_t)i};
-    struct cell *sorted = sort_cells(cells, cells + n, n);
+        cells[i] = (struct forest_cell){bits_in_order(x[i]), (uint32_t)i};
+    struct forest_cell *sorted = sort_cells(cells, cells + n, n);
     for (int i = 0; i < n; i++) {
         if (i == 0 || sorted[i].key != sorted[i - 1].key)
             values[distinct++] = x[sorted[i].row] + 0.0f;

@@ -14,7 +14,7 @@ struct forest_codes {
     int n, max_bins;    /* 0: none; else columns with more distinct values have at most so many codes, each for a run of neighbouring values */
     uint32_t *codes;    /* (n) of the last column */
     /* room */
-    struct cell *cells; /* (2, n) */
+    struct forest_cell *cells; /* (2, n) */
     uint32_t *table;    /* (FOREST_CODES_TABLE) */
     uint32_t *rows;     /* (n) of each distinct value; this and the next two only for bins */
     uint32_t *bin_of;   /* (n) likewise */
