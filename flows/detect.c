@@ -7,12 +7,13 @@
 #include "flows/csv_rows.h"
 #include "flows/number.h"
 
-enum { ROWS_LOOKED_AT = 500 };
+enum { ROWS_LOOKED_AT = 500, NAME_MAX_SHOWN = 32 };
 
 struct sample {
     int columns, n;  /* fields of a row, the label's too; rows taken */
     double *cells;   /* (n, columns); NaN for what is no number */
     int label_words; /* rows whose first field is no number */
+    char first[NAME_MAX_SHOWN], second[NAME_MAX_SHOWN]; /* names of the first columns, where these count up, as p1, p2 do; else "" */
 };
 
 static void take(struct sample *s, struct record *r)
@@ -29,6 +30,29 @@ static void take(struct sample *s, struct record *r)
         row[c] = NAN;
     s->label_words += isnan(row[0]);
     s->n++;
+}
+
+/* Where the number begins that a name ends with. */
+static size_t stem_of(const char *name)
+{
+    size_t n = strlen(name);
+    while (n && name[n - 1] >= '0' && name[n - 1] <= '9')
+        n--;
+    return n;
+}
+
+/* Notes the first two names of a header (a copy, which is cut into fields) where the second is the first with a number that is one more. */
+static void take_names(struct sample *s, char *header)
+{
+    size_t n[2] = {0}, stem;
+    const char *first = record_field(&header, &n[0]), *second = header ? record_field(&header, &n[1]) : NULL;
+    if (!first || !second || n[0] >= NAME_MAX_SHOWN || n[1] >= NAME_MAX_SHOWN)
+        return;
+    stem = stem_of(first);
+    if (stem == 0 || !first[stem] || stem != stem_of(second) || memcmp(first, second, stem) != 0 || strtoull(second + stem, NULL, 10) != strtoull(first + stem, NULL, 10) + 1)
+        return;
+    memcpy(s->first, first, n[0] + 1);
+    memcpy(s->second, second, n[1] + 1);
 }
 
 /* Room for the rows, when it is known that their number of columns can be that of flows. */
@@ -56,6 +80,8 @@ static enum status take_rows(struct sample *s, struct source *in, struct error *
         status = make_room(s, in, alone ? &kept : &r, e);
     if (status == STATUS_OK && (alone || !csv_is_header(&kept)))
         take(s, &kept);
+    else if (status == STATUS_OK)
+        take_names(s, first);
     while (status == STATUS_OK && r.text && s->n < ROWS_LOOKED_AT) {
         take(s, &r);
         status = source_next(in, &r, e);
@@ -120,9 +146,22 @@ static void set_form(struct params *data, const char *layout, const char *blocks
     }
 }
 
-static void decide(const struct sample *s, bool labelled, struct params *data)
+/* Does the header name the first column as a packet, while it holds numbers? */
+static bool begins_with_packet(const struct sample *s)
 {
-    int first = labelled || s->label_words || s->n == 0 || s->columns % 2 ? 1 : 0;
+    return s->first[0] && !s->label_words;
+}
+
+static bool has_label(const struct sample *s, bool labelled, int unlabelled)
+{
+    if (begins_with_packet(s))
+        return false;
+    return labelled || s->label_words || s->n == 0 || (s->columns % 2 && s->columns != unlabelled);
+}
+
+static void decide(const struct sample *s, bool labelled, int unlabelled, struct params *data)
+{
+    int first = has_label(s, labelled, unlabelled);
     int width = s->columns - first;
     if (blocks_fit(s, first, 4))
         set_form(data, "blocks", "[\"size\",\"payload\",\"iat\",\"direction\"]", width / 4);
@@ -137,17 +176,20 @@ static void decide(const struct sample *s, bool labelled, struct params *data)
         set_form(data, "signed", NULL, width);
 }
 
-enum status flows_detect(const char *path, bool labelled, struct params *data, struct error *e)
+enum status flows_detect(const char *path, bool labelled, int unlabelled, struct params *data, struct error *e)
 {
     struct source in;
     struct sample s = {0};
     TRY(source_open(&in, path, e));
     enum status status = take_rows(&s, &in, e);
+    if (status == STATUS_OK && labelled && begins_with_packet(&s))
+        status = error_set(e, STATUS_DATA, "%s:1: the first column is named %s, the second %s, so it holds a packet; a column of labels was expected before them",
+                           path, s.first, s.second);
     if (status == STATUS_OK) {
         struct value v = value_text(path);
         params_set(data, "path", &v);
         value_fini(&v);
-        decide(&s, labelled, data);
+        decide(&s, labelled, unlabelled, data);
         params_complete(data, NULL, data_params);
     }
     free(s.cells);

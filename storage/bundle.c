@@ -317,29 +317,51 @@ static void put_form(const struct params *form, struct buffer *out)
     value_print(params_get(form, "blocks"), out);
 }
 
+static bool is_signed(const struct params *form)
+{
+    return params_is(form, "layout", "signed");
+}
+
+static int per_step(const struct params *form)
+{
+    return is_signed(form) ? 1 : params_get(form, "blocks")->n;
+}
+
+/* Packets that the models look at. */
+static int steps_used(const struct bundle *b)
+{
+    int most = 0;
+    for (int i = 0; i < b->n_members; i++)
+        most = b->members[i].features.steps > most ? b->members[i].features.steps : most;
+    return most;
+}
+
 /* Of a file that was taken for another form than the study's. */
 static char *note_of(const struct bundle *b, const char *path, const struct params *seen)
 {
     struct buffer note = {0};
-    if (params_is(&b->form, "layout", params_text(seen, "layout")) &&
-        (params_is(seen, "layout", "signed") || value_equal(params_get(seen, "blocks"), params_get(&b->form, "blocks"))))
-        return NULL;
-    buffer_printf(&note, "%s: its columns are read as ", path);
-    put_form(seen, &note);
-    buffer_puts(&note, "; the flows that this bundle learnt from were ");
-    put_form(&b->form, &note);
+    long long steps = (long long)params_int(seen, "steps");
+    if (is_signed(&b->form) != is_signed(seen) || (!is_signed(seen) && !value_equal(params_get(seen, "blocks"), params_get(&b->form, "blocks")))) {
+        buffer_printf(&note, "%s: its columns are read as ", path);
+        put_form(seen, &note);
+        buffer_puts(&note, "; the flows that this bundle learnt from were ");
+        put_form(&b->form, &note);
+    }
+    if (steps < steps_used(b)) {
+        note.size ? buffer_puts(&note, "; it has ") : buffer_printf(&note, "%s: has ", path);
+        buffer_printf(&note, "%lld packet%s a flow; the bundle's models look at %d", steps, steps == 1 ? "" : "s", steps_used(b));
+    }
     return note.data;
 }
 
-/* The study's form where the file has as many columns, else what the file itself looks like. */
+/* The study's form where the file has as many columns and does not look like blocks where that was signed sizes; else what the file itself looks like. */
 static enum status form_of(const struct bundle *b, const char *path, struct params *out, char **note, struct error *e)
 {
     struct params seen = {0};
-    TRY(flows_detect(path, false, &seen, e));
-    int64_t per_step = params_is(&b->form, "layout", "signed") ? 1 : params_get(&b->form, "blocks")->n;
-    int64_t seen_per_step = params_is(&seen, "layout", "signed") ? 1 : params_get(&seen, "blocks")->n;
-    int64_t expected = params_int(&b->form, "steps") * per_step, found = params_int(&seen, "steps") * seen_per_step;
-    if (found < expected - 1 || found > expected + 1) {
+    TRY(flows_detect(path, false, steps_used(b) * per_step(&b->form), &seen, e));
+    int64_t expected = params_int(&b->form, "steps") * per_step(&b->form), found = params_int(&seen, "steps") * per_step(&seen);
+    bool blocks = is_signed(&b->form) && !is_signed(&seen);
+    if (blocks || found < expected - 1 || found > expected + 1) {
         *note = note_of(b, path, &seen);
         *out = seen;
         return STATUS_OK;

@@ -34,5 +34,49 @@ check "flows of the study's form: nothing is said" "" "$(cat err.txt)"
 $FLOWSWEEP predict e cut.csv 2>err.txt >/dev/null
 check "flows that look like another form: read so, and said" \
     "cut.csv: its columns are read as 13 signed sizes; the flows that this bundle learnt from were 12 packets of [size, payload, iat, direction]" "$(cat err.txt)"
+# a study of signed sizes, 12 packets, whose models look at 6
+python3 - <<'PY'
+import csv
+rows = list(csv.reader(open("all.csv")))[1:]
+for r in rows: # padding, which stands in front, to the end
+    padded = sum(x == "0" for x in r[37:])
+    for b in range(4):
+        block = r[1 + 12 * b:13 + 12 * b]
+        r[1 + 12 * b:13 + 12 * b] = block[padded:] + ["0"] * padded
+size = lambda r, t: float(r[1 + t]) * float(r[37 + t])
+def write(path, header, of):
+    with open(path, "w") as f:
+        csv.writer(f).writerows(([header] if header else []) + [of(r) for r in rows])
+names = lambda n: [f"p{t + 1}" for t in range(n)]
+write("signed.csv", ["label"] + names(12), lambda r: [r[0]] + [size(r, t) for t in range(12)])
+write("six.csv", names(6), lambda r: [size(r, t) for t in range(6)])
+write("six_bare.csv", None, lambda r: [size(r, t) for t in range(6)])
+write("three.csv", ["label"] + names(3), lambda r: [r[0]] + [size(r, t) for t in range(3)])
+write("blocks.csv", None, lambda r: [r[0]] + [r[1 + 12 * b + t] for b in range(4) for t in range(3)])
+PY
+cat >signed.cfg <<'CFG'
+study = { name = "signed"; database = "signed.db"; };
+data = { path = "signed.csv"; layout = "signed"; steps = 12; };
+task = { top_n = 0; steps = 6; };
+space = { channels = ( ["signed_size"] ); model = "random_forest"; random_forest = { n_estimators = 9; }; };
+CFG
+$FLOWSWEEP run signed.cfg -q -n 0 || exit 1
+$FLOWSWEEP export signed.db best --out s 2>/dev/null || exit 1
+for file in signed six six_bare three blocks; do
+    $FLOWSWEEP predict s $file.csv --format csv >$file.out 2>$file.err || exit 1
+done
+check "a header that counts packets from the first column: no label" "$(cat signed.out)" "$(cat six.out)"
+check "as many columns as the models look at, no header: no label" "$(cat signed.out)" "$(cat six_bare.out)"
+check "nothing is said of these" "" "$(cat six.err six_bare.err)"
+check "fewer packets than the models look at: said" "three.csv: has 3 packets a flow; the bundle's models look at 6" "$(cat three.err)"
+check "as many columns as the study's, but blocks: read so, and said" \
+    "blocks.csv: its columns are read as 3 packets of [size, payload, iat, direction]; the flows that this bundle learnt from were 12 signed sizes; it has 3 packets a flow; the bundle's models look at 6" "$(cat blocks.err)"
+check "the same flows in blocks" "$(cat three.out)" "$(cat blocks.out)"
+$FLOWSWEEP data inspect six.csv >out.txt 2>err.txt
+check "flows without labels are none to learn from" "65 six.csv:1: the first column is named p1, the second p2, so it holds a packet; a column of labels was expected before them" \
+    "$? $(sed 's/^flowsweep: //' err.txt)"
+sed '1s/.*/V1,V2,V3,V4,V5,V6,V7,V8,V9,V10,V11,V12,V13/' signed.csv >named.csv
+$FLOWSWEEP data inspect named.csv >out.txt 2>err.txt
+check "names that count up from a column of words, as R writes them: labels" "0 12" "$? $(awk '/steps/ { print $NF }' out.txt)"
 check "score knows the rows" 900 "$($FLOWSWEEP score e all.csv --format json | python3 -c 'import json,sys; print(json.load(sys.stdin)["rows"])')"
 finish
