@@ -37,6 +37,7 @@ static void tell_left_out(const struct study *s, const struct run_options *o, sa
     if (n)
         tell(o, say, memory_format("%d point%s of the space cannot work and %s left out; the first: %s (flowsweep plan lists them)", n, n > 1 ? "s" : "",
                                    n > 1 ? "are" : "is", s->plan->invalid[0].message));
+    tell(o, say, plan_unused(s->plan, &s->config.space));
 }
 
 static enum status study_open(struct study *s, const struct run_options *o, say_function *say, struct error *e)

@@ -117,7 +117,7 @@ static enum status put_tasks(const struct config *c, const struct flows *f, cons
     return STATUS_OK;
 }
 
-static void put_invalid(const struct plan *p, struct table *out)
+static void put_invalid(const struct plan *p, const struct space *s, struct table *out)
 {
     out->title = memory_text(p->n_invalid ? "points that cannot work, and are left out" : "every point can work");
     table_column(out, "task", -1);
@@ -128,6 +128,7 @@ static void put_invalid(const struct plan *p, struct table *out)
         table_text(out, p->invalid[i].params);
         table_text(out, p->invalid[i].message);
     }
+    out->note = plan_unused(p, s);
 }
 
 enum status plan_tables(const char *config, const char *const *sets, int n_sets, int workers, struct table t[3], struct error *unfit,
@@ -146,7 +147,7 @@ enum status plan_tables(const char *config, const char *const *sets, int n_sets,
     if (s == STATUS_OK)
         s = put_tasks(&c, &f, p, &need, &t[0], e);
     if (s == STATUS_OK) {
-        put_invalid(p, &t[1]);
+        put_invalid(p, &c.space, &t[1]);
         plan_gangs(&c, p, &need, &t[2]);
         footprint_check(&need, 0, unfit);
     }

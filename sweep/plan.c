@@ -398,6 +398,37 @@ void plan_free(struct plan *p)
     free(p);
 }
 
+static bool has(const struct params *p, const char *name)
+{
+    return params_get(p, name) != NULL;
+}
+
+/* Has a configuration the parameter, or, where that is not asked for, another one of its group? */
+static bool is_used(const struct plan *p, const char *name, bool itself)
+{
+    size_t group = strcspn(name, ".") + 1;
+    for (int i = 0; i < p->n_configurations; i++) {
+        const struct params *of = &p->configurations[i].params;
+        if (itself && has(of, name))
+            return true;
+        for (int k = 0; k < of->n && !itself; k++)
+            if (strncmp(of->entries[k].name, name, group) == 0)
+                return true;
+    }
+    return false;
+}
+
+char *plan_unused(const struct plan *p, const struct space *s)
+{
+    struct buffer text = {0};
+    for (int i = 0; i < s->n; i++) {
+        const struct dimension *d = &s->dimensions[i];
+        if (d->param && d->param->when && is_used(p, d->name, false) && !is_used(p, d->name, true))
+            buffer_printf(&text, "%sspace.%s has no effect: no point has %s", text.size ? "; " : "", d->name, d->param->when);
+    }
+    return text.data;
+}
+
 void plan_set_name(const struct plan_configuration *k, const struct plan_trial *t, struct buffer *out)
 {
     const struct value *channels = params_get(&k->params, "channels");

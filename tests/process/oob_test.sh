@@ -16,6 +16,11 @@ count() { $FLOWSWEEP ls "$1.db" --filter "random_forest.oob_score = $2" --format
 check "a filter takes true and false as they are shown" "2 0 0 2" "$(count small true) $(count small false) $(count plain true) $(count plain false)"
 trees=$($FLOWSWEEP ls small.db --filter 'model = extra_trees' --columns trial --format csv | sed -n 2p)
 check "no bootstrap, no score" 0 "$($FLOWSWEEP show small.db "$trees" | grep -c oob)"
+said='space.extra_trees.oob_score has no effect: no point has bootstrap=true'
+check "plan says so" 1 "$($FLOWSWEEP plan small.cfg "${forests[@]}" | grep -cF "$said")"
+check "and nothing of what has one" 0 "$($FLOWSWEEP plan small.cfg "${forests[@]}" --set space.extra_trees.bootstrap=true | grep -c 'has no effect')"
+check "nor of models that are left out" 0 "$($FLOWSWEEP plan small.cfg "${forests[@]}" --set 'space.model="dnn"' | grep -c 'has no effect')"
+check "run says so" 1 "$($FLOWSWEEP run small.cfg -n 0 "${forests[@]}" 2>&1 | grep -cF "$said")"
 check "no list has it" 0 "$($FLOWSWEEP ls small.db --format csv | head -1 | grep -c oob_accuracy)"
 $FLOWSWEEP ls small.db --sort train_oob_accuracy >/dev/null 2>err.txt
 check "nothing is sorted by it" 64 $?
