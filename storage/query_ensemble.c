@@ -233,8 +233,9 @@ static void put_choice(const struct choice *c, struct table *out)
     table_real(out, r->gain);
     table_real(out, r->gain_low);
     table_real(out, r->gain_high);
-    table_text(out, r->gain_low <= 0 && r->gain_high >= 0 ? "the interval of the gain holds zero: not shown to be better than the best single model"
-                                                          : "");
+    table_text(out, r->gain_high < 0   ? "the interval of the gain is below zero: the best single model is better"
+                    : r->gain_low <= 0 ? "the interval of the gain holds zero: not shown to be better than the best single model"
+                                       : "");
     buffer_fini(&text);
 }
 
