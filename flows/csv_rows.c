@@ -75,8 +75,13 @@ static enum status wrong_count(const struct row_reader *r, int found, struct err
         snprintf(form, sizeof form, "%d signed sizes", f->steps);
     else
         snprintf(form, sizeof form, "%d block%s of %d", f->n_blocks, f->n_blocks == 1 ? "" : "s", f->steps);
-    return error_set(e, STATUS_DATA, "%s:%lld: %d columns, expected %d (%s%s; see data.layout, data.blocks, data.steps)",
-                     r->file->path, (long long)r->line, found, f->columns + r->labelled, r->labelled ? "the label and " : "", form);
+    int packets = (found - r->labelled) / f->n_blocks, over = (found - r->labelled) % f->n_blocks;
+    if (r->file->n_rows > 1 || over || packets < 1) /* other rows have another number, or blocks cannot have it */
+        return error_set(e, STATUS_DATA, "%s:%lld: %d columns, expected %d (%s%s; see data.layout, data.blocks, data.steps)", r->file->path,
+                         (long long)r->line, found, f->columns + r->labelled, r->labelled ? "the label and " : "", form);
+    return error_set(e, STATUS_DATA, "%s:%lld: %d columns, expected %d (%s%s); for flows of %d packet%s: data.steps = %d; models that see fewer of them: task.steps",
+                     r->file->path, (long long)r->line, found, f->columns + r->labelled, r->labelled ? "the label and " : "", form, packets,
+                     packets == 1 ? "" : "s", packets);
 }
 
 static int commas(const char *p)

@@ -50,4 +50,24 @@ for name in bf be sf se se.csv.gz; do
     expected=${expected:-$digest}
     check "$name" "$expected" "$digest"
 done
+# as many packets as the file has, and how many of them models see, are two things
+printf 'a,10,20,30,4,5,6,7,8\nb,8,7,6,5,4,3,2,1\n' >eight.csv
+cat >eight.cfg <<'CFG'
+study = { name = "eight"; database = "eight.db"; };
+data = { path = "eight.csv"; };
+task = { top_n = 0; steps = 2; };
+space = { channels = ( ["signed_size"] ); model = "random_forest"; };
+CFG
+eight() { $FLOWSWEEP plan eight.cfg "$@" 2>&1 | sed 's/^flowsweep: //' | head -1; }
+check "fewer steps than the file's: what to set" \
+    "eight.csv:1: 9 columns, expected 6 (the label and 5 signed sizes); for flows of 8 packets: data.steps = 8; models that see fewer of them: task.steps" \
+    "$(eight --set 'data.layout="signed"' --set data.steps=5)"
+check "in blocks" \
+    "eight.csv:1: 9 columns, expected 7 (the label and 2 blocks of 3); for flows of 4 packets: data.steps = 4; models that see fewer of them: task.steps" \
+    "$(eight --set 'data.layout="blocks"' --set 'data.blocks=["size","direction"]' --set data.steps=3)"
+check "a number of columns that blocks cannot have" "eight.csv:1: 9 columns, expected 7 (the label and 3 blocks of 2; see data.layout, data.blocks, data.steps)" \
+    "$(eight --set 'data.layout="blocks"' --set 'data.blocks=["size","iat","direction"]' --set data.steps=2)"
+printf 'a,10,20,3\nb,8,7,6\na,8,7\n' >eight.csv
+check "a row that is shorter than those before: nothing to set" "eight.csv:3: 3 columns, expected 4 (the label and 3 signed sizes; see data.layout, data.blocks, data.steps)" \
+    "$(eight --set 'data.layout="signed"' --set data.steps=3)"
 finish
