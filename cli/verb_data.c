@@ -11,7 +11,7 @@ enum { SETS_MAX = 64 };
 static enum status read_file(const char *path, struct params *data, struct flows *f, struct flows_report *r, struct error *e)
 {
     *data = (struct params){0};
-    TRY(flows_detect(path, true, 0, data, e));
+    TRY(flows_detect(path, true, 0, data, NULL, e));
     return flows_read(data, f, r, e);
 }
 

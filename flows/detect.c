@@ -49,7 +49,9 @@ static void take_names(struct sample *s, char *header)
     if (!first || !second || n[0] >= NAME_MAX_SHOWN || n[1] >= NAME_MAX_SHOWN)
         return;
     stem = stem_of(first);
-    if (stem == 0 || !first[stem] || stem != stem_of(second) || memcmp(first, second, stem) != 0 || strtoull(second + stem, NULL, 10) != strtoull(first + stem, NULL, 10) + 1)
+    if (stem == 0 || !first[stem] || stem != stem_of(second) || memcmp(first, second, stem) != 0)
+        return;
+    if (strtoull(second + stem, NULL, 10) != strtoull(first + stem, NULL, 10) + 1)
         return;
     memcpy(s->first, first, n[0] + 1);
     memcpy(s->second, second, n[1] + 1);
@@ -176,20 +178,23 @@ static void decide(const struct sample *s, bool labelled, int unlabelled, struct
         set_form(data, "signed", NULL, width);
 }
 
-enum status flows_detect(const char *path, bool labelled, int unlabelled, struct params *data, struct error *e)
+enum status flows_detect(const char *path, bool labelled, int unlabelled, struct params *data, bool *named, struct error *e)
 {
     struct source in;
     struct sample s = {0};
     TRY(source_open(&in, path, e));
     enum status status = take_rows(&s, &in, e);
     if (status == STATUS_OK && labelled && begins_with_packet(&s))
-        status = error_set(e, STATUS_DATA, "%s:1: the first column is named %s, the second %s, so it holds a packet; a column of labels was expected before them",
-                           path, s.first, s.second);
+        status = error_set(e, STATUS_DATA,
+                           "%s:1: the first column is named %s, the second %s, so it holds a packet; a column of labels was expected before them", path,
+                           s.first, s.second);
     if (status == STATUS_OK) {
         struct value v = value_text(path);
         params_set(data, "path", &v);
         value_fini(&v);
         decide(&s, labelled, unlabelled, data);
+        if (named)
+            *named = begins_with_packet(&s);
         params_complete(data, NULL, data_params);
     }
     free(s.cells);

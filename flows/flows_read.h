@@ -34,7 +34,8 @@ enum status flows_read_unlabelled(const struct params *data, struct flows *out, 
 
 /* Finds out layout, blocks, steps and header of a file by looking at its first rows, and sets path, layout, blocks and steps in *data,
  * a set completed with defaults. labelled: its first column is to be the label, which may be a number: STATUS_DATA where a header names it as the first of
- * the packets; else names and values tell, and unlabelled: how many columns a file has that holds no more than packets, or 0. */
-enum status flows_detect(const char *path, bool labelled, int unlabelled, struct params *data, struct error *e);
+ * the packets; else names and values tell, and unlabelled: how many columns a file has that holds no more than packets, or 0. *named, or NULL: does its
+ * header say that there is no label? */
+enum status flows_detect(const char *path, bool labelled, int unlabelled, struct params *data, bool *named, struct error *e);
 
 #endif

@@ -274,7 +274,7 @@ static enum status make_of_dealt(struct forest_data *d, const struct model_spec 
     struct set s = set_of(d);
     bool wide[CHANNEL_COUNT];
     look(d, spec, wide);
-    for (int c = 0; c < spec->features->n_channels; c++)
+    for (int c = 0; c < spec->features->n_channels && may_be_wide(d); c++)
         TRY(gang_any(g, wide[c], &wide[c], e));
     if (mine) {
         put_wide(d, spec, wide);

@@ -398,23 +398,22 @@ void plan_free(struct plan *p)
     free(p);
 }
 
-static bool has(const struct params *p, const char *name)
+static bool has_parameter(const struct plan *p, const char *name)
 {
-    return params_get(p, name) != NULL;
+    for (int i = 0; i < p->n_configurations; i++)
+        if (params_get(&p->configurations[i].params, name))
+            return true;
+    return false;
 }
 
-/* Has a configuration the parameter, or, where that is not asked for, another one of its group? */
-static bool is_used(const struct plan *p, const char *name, bool itself)
+/* Has a configuration any parameter of the group that this one is of? */
+static bool has_group(const struct plan *p, const char *name)
 {
     size_t group = strcspn(name, ".") + 1;
-    for (int i = 0; i < p->n_configurations; i++) {
-        const struct params *of = &p->configurations[i].params;
-        if (itself && has(of, name))
-            return true;
-        for (int k = 0; k < of->n && !itself; k++)
-            if (strncmp(of->entries[k].name, name, group) == 0)
+    for (int i = 0; i < p->n_configurations; i++)
+        for (int k = 0; k < p->configurations[i].params.n; k++)
+            if (strncmp(p->configurations[i].params.entries[k].name, name, group) == 0)
                 return true;
-    }
     return false;
 }
 
@@ -423,7 +422,7 @@ char *plan_unused(const struct plan *p, const struct space *s)
     struct buffer text = {0};
     for (int i = 0; i < s->n; i++) {
         const struct dimension *d = &s->dimensions[i];
-        if (d->param && d->param->when && is_used(p, d->name, false) && !is_used(p, d->name, true))
+        if (d->param && d->param->when && has_group(p, d->name) && !has_parameter(p, d->name))
             buffer_printf(&text, "%sspace.%s has no effect: no point has %s", text.size ? "; " : "", d->name, d->param->when);
     }
     return text.data;

@@ -51,6 +51,7 @@ names = lambda n: [f"p{t + 1}" for t in range(n)]
 write("signed.csv", ["label"] + names(12), lambda r: [r[0]] + [size(r, t) for t in range(12)])
 write("six.csv", names(6), lambda r: [size(r, t) for t in range(6)])
 write("six_bare.csv", None, lambda r: [size(r, t) for t in range(6)])
+write("thirteen.csv", names(13), lambda r: [size(r, t) for t in range(12)] + [0])
 write("three.csv", ["label"] + names(3), lambda r: [r[0]] + [size(r, t) for t in range(3)])
 write("blocks.csv", None, lambda r: [r[0]] + [r[1 + 12 * b + t] for b in range(4) for t in range(3)])
 PY
@@ -62,10 +63,11 @@ space = { channels = ( ["signed_size"] ); model = "random_forest"; random_forest
 CFG
 $FLOWSWEEP run signed.cfg -q -n 0 || exit 1
 $FLOWSWEEP export signed.db best --out s 2>/dev/null || exit 1
-for file in signed six six_bare three blocks; do
+for file in signed six six_bare thirteen three blocks; do
     $FLOWSWEEP predict s $file.csv --format csv >$file.out 2>$file.err || exit 1
 done
 check "a header that counts packets from the first column: no label" "$(cat signed.out)" "$(cat six.out)"
+check "one packet more than the study's, so a label by the number of columns, but the header says none" "$(cat signed.out)" "$(cat thirteen.out)"
 check "as many columns as the models look at, no header: no label" "$(cat signed.out)" "$(cat six_bare.out)"
 check "nothing is said of these" "" "$(cat six.err six_bare.err)"
 check "fewer packets than the models look at: said" "three.csv: has 3 packets a flow; the bundle's models look at 6" "$(cat three.err)"
