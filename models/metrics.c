@@ -123,7 +123,7 @@ static int place(const float *p, int k, int y)
 }
 
 /* Source: scikit-learn 1.9, metrics/_classification.py, log_loss. */
-static double nats(float p)
+double metrics_nats(float p)
 {
     const float low = FLT_EPSILON, high = 1.0f - FLT_EPSILON;
     if (!(p >= low))
@@ -139,7 +139,7 @@ static void of_probabilities(const float *proba, const int32_t *y, int n, int k,
     for (int i = 0; i < n; i++) {
         const float *p = proba + (size_t)i * k;
         int before = place(p, k, y[i]);
-        loss += nats(p[y[i]]);
+        loss += metrics_nats(p[y[i]]);
         top3 += before < 3;
         top5 += before < 5;
     }

@@ -39,6 +39,8 @@ struct class_counts {
 void metrics_in(struct class_counts *room, const float *proba, const int32_t *y, int n, int k, double *out);
 /* The same from predicted classes alone: what needs probabilities is NaN. */
 void metrics_of_labels(const int32_t *predicted, const int32_t *y, int n, int k, double *out, struct class_metrics *classes, int64_t *confusion);
+/* What log_loss, a mean over rows, takes of one whose own class has probability p. */
+double metrics_nats(float p);
 /* Class of each row of proba. */
 void metrics_argmax(const float *proba, int n, int k, int32_t *out);
 

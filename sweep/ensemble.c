@@ -6,79 +6,10 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "sweep/mix.h"
 
 enum { LIBRARY = 50, BAGS = 20, START = 5, ROUNDS = 50, DRY_ROUNDS = 10, FOLDS = 5 };
 enum { KEY_BAG = 0x626167, KEY_FOLD = 0x666f6c64, KEY_GAIN = 0x6761696e };
-
-/* Rows to choose on: all, or four fifths. */
-struct view {
-    const struct ensemble_request *r;
-    int32_t *rows; /* (n) owned */
-    int32_t *y;
-    int n;
-    double *sum, *trial; /* (n,k) */
-    float *proba;
-    int32_t *labels;
-};
-
-static void view_init(struct view *v, const struct ensemble_request *r, const uint8_t *fold, int left_out)
-{
-    size_t cells = (size_t)r->n * (size_t)r->k;
-    *v = (struct view){.r = r};
-    v->rows = memory_new((size_t)r->n * sizeof *v->rows);
-    v->y = memory_new((size_t)r->n * sizeof *v->y);
-    v->labels = memory_new((size_t)r->n * sizeof *v->labels);
-    v->sum = memory_new(cells * sizeof *v->sum);
-    v->trial = memory_new(cells * sizeof *v->trial);
-    v->proba = memory_new(cells * sizeof *v->proba);
-    for (int i = 0; i < r->n; i++)
-        if (left_out < 0 || fold[i] != left_out) {
-            v->y[v->n] = r->y[i];
-            v->rows[v->n++] = i;
-        }
-}
-
-static void view_fini(struct view *v)
-{
-    free(v->rows);
-    free(v->y);
-    free(v->labels);
-    free(v->sum);
-    free(v->trial);
-    free(v->proba);
-}
-
-/* The metric, larger is better, of x (n,k), which need not be scaled. */
-static double score(struct view *v, const double *x, int members)
-{
-    int k = v->r->k;
-    double m[METRIC_COUNT];
-    if (v->r->metric >= METRIC_LOG_LOSS) {
-        for (size_t i = 0; i < (size_t)v->n * (size_t)k; i++)
-            v->proba[i] = (float)(x[i] / members);
-        metrics_of(v->proba, v->y, v->n, k, m, NULL, NULL);
-        return m[v->r->metric] * metric_sign(v->r->metric);
-    }
-    for (int i = 0; i < v->n; i++) {
-        const double *p = x + (size_t)i * (size_t)k;
-        int best = 0;
-        for (int c = 1; c < k; c++)
-            best = p[c] > p[best] ? c : best;
-        v->labels[i] = best;
-    }
-    metrics_of_labels(v->labels, v->y, v->n, k, m, NULL, NULL);
-    return m[v->r->metric];
-}
-
-/* to = from + a candidate's probabilities on the view's rows. */
-static void add(const struct view *v, int candidate, const double *from, double *to)
-{
-    size_t k = (size_t)v->r->k;
-    const float *p = v->r->candidates[candidate].proba;
-    for (int i = 0; i < v->n; i++)
-        for (size_t c = 0; c < k; c++)
-            to[(size_t)i * k + c] = from[(size_t)i * k + c] + (double)p[(size_t)v->rows[i] * k + c];
-}
 
 struct ranked {
     double score;
@@ -94,30 +25,25 @@ static int by_score(const void *a, const void *b)
 }
 
 /* Candidates by their own score, the best first. */
-static struct ranked *rank(struct view *v)
+static struct ranked *rank(const struct mix *m)
 {
-    struct ranked *r = memory_new((size_t)v->r->n_candidates * sizeof *r);
-    size_t bytes = (size_t)v->n * (size_t)v->r->k * sizeof *v->sum;
-    for (int c = 0; c < v->r->n_candidates; c++) {
-        memset(v->sum, 0, bytes);
-        add(v, c, v->sum, v->trial);
-        r[c] = (struct ranked){score(v, v->trial, 1), c};
-    }
-    qsort(r, (size_t)v->r->n_candidates, sizeof *r, by_score);
+    struct ranked *r = memory_new((size_t)m->r->n_candidates * sizeof *r);
+    for (int c = 0; c < m->r->n_candidates; c++)
+        r[c] = (struct ranked){mix_score_alone(m, c), c};
+    qsort(r, (size_t)m->r->n_candidates, sizeof *r, by_score);
     return r;
 }
 
 /* The candidate of a bag that raises the score most; ties to members, then to the lower index. */
-static int best_addition(struct view *v, const int *bag, int n, const int *chosen, int size, double *best_score)
+static int best_addition(struct mix *m, const int *bag, int n, const int *chosen, int size, double *best_score)
 {
     int best = -1;
     bool best_in = false;
     for (int i = 0; i < n; i++) {
         bool in = false;
-        for (int m = 0; m < size; m++)
-            in |= chosen[m] == bag[i];
-        add(v, bag[i], v->sum, v->trial);
-        double s = score(v, v->trial, size + 1);
+        for (int j = 0; j < size; j++)
+            in |= chosen[j] == bag[i];
+        double s = mix_score_with(m, bag[i]);
         bool tie_won = best >= 0 && s == *best_score && ((in && !best_in) || (in == best_in && bag[i] < best));
         if (best < 0 || s > *best_score || tie_won) {
             best = bag[i];
@@ -129,24 +55,24 @@ static int best_addition(struct view *v, const int *bag, int n, const int *chose
 }
 
 /* One bag, its candidates sorted by score: counts of the best prefix are added. */
-static void select_bag(struct view *v, const int *bag, int n, double *counts)
+static void select_bag(struct mix *m, const int *bag, int n, double *counts)
 {
     int chosen[START + ROUNDS], size = 0, best_size = 0, dry = 0;
     double best = -INFINITY, s = 0;
-    memset(v->sum, 0, (size_t)v->n * (size_t)v->r->k * sizeof *v->sum);
+    mix_clear(m);
     for (; size < START && size < n; size++) {
         chosen[size] = bag[size];
-        add(v, bag[size], v->sum, v->sum);
-        s = score(v, v->sum, size + 1);
+        s = mix_score_with(m, bag[size]);
+        mix_add(m, bag[size]);
         if (s > best) {
             best = s;
             best_size = size + 1;
         }
     }
     for (int round = 0; round < ROUNDS && dry < DRY_ROUNDS; round++) {
-        int next = best_addition(v, bag, n, chosen, size, &s);
+        int next = best_addition(m, bag, n, chosen, size, &s);
         chosen[size++] = next;
-        add(v, next, v->sum, v->sum);
+        mix_add(m, next);
         dry = s > best ? 0 : dry + 1;
         if (s > best) {
             best = s;
@@ -158,33 +84,36 @@ static void select_bag(struct view *v, const int *bag, int n, double *counts)
 }
 
 /* weights (n_candidates), summing to 1; *best: the best single candidate on these rows. */
-static void select_on(struct view *v, uint64_t key, double *weights, int *best)
+static void select_on(struct mix *m, uint64_t key, double *weights, int *best)
 {
-    struct ranked *order = rank(v);
-    int library = v->r->n_candidates < LIBRARY ? v->r->n_candidates : LIBRARY, half = (library + 1) / 2, bag[LIBRARY];
+    struct ranked *order = rank(m);
+    int n_candidates = m->r->n_candidates, n_library = n_candidates < LIBRARY ? n_candidates : LIBRARY, library[LIBRARY], bag[LIBRARY];
     double total = 0;
     int32_t places[LIBRARY];
     *best = order[0].candidate;
-    memset(weights, 0, (size_t)v->r->n_candidates * sizeof *weights);
+    for (int i = 0; i < n_library; i++)
+        library[i] = order[i].candidate;
+    free(order);
+    mix_take_library(m, library, n_library);
+    memset(weights, 0, (size_t)n_candidates * sizeof *weights);
     for (int b = 0; b < BAGS; b++) {
         struct random r = random_of(random_key(key, KEY_BAG), (uint64_t)b);
         bool in[LIBRARY] = {0};
         int n = 0;
-        for (int i = 0; i < library; i++)
+        for (int i = 0; i < n_library; i++)
             places[i] = i;
-        random_shuffle(&r, places, (size_t)library);
-        for (int i = 0; i < half; i++)
+        random_shuffle(&r, places, (size_t)n_library);
+        for (int i = 0; i < (n_library + 1) / 2; i++)
             in[places[i]] = true;
-        for (int i = 0; i < library; i++)
+        for (int i = 0; i < n_library; i++)
             if (in[i])
-                bag[n++] = order[i].candidate;
-        select_bag(v, bag, n, weights);
+                bag[n++] = library[i];
+        select_bag(m, bag, n, weights);
     }
-    for (int c = 0; c < v->r->n_candidates; c++)
+    for (int c = 0; c < n_candidates; c++)
         total += weights[c];
-    for (int c = 0; c < v->r->n_candidates; c++)
+    for (int c = 0; c < n_candidates; c++)
         weights[c] /= total;
-    free(order);
 }
 
 void ensemble_mix(const float *const *proba, const double *weights, int n_members, int n, int k, float *out)
@@ -234,12 +163,12 @@ static void nested(const struct ensemble_request *r, struct ensemble_result *out
     for (int i = 0; i < r->n; i++)
         fold[i] = (uint8_t)(random_key(random_key(r->seed, KEY_FOLD), (uint64_t)i) % FOLDS);
     for (int f = 0; f < FOLDS; f++) {
-        struct view v;
+        struct mix m;
         int best = 0;
-        view_init(&v, r, fold, f);
-        if (v.n > 0)
-            select_on(&v, random_key(r->seed, (uint64_t)f + 1), weights, &best);
-        view_fini(&v);
+        mix_init(&m, r, fold, f);
+        if (m.n > 0)
+            select_on(&m, random_key(r->seed, (uint64_t)f + 1), weights, &best);
+        mix_fini(&m);
         mix_all(r, weights, mixed);
         for (int i = 0; i < r->n; i++)
             if (fold[i] == f) {
@@ -265,15 +194,15 @@ static void nested(const struct ensemble_request *r, struct ensemble_result *out
 
 enum status ensemble_select(const struct ensemble_request *r, struct ensemble_result *out, struct error *e)
 {
-    struct view v;
+    struct mix m;
     *out = (struct ensemble_result){0};
     if (r->n_candidates < 1 || r->n < 1)
         return error_set(e, STATUS_USAGE, "no finished trial with validation probabilities to choose from");
     double *weights = memory_new((size_t)r->n_candidates * sizeof *weights);
     float *proba = memory_new((size_t)r->n * (size_t)r->k * sizeof *proba);
-    view_init(&v, r, NULL, -1);
-    select_on(&v, r->seed, weights, &out->best);
-    view_fini(&v);
+    mix_init(&m, r, NULL, -1);
+    select_on(&m, r->seed, weights, &out->best);
+    mix_fini(&m);
     take_members(r, weights, out);
     mix_all(r, weights, proba);
     metrics_of(proba, r->y, r->n, r->k, out->in_sample, NULL, NULL);
