@@ -21,6 +21,7 @@ struct choice { /* what is known of one task */
     int64_t task;
     struct candidate *candidates; /* (n) owned */
     int n;
+    int elsewhere; /* configurations with other validation rows than these */
     struct ensemble_result result;
     bool has_plain;
     double plain[METRIC_COUNT];
@@ -63,19 +64,32 @@ static bool is_copy(const struct choice *c, const struct db_prediction *p)
     return false;
 }
 
+/* Where they are not, a sum with another's is no number either. */
+static bool are_numbers(const struct db_prediction *p)
+{
+    bool good = true;
+    for (size_t i = 0; i < (size_t)p->n * (size_t)p->k; i++)
+        good &= (bool)isfinite(p->proba[i]);
+    return good;
+}
+
 static enum status add_candidate(struct db *d, struct choice *c, int64_t configuration, const char *model, struct error *e)
 {
     struct candidate new = {.configuration = configuration};
     struct error why = {0};
     snprintf(new.model, sizeof new.model, "%s", model);
     TRY(repeats_of(d, c->task, &new, e));
-    enum status s = new.n ? query_mix(d, new.members, new.n, "validation", &new.validation, &why) : STATUS_USAGE;
+    if (new.n == 0)
+        return STATUS_OK; /* its probabilities were not kept */
+    enum status s = query_mix(d, new.members, new.n, "validation", &new.validation, &why);
     if (s != STATUS_OK) {
         free(new.members);
-        return s == STATUS_USAGE ? STATUS_OK : error_set(e, s, "%s", why.message); /* nothing kept, or repeats on different rows */
+        c->elsewhere += s == STATUS_USAGE; /* its repeats have different ones */
+        return s == STATUS_USAGE ? STATUS_OK : error_set(e, s, "%s", why.message);
     }
-    bool fits = c->n == 0 || (new.validation.n == c->candidates[0].validation.n && new.validation.k == c->candidates[0].validation.k);
-    if (!fits || is_copy(c, &new.validation)) {
+    bool fits = c->n == 0 || query_same_rows(&new.validation, &c->candidates[0].validation);
+    c->elsewhere += !fits;
+    if (!fits || new.validation.n == 0 || !are_numbers(&new.validation) || is_copy(c, &new.validation)) {
         free(new.members);
         db_prediction_fini(&new.validation);
         return STATUS_OK;
@@ -239,7 +253,7 @@ static void put_choice(const struct choice *c, struct table *out)
     buffer_fini(&text);
 }
 
-static enum status one_task(struct db *d, int64_t task, bool writable, struct table *out, int *found, struct error *e)
+static enum status one_task(struct db *d, int64_t task, bool writable, struct table *out, int *found, int *elsewhere, struct error *e)
 {
     struct choice c = {.task = task};
     enum status s = choose(d, &c, e);
@@ -255,6 +269,7 @@ static enum status one_task(struct db *d, int64_t task, bool writable, struct ta
         put_choice(&c, out);
         ++*found;
     }
+    *elsewhere += c.elsewhere;
     choice_fini(&c);
     return s;
 }
@@ -263,7 +278,7 @@ enum status query_ensemble(const char *path, int64_t task, struct error *unrecor
 {
     struct db *d = NULL;
     int64_t *tasks = NULL;
-    int n = 0, found = 0;
+    int n = 0, found = 0, elsewhere = 0;
     TRY(query_open(&d, path, e)); /* errors of the file itself */
     db_close(d);
     *unrecorded = (struct error){0};
@@ -275,10 +290,13 @@ enum status query_ensemble(const char *path, int64_t task, struct error *unrecor
     if (s == STATUS_OK)
         s = query_tasks(d, task, &tasks, &n, e);
     for (int i = 0; s == STATUS_OK && i < n; i++)
-        s = one_task(d, tasks[i], recorded, out, &found, e);
-    if (s == STATUS_OK && found == 0)
+        s = one_task(d, tasks[i], recorded, out, &found, &elsewhere, e);
+    if (s == STATUS_OK && found == 0 && elsewhere > 0)
+        s = error_set(e, STATUS_USAGE, "%s: repeats were dealt different validation rows (search.repeat_over): nothing can be mixed", path);
+    else if (s == STATUS_OK && found == 0)
         s = error_set(e, STATUS_USAGE, "%s: no finished trial with probabilities to choose from yet", path);
-    out->note = memory_text("on validation rows; nested: chosen on 4/5, scored on 1/5; gain: nested accuracy over that of the single model best in the same 4/5, 95 % interval");
+    out->note = memory_format("on validation rows; nested: chosen on 4/5, scored on 1/5; gain: nested accuracy over that of the single model best in the same 4/5, 95 %% interval%s",
+                              elsewhere > 0 ? "; configurations that were dealt other validation rows (search.repeat_over) are left out" : "");
     free(tasks);
     db_close(d);
     return s;

@@ -93,7 +93,7 @@ enum status query_ensemble_members(struct db *d, int64_t task, int64_t *id, stru
     return status;
 }
 
-static bool same_rows(const struct db_prediction *a, const struct db_prediction *b)
+bool query_same_rows(const struct db_prediction *a, const struct db_prediction *b)
 {
     return a->n == b->n && a->k == b->k && memcmp(a->rows, b->rows, (size_t)a->n * sizeof *a->rows) == 0;
 }
@@ -108,7 +108,7 @@ enum status query_mix(struct db *d, const struct query_member *members, int n, c
         s = db_prediction_read(d, members[i].trial, part, &p[i], e);
         if (s == STATUS_OK && !p[i].proba)
             s = error_set(e, STATUS_USAGE, "trial %lld's probabilities were not kept (keep.probabilities)", (long long)members[i].trial);
-        if (s == STATUS_OK && !same_rows(&p[0], &p[i]))
+        if (s == STATUS_OK && !query_same_rows(&p[0], &p[i]))
             s = error_set(e, STATUS_USAGE, "trials %lld and %lld were dealt different %s rows (repeat_over): they cannot be mixed",
                           (long long)members[0].trial, (long long)members[i].trial, part);
         proba[i] = p[i].proba;

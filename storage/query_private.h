@@ -27,6 +27,8 @@ struct query_member {
 /* Probabilities of a mix of trials on a part; *rows holds truth, seen, rows of the first. n at least 1.
  * STATUS_USAGE where one has none left, or other rows. */
 enum status query_mix(struct db *d, const struct query_member *members, int n, const char *part, struct db_prediction *out, struct error *e);
+/* Of as many classes too. */
+bool query_same_rows(const struct db_prediction *a, const struct db_prediction *b);
 /* The best finished configuration's trials of a model (NULL: any that is no baseline) on a task; n 0 where there is none. Owned by the caller. */
 enum status query_best_members(struct db *d, int64_t task, const char *model, struct query_member **out, int *n, struct error *e);
 /* The newest ensemble of a task; *id 0 where there is none. STATUS_IO where it has no members, or weights that do not sum to 1. */
