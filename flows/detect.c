@@ -124,6 +124,15 @@ static bool is_zero(double x)
     return x == 0;
 }
 
+/* The first column from `first` on that holds a number below 0, counted from there; -1: none does. */
+static int negative_column(const struct sample *s, int first)
+{
+    for (int c = first; c < s->columns; c++)
+        if (!columns_hold(s, c, c + 1, is_positive))
+            return c - first;
+    return -1;
+}
+
 /* n blocks, the last of them directions, from column `first` on? */
 static bool blocks_fit(const struct sample *s, int first, int n)
 {
@@ -161,9 +170,8 @@ static bool has_label(const struct sample *s, bool labelled, int unlabelled)
     return labelled || s->label_words || s->n == 0 || (s->columns % 2 && s->columns != unlabelled);
 }
 
-static void decide(const struct sample *s, bool labelled, int unlabelled, struct params *data)
+static void decide(const struct sample *s, int first, struct params *data)
 {
-    int first = has_label(s, labelled, unlabelled);
     int width = s->columns - first;
     if (blocks_fit(s, first, 4))
         set_form(data, "blocks", "[\"size\",\"payload\",\"iat\",\"direction\"]", width / 4);
@@ -178,7 +186,7 @@ static void decide(const struct sample *s, bool labelled, int unlabelled, struct
         set_form(data, "signed", NULL, width);
 }
 
-enum status flows_detect(const char *path, bool labelled, int unlabelled, struct params *data, bool *named, struct error *e)
+enum status flows_detect(const char *path, bool labelled, int unlabelled, struct params *data, struct flows_signs *signs, struct error *e)
 {
     struct source in;
     struct sample s = {0};
@@ -192,9 +200,10 @@ enum status flows_detect(const char *path, bool labelled, int unlabelled, struct
         struct value v = value_text(path);
         params_set(data, "path", &v);
         value_fini(&v);
-        decide(&s, labelled, unlabelled, data);
-        if (named)
-            *named = begins_with_packet(&s);
+        int first = has_label(&s, labelled, unlabelled);
+        decide(&s, first, data);
+        if (signs)
+            *signs = (struct flows_signs){.sure = begins_with_packet(&s) || s.label_words == s.n, .negative = negative_column(&s, first)};
         params_complete(data, NULL, data_params);
     }
     free(s.cells);

@@ -32,10 +32,15 @@ enum status flows_read(const struct params *data, struct flows *out, struct flow
 /* The same for flows whose label column may be absent and whose labels are ignored or few (predict, score): one class is no error. */
 enum status flows_read_unlabelled(const struct params *data, struct flows *out, struct flows_report *report, struct error *e);
 
+/* What a file shows beside its form. */
+struct flows_signs {
+    bool sure;    /* whether there is a column of labels: the header counts packets from the first column on, or that holds words */
+    int negative; /* the first column behind the label that holds a number below 0; -1: none does */
+};
+
 /* Finds out layout, blocks, steps and header of a file by looking at its first rows, and sets path, layout, blocks and steps in *data,
  * a set completed with defaults. labelled: its first column is to be the label, which may be a number: STATUS_DATA where a header names it as the first of
- * the packets; else names and values tell, and unlabelled: how many columns a file has that holds no more than packets, or 0. *named, or NULL: does its
- * header say that there is no label? */
-enum status flows_detect(const char *path, bool labelled, int unlabelled, struct params *data, bool *named, struct error *e);
+ * the packets; else names and values tell, and unlabelled: how many columns a file has that holds no more than packets, or 0. signs may be NULL. */
+enum status flows_detect(const char *path, bool labelled, int unlabelled, struct params *data, struct flows_signs *signs, struct error *e);
 
 #endif

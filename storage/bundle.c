@@ -354,16 +354,28 @@ static char *note_of(const struct bundle *b, const char *path, const struct para
     return note.data;
 }
 
-/* The study's form where the file has as many columns and does not look like blocks where that was signed sizes; else what the file itself looks like. */
+/* May the column of a flow, or the one behind it where a label may have been taken for one, be of the study's directions? Nothing else is below 0. */
+static bool may_be_negative(const struct params *form, int column, int unsure)
+{
+    int64_t steps = params_int(form, "steps");
+    const struct value *blocks = params_get(form, "blocks");
+    for (int c = column; c <= column + unsure; c++)
+        if (c / steps < blocks->n && strcmp(blocks->items[c / steps].text, "direction") == 0)
+            return true;
+    return false;
+}
+
+/* The study's form where the file has as many columns and does not look like blocks where that was signed sizes, or the other way round; else what the file
+ * itself looks like. */
 static enum status form_of(const struct bundle *b, const char *path, struct params *out, char **note, struct error *e)
 {
     struct params seen = {0};
-    bool named;
-    TRY(flows_detect(path, false, steps_used(b) * per_step(&b->form), &seen, &named, e));
+    struct flows_signs signs;
+    TRY(flows_detect(path, false, steps_used(b) * per_step(&b->form), &seen, &signs, e));
     int64_t expected = params_int(&b->form, "steps") * per_step(&b->form), found = params_int(&seen, "steps") * per_step(&seen);
-    int unsure = named ? 0 : 1; /* the first column may be a label */
-    bool blocks = is_signed(&b->form) && !is_signed(&seen);
-    if (blocks || found < expected - unsure || found > expected + unsure) {
+    int unsure = signs.sure ? 0 : 1; /* the first column may be a label */
+    bool other = is_signed(&b->form) ? !is_signed(&seen) : signs.negative >= 0 && !may_be_negative(&b->form, signs.negative, unsure);
+    if (other || found < expected - unsure || found > expected + unsure) {
         *note = note_of(b, path, &seen);
         *out = seen;
         return STATUS_OK;

@@ -53,8 +53,17 @@ write("six.csv", names(6), lambda r: [size(r, t) for t in range(6)])
 write("six_bare.csv", None, lambda r: [size(r, t) for t in range(6)])
 write("thirteen.csv", names(13), lambda r: [size(r, t) for t in range(12)] + [0])
 write("three.csv", ["label"] + names(3), lambda r: [r[0]] + [size(r, t) for t in range(3)])
+write("wide.csv", ["label"] + names(48), lambda r: [r[0]] + [size(r, t) if t < 12 else 0 for t in range(48)])
+write("less.csv", ["label"] + names(47), lambda r: [r[0]] + [size(r, t) if t < 12 else 0 for t in range(47)])
 write("blocks.csv", None, lambda r: [r[0]] + [r[1 + 12 * b + t] for b in range(4) for t in range(3)])
 PY
+for steps in 48 47; do
+    file=$([ $steps = 48 ] && echo wide || echo less)
+    $FLOWSWEEP predict t2 all.csv --format csv >all.out 2>/dev/null && $FLOWSWEEP predict t2 $file.csv --format csv >$file.out 2>err.txt
+    check "as many columns as the study's blocks, or one less, but signed sizes: said" \
+        "0 $file.csv: its columns are read as $steps signed sizes; the flows that this bundle learnt from were 12 packets of [size, payload, iat, direction]" "$? $(cat err.txt)"
+    check "and read so" "$(cat all.out)" "$(cat $file.out)"
+done
 cat >signed.cfg <<'CFG'
 study = { name = "signed"; database = "signed.db"; };
 data = { path = "signed.csv"; layout = "signed"; steps = 12; };
