@@ -29,6 +29,11 @@ static double flops(const struct params *p, const struct model_shape *shape)
     return 0.3 * forest_flops(p, "extra_trees", shape);
 }
 
+static double permute_flops(const struct params *p, const struct model_shape *shape)
+{
+    return forest_permute_flops(p, "extra_trees", shape);
+}
+
 static enum status fit_new(struct model **out, const struct model_spec *spec, struct error *e)
 {
     return forest_fit_new(out, spec, true, e);
@@ -51,6 +56,7 @@ const struct model_kind model_extra_trees = {
     .node_bytes = forest_node_bytes,
     .node_key = node_key,
     .flops = flops,
+    .permute_flops = permute_flops,
     .fit_new = fit_new,
     .fit_step = forest_fit_step,
     .state_write = forest_state_write,

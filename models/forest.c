@@ -17,10 +17,6 @@
 #include "models/forest_sample.h"
 #include "models/tree_walk.h"
 
-/* Rows that go down a tree before the next: few, so that what they are asked for stays in a core's cache, or many, where it is the trees that come from far
- * away: one for each TREE_BYTES of these; but no more than fit MANY_BYTES with their sums over all classes. */
-enum { FEW_ROWS = 256, MANY_ROWS = 8192, TREE_BYTES = 8192, MANY_BYTES = 1 << 24 };
-
 struct forest {
     struct model model;
     int n_columns, n_classes, n_trees, wanted;
@@ -342,22 +338,13 @@ static void gather_keys(const struct features *x, const int32_t *rows, int n, in
     }
 }
 
-static int rows_together(const struct forest *f, int n)
-{
-    size_t row = ((size_t)f->n_columns + 1) * sizeof(uint32_t) + (size_t)f->n_classes * sizeof(double), fit = MANY_BYTES / row;
-    size_t rows = tree_walk_bytes(f->trees, f->n_trees) / TREE_BYTES;
-    rows = rows < fit ? rows : fit;
-    rows = rows < FEW_ROWS ? FEW_ROWS : rows > MANY_ROWS ? MANY_ROWS : rows;
-    return (size_t)n < rows ? n : (int)rows;
-}
-
 enum status forest_predict(const struct model *model, const struct features *x, const int32_t *rows, int n, struct gang *g, float *proba,
                            struct error *e)
 {
     const struct forest *f = (const struct forest *)model;
     int first, last, k = f->n_classes;
     gang_rows(n, g->rank, g->size, &first, &last);
-    int together = rows_together(f, last - first);
+    int together = tree_walk_rows(f->trees, f->n_trees, f->n_columns, k, last - first);
     uint32_t *block = memory_resize(NULL, (size_t)together * ((size_t)f->n_columns + 1) * sizeof *block);
     float *values = memory_resize(NULL, GATHERED * (size_t)f->n_columns * sizeof *values);
     double *sum = memory_resize(NULL, (size_t)together * (size_t)k * sizeof *sum);

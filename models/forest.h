@@ -50,6 +50,7 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
 uint64_t forest_node_bytes(const struct model_shape *shape);
 void forest_node_key(const struct params *p, const char *group, struct buffer *out);
 double forest_flops(const struct params *p, const char *group, const struct model_shape *shape);
+double forest_permute_flops(const struct params *p, const char *group, const struct model_shape *shape);
 enum status forest_fit_new(struct model **out, const struct model_spec *spec, bool random_thresholds, struct error *e);
 enum status forest_fit_step(struct model *m, const struct model_spec *spec, struct gang *g, struct model_progress *progress, struct error *e);
 enum status forest_state_read(struct model *m, const void *bytes, size_t n, struct error *e);

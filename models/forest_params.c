@@ -141,3 +141,11 @@ double forest_flops(const struct params *p, const char *group, const struct mode
     double rows = (double)shape->train_rows;
     return 60.0 * (double)forest_whole(p, group, "n_estimators", 0) * features_per_node(p, group, columns) * rows * log2(rows + 2);
 }
+
+/* To label a row by a tree takes about as long as so many of the steps in growing it. */
+double forest_permute_flops(const struct params *p, const char *group, const struct model_shape *shape)
+{
+    int packets = shape->n_channels > 1 ? shape->steps : 0, repeats = (int)forest_whole(p, group, "permutation_repeats", 0);
+    double rounds = (double)forest_permutation_rounds(forest_columns(shape), packets, repeats);
+    return 35.0 * rounds * (double)shape->validation_rows * (double)forest_whole(p, group, "n_estimators", 0) * log2((double)shape->train_rows + 2);
+}

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 
-enum { TOGETHER = 1024, KEY_PERMUTATION = 0x7065726d };
+enum { KEY_PERMUTATION = 0x7065726d };
 enum { EACH = 4 }; /* items that a rank counts before it hears what others say */
 
 struct groups { /* of columns whose values are dealt out together: every column, every block, every packet of several channels */
@@ -21,16 +21,23 @@ struct work {
     struct groups groups;
     float *raw;      /* (n, columns) */
     uint32_t *all;   /* the same memory: their keys */
-    uint32_t *keys;  /* (TOGETHER, columns + 1) */
+    int together;    /* rows that trees look at at a time */
+    uint32_t *keys;  /* (together, columns + 1) */
     bool *used;      /* (columns) does a tree look at it? */
-    double *sum;     /* (TOGETHER, classes) */
+    double *sum;     /* (together, classes) */
     int32_t *order;  /* (n) */
     int32_t *right;  /* (1 + groups * repeats) rows labelled right: as they are, then permuted; -1: as they are */
 };
 
 uint64_t forest_permutation_bytes(int64_t rows, int columns, int classes)
 {
-    return (uint64_t)rows * ((uint64_t)columns + 1) * sizeof(float) + TOGETHER * (((uint64_t)columns + 1) * sizeof(uint32_t) + (uint64_t)classes * sizeof(double));
+    uint64_t together = rows < TREE_WALK_ROWS ? (uint64_t)rows : TREE_WALK_ROWS;
+    return (uint64_t)rows * ((uint64_t)columns + 1) * sizeof(float) + together * (((uint64_t)columns + 1) * sizeof(uint32_t) + (uint64_t)classes * sizeof(double));
+}
+
+int64_t forest_permutation_rounds(int columns, int packets, int repeats)
+{
+    return repeats > 0 ? 1 + ((int64_t)columns + FEATURES_BLOCKS + packets) * repeats : 0;
 }
 
 /* --- groups --- */
@@ -114,8 +121,8 @@ static int32_t count_right(const struct work *w, int group, struct gang *g)
 {
     int32_t right = 0;
     size_t k = (size_t)w->p->n_classes;
-    for (int at = 0; at < w->rows->n; at += TOGETHER) {
-        int n = w->rows->n - at < TOGETHER ? w->rows->n - at : TOGETHER;
+    for (int at = 0; at < w->rows->n; at += w->together) {
+        int n = w->rows->n - at < w->together ? w->rows->n - at : w->together;
         put_keys(w, group, at, n);
         memset(w->sum, 0, (size_t)n * k * sizeof *w->sum);
         tree_walk_add_all(w->p->trees, w->p->n_trees, w->keys, w->groups.n_columns, n, w->sum, w->p->n_classes);
@@ -174,7 +181,7 @@ static enum status count_all(struct work *w, struct gang *g, struct error *e)
         bool stop;
         if (w->p->between) {
             keep(w, first);
-            TRY(w->p->between->call(w->p->between->context, e));
+            TRY(w->p->between->call(w->p->between->context, first, items, e));
         }
         TRY(count_some(w, first, last, g, e));
         first = last;
@@ -223,8 +230,8 @@ static void lay_out(struct work *w, struct slab *s)
     w->all = (uint32_t *)w->raw;
     w->used = slab_take(s, columns * sizeof *w->used);
     w->order = slab_take(s, n * sizeof *w->order);
-    w->keys = slab_take(s, TOGETHER * (columns + 1) * sizeof *w->keys);
-    w->sum = slab_take(s, (size_t)TOGETHER * (size_t)w->p->n_classes * sizeof *w->sum);
+    w->keys = slab_take(s, (size_t)w->together * (columns + 1) * sizeof *w->keys);
+    w->sum = slab_take(s, (size_t)w->together * (size_t)w->p->n_classes * sizeof *w->sum);
     w->right = slab_take(s, (1 + (size_t)w->groups.n * (size_t)w->p->repeats) * sizeof *w->right);
 }
 
@@ -237,6 +244,7 @@ enum status forest_permutation(const struct forest_permutation *p, const struct 
     bool bad;
     if (rows->n == 0 || p->repeats == 0)
         return STATUS_OK;
+    w.together = tree_walk_rows(p->trees, p->n_trees, w.groups.n_columns, p->n_classes, rows->n);
     lay_out(&w, &slab);
     enum status s = slab_new(&slab, "permutation importances", e), told = gang_any(g, s != STATUS_OK, &bad, s == STATUS_OK ? e : &ignored);
     if (s == STATUS_OK)

@@ -24,6 +24,8 @@ struct forest_permutation {
  * standard deviation, as model_kind.permute says; and its errors. */
 enum status forest_permutation(const struct forest_permutation *p, const struct features *x, const struct rows *rows, struct gang *g, struct buffer *out,
                                struct error *e);
+/* How many times the rows are labelled, for so many columns of so many packets (0 where each has one channel). */
+int64_t forest_permutation_rounds(int columns, int packets, int repeats);
 /* Bytes that it takes. */
 uint64_t forest_permutation_bytes(int64_t rows, int columns, int classes);
 

@@ -62,9 +62,10 @@ struct model_progress { /* what one step did; equal on every rank */
     double oob_accuracy; /* of a finished forest, where it was asked for (models/forest_oob.h) */
 };
 
-/* Called by long work between two rounds of it, collective, when state_write tells of all that was done so far: whoever waits may take a checkpoint. */
+/* Called by long work between two rounds of it, collective, when state_write tells of all that was done so far, of how much: whoever waits may take a
+ * checkpoint. */
 struct model_between {
-    enum status (*call)(void *context, struct error *e);
+    enum status (*call)(void *context, int done, int all, struct error *e);
     void *context;
 };
 
@@ -86,7 +87,8 @@ struct model_kind {
      * that say the same share it). NULL: nothing. */
     uint64_t (*node_bytes)(const struct model_shape *shape);
     void (*node_key)(const struct params *p, struct buffer *out);
-    double (*flops)(const struct params *p, const struct model_shape *shape);   /* work of a whole fit, about */
+    double (*flops)(const struct params *p, const struct model_shape *shape);   /* work of a whole fit, about; */
+    double (*permute_flops)(const struct params *p, const struct model_shape *shape); /* that of permute, in the same unit. NULL: none */
     /* Allocates and initializes; not collective. *out = NULL on error. */
     enum status (*fit_new)(struct model **out, const struct model_spec *spec, struct error *e);
     /* Collective over the gang: one step. */

@@ -108,9 +108,11 @@ static enum status predict_parts(struct attempt *a, const struct task *task, str
     return predict(a, &parts[PART_TEST], &out->proba[PART_TEST], e);
 }
 
-static enum status between_rounds(void *context, struct error *e)
+static enum status between_rounds(void *context, int done, int all, struct error *e)
 {
     struct attempt *a = context;
+    enum status status = a->gang->rank == 0 && a->sink->rounds ? a->sink->rounds(a->sink->context, done, all, e) : STATUS_OK;
+    TRY(agree(a->gang, status, e));
     return checkpoint_where(a, is_due(a), a->epochs, e);
 }
 

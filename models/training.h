@@ -20,6 +20,8 @@ struct training_sink {
     void *context;
     /* A finished epoch or block. */
     enum status (*epoch)(void *context, const struct model_progress *p, struct error *e);
+    /* So many rounds of the work behind the last step (model_kind.permute's) are done. */
+    enum status (*rounds)(void *context, int done, int all, struct error *e);
     /* Asked after each epoch, by rank 0 alone, its answer is shared: is a checkpoint due? */
     bool (*due)(void *context);
     /* Takes what m->kind->state_write gives, straight to where it wants it: it may be large. */

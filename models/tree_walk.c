@@ -151,3 +151,15 @@ void tree_walk_add_all(const struct tree_walk *trees, int n_trees, const uint32_
         add(&trees[t], far && bytes_of(next) <= (size_t)n * OF_A_ROW ? next : NULL, x, n_columns, n, sum, n_classes);
     }
 }
+
+int tree_walk_rows(const struct tree_walk *trees, int n_trees, int n_columns, int n_classes, int n)
+{
+    /* Few, so that what they are asked for stays in a core's cache, or many, where it is the trees that come from far away: one for each TREE_BYTES of these;
+     * but no more than fit MOST_BYTES with their sums over all classes. */
+    enum { LEAST = TOGETHER, TREE_BYTES = 4096, MOST_BYTES = 1 << 24 };
+    size_t row = ((size_t)n_columns + 1) * sizeof(uint32_t) + (size_t)n_classes * sizeof(double), fit = MOST_BYTES / row;
+    size_t rows = tree_walk_bytes(trees, n_trees) / TREE_BYTES;
+    rows = rows < fit ? rows : fit;
+    rows = rows < LEAST ? LEAST : rows > TREE_WALK_ROWS ? TREE_WALK_ROWS : rows;
+    return (size_t)n < rows ? n : (int)rows;
+}

@@ -53,6 +53,9 @@ void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, 
 /* Those of all trees, one after another: the nodes of the next, where they are far and rows come to most, are fetched meanwhile, and after the last those of
  * the first, for the rows to come. */
 void tree_walk_add_all(const struct tree_walk *trees, int n_trees, const uint32_t *x, int n_columns, int n, double *sum, int n_classes);
+/* How many of n rows to give tree_walk_add_all at a time: up to TREE_WALK_ROWS. */
+enum { TREE_WALK_ROWS = 8192 };
+int tree_walk_rows(const struct tree_walk *trees, int n_trees, int n_columns, int n_classes, int n);
 /* Of all their nodes. */
 size_t tree_walk_bytes(const struct tree_walk *trees, int n_trees);
 

@@ -202,6 +202,15 @@ static void ended(struct coordinator *c, int trial, enum trial_state state)
             scheduler_unblock(c->scheduler, i);
 }
 
+/* Of its trial's work, what it has done itself up to an epoch, and of that behind the last one. */
+static double work_behind(const struct coordinator *c, const struct gang_slot *g, int epoch)
+{
+    double work = epoch > g->first_epoch ? plan_work(c->plan, g->trial, epoch) - plan_work(c->plan, g->trial, g->first_epoch) : 0;
+    if (g->rounds.all)
+        work += c->plan->trials[g->trial].permute_flops * (g->rounds.done - g->rounds.first) / g->rounds.all;
+    return work;
+}
+
 /* The last member has left. */
 static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct error *e)
 {
@@ -214,7 +223,7 @@ static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct 
         TRY(tell_people(c, g, e));
     } else {
         struct transaction t = {.of = &c->transactor};
-        c->progress.work_done += g->epoch > g->first_epoch ? plan_work(c->plan, g->trial, g->epoch) - plan_work(c->plan, g->trial, g->first_epoch) : 0;
+        c->progress.work_done += work_behind(c, g, g->epoch);
         while (transact(&t, e))
             t.status = g->failed ? db_trial_failed(c->db, id, g->attempt, g->message, &cost, now, e)
                                  : db_trial_stopped(c->db, id, g->attempt, &(struct db_stop){g->epoch, g->widening && !c->stopping}, &cost, now, e);
@@ -251,6 +260,9 @@ enum status coordinator_handle(void *coordinator, const struct message *m, struc
     case MESSAGE_EPOCH:
         gangs_epoch(g, progress_take(&r), coordinator_now_s());
         return STATUS_OK;
+    case MESSAGE_ROUNDS:
+        gangs_rounds(g, epoch, reader_i32(&r), coordinator_now_s());
+        return STATUS_OK;
     case MESSAGE_CHECKPOINT:
         return checkpointed(c, g, epoch, &r, e);
     case MESSAGE_RESULT:
@@ -285,22 +297,24 @@ static enum status stop(struct coordinator *c, struct error *e)
 static double work_running(const struct coordinator *c)
 {
     double work = 0;
-    for (int i = 0; i < c->gangs.n; i++) {
-        const struct gang_slot *g = &c->gangs.slots[i];
-        if (g->n && g->last_epoch > g->first_epoch)
-            work += plan_work(c->plan, g->trial, g->last_epoch) - plan_work(c->plan, g->trial, g->first_epoch);
-    }
+    for (int i = 0; i < c->gangs.n; i++)
+        if (c->gangs.slots[i].n)
+            work += work_behind(c, &c->gangs.slots[i], c->gangs.slots[i].last_epoch);
     return work;
 }
 
-/* How far a gang is: epochs, or trees and that they are there. */
-static void put_reached(const struct plan_configuration *k, int epoch, struct buffer *out)
+/* How far a gang is: epochs, or trees and what comes behind them. */
+static void put_reached(const struct plan_configuration *k, const struct gang_slot *g, struct buffer *out)
 {
+    int epoch = g->last_epoch;
     int64_t size = plan_size(k), grown = (int64_t)epoch * k->kind->grows_by;
     if (!size)
         buffer_printf(out, " %s %d", k->kind->by_epochs ? "epoch" : "step", epoch);
     else if (grown < size)
         buffer_printf(out, " %lld of %lld %s", (long long)grown, (long long)size, param_find(k->kind->params, k->kind->grows)->help);
+    else if (g->rounds.all)
+        buffer_printf(out, " %lld %s, importances %lld %%", (long long)size, param_find(k->kind->params, k->kind->grows)->help,
+                      (long long)g->rounds.done * 100 / g->rounds.all);
     else
         buffer_printf(out, " %lld %s, being scored", (long long)size, param_find(k->kind->params, k->kind->grows)->help);
 }
@@ -314,7 +328,7 @@ static void put_running(const struct coordinator *c, struct buffer *out)
             continue;
         buffer_printf(out, "%s%s", out->size ? ", " : "", model_of(c, g->trial));
         if (g->last_epoch)
-            put_reached(&c->plan->configurations[c->plan->trials[g->trial].configuration], g->last_epoch, out);
+            put_reached(&c->plan->configurations[c->plan->trials[g->trial].configuration], g, out);
     }
 }
 

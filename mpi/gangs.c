@@ -86,3 +86,14 @@ void gangs_epoch(struct gang_slot *slot, struct model_progress p, double now)
     slot->last_step = now;
     slot->last_epoch = p.epoch;
 }
+
+void gangs_rounds(struct gang_slot *slot, int done, int all, double now)
+{
+    if (slot->rounds.all == 0) {
+        slot->rounds.first = done;
+        slot->rounds.began = now;
+    }
+    slot->rounds.done = done;
+    slot->rounds.all = all;
+    slot->rounds.last = now;
+}

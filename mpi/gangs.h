@@ -23,6 +23,10 @@ struct gang_slot {
     double first_step, last_step; /* when these were heard of */
     int epoch;                  /* of the last checkpoint */
     int last_epoch;             /* heard of */
+    struct { /* of the work behind the last step (models/training.h) */
+        int first, done, all; /* where it began; all: 0 where none was heard of */
+        double began, last;   /* when these were heard of */
+    } rounds;
     struct model_progress *rows; /* (n_rows) since the last checkpoint, owned */
     int n_rows, rows_capacity;
 };
@@ -43,5 +47,6 @@ void gangs_disband(struct gangs *g, struct gang_slot *slot);
 /* Keeps the message that says most: that of the rank which failed by itself. epoch: the last that it finished. */
 void gangs_failed(struct gang_slot *slot, int rank, int epoch, const char *message);
 void gangs_epoch(struct gang_slot *slot, struct model_progress p, double now);
+void gangs_rounds(struct gang_slot *slot, int done, int all, double now);
 
 #endif

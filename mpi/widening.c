@@ -16,15 +16,25 @@ static int steps_left(const struct coordinator *c, const struct gang_slot *g)
     return (int)((plan_size(k) + k->kind->grows_by - 1) / k->kind->grows_by) - g->last_epoch;
 }
 
-/* Seconds, going by its steps after the first (which makes codes too); 0 where it has done none, or cannot be widened. */
+/* Seconds that it has before it, going by what it has behind it: of what follows the last step its rounds, else its steps after the first (which makes codes
+ * too). 0 where it has done none. */
+static double left_s(const struct coordinator *c, const struct gang_slot *g)
+{
+    if (g->rounds.all)
+        return g->rounds.done > g->rounds.first ? (g->rounds.last - g->rounds.began) / (g->rounds.done - g->rounds.first) * (g->rounds.all - g->rounds.done) : 0;
+    if (g->last_epoch <= g->first_epoch + 1)
+        return 0;
+    double step_s = (g->last_step - g->first_step) / (g->last_epoch - g->first_epoch - 1);
+    return step_s * (steps_left(c, g) - 1); /* the step that it is in is its own */
+}
+
+/* Seconds; 0 where it cannot be widened. */
 static double saves(const struct coordinator *c, const struct gang_slot *g, int spare)
 {
     const struct model_kind *kind = g->n ? c->plan->configurations[c->plan->trials[g->trial].configuration].kind : NULL;
-    if (!kind || !kind->grows || !g->going || g->failed || g->done || g->last_epoch <= g->first_epoch + 1)
+    if (!kind || !kind->grows || !g->going || g->failed || g->done)
         return 0;
-    double step_s = (g->last_step - g->first_step) / (g->last_epoch - g->first_epoch - 1);
-    /* the step that it is in is its own */
-    return step_s * (steps_left(c, g) - 1) * (1 - (double)g->n / wider(g, kind, spare));
+    return left_s(c, g) * (1 - (double)g->n / wider(g, kind, spare));
 }
 
 /* Half of what this node has left is enough for those who join, as if all were here. */

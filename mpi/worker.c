@@ -27,7 +27,7 @@ struct worker {
     struct model_spec spec;
     const struct task *trained; /* what spec's rows are of */
     bool told_to_stop, over;
-    double last_checkpoint;
+    double last_checkpoint, last_rounds;
 };
 
 static double clock_s(void)
@@ -212,6 +212,23 @@ static enum status sink_epoch(void *context, const struct model_progress *p, str
     return s;
 }
 
+/* Of the first, and now and then of others: they may be short. */
+static enum status sink_rounds(void *context, int done, int all, struct error *e)
+{
+    const double apart_s = 0.5;
+    struct worker *w = context;
+    struct buffer body = {0};
+    double now = clock_s();
+    if (now - w->last_rounds < apart_s)
+        return STATUS_OK;
+    w->last_rounds = now;
+    trial_put(&body, w->assignment.trial, done);
+    buffer_put_i32(&body, all);
+    enum status s = tell(w, MESSAGE_ROUNDS, &body, e);
+    buffer_fini(&body);
+    return s;
+}
+
 static bool sink_due(void *context)
 {
     struct worker *w = context;
@@ -329,12 +346,13 @@ static bool stop_asked(struct gang *g)
 
 static enum status train(struct worker *w, struct gang *g, struct error *e)
 {
-    const struct training_sink sink = {w, sink_epoch, sink_due, sink_checkpoint, sink_room, sink_peak};
+    const struct training_sink sink = {w, sink_epoch, sink_rounds, sink_due, sink_checkpoint, sink_room, sink_peak};
     struct training_result result = {0};
     double start = clock_s();
     struct error why = {0};
     fault_at_number(FAULT_TRIAL, w->assignment.trial + 1);
     w->last_checkpoint = start;
+    w->last_rounds = 0;
     enum status s = training_run(&w->spec, w->trained, g, &sink, w->assignment.n_state ? w->assignment.state : NULL, w->assignment.n_state,
                                  &result, &why);
     enum status told = STATUS_OK;

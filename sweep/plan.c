@@ -202,12 +202,12 @@ static int add_configuration(struct planner *w, const struct model_kind *kind, c
     return index;
 }
 
-static void add_trial(struct planner *w, int configuration, int task, int repeat, double flops)
+static void add_trial(struct planner *w, int configuration, int task, int repeat, double flops, double permute_flops)
 {
     struct plan *plan = w->plan;
     const struct plan_configuration *c = &plan->configurations[configuration];
     const struct task_spec *spec = &w->request->tasks[task];
-    struct plan_trial t = {.configuration = configuration, .task = task, .repeat = repeat, .flops = flops, .after = -1};
+    struct plan_trial t = {.configuration = configuration, .task = task, .repeat = repeat, .flops = flops + permute_flops, .permute_flops = permute_flops, .after = -1};
     bool added;
     hash_identity(&c->params, spec, t.fold, repeat, t.identity);
     names_add(&w->identities, t.identity, &added);
@@ -234,9 +234,9 @@ static bool add_point(struct planner *w, const struct params *p, int task, int r
         return false;
     }
     int configuration = add_configuration(w, kind, p, &shape, reads);
-    double flops = kind->flops(p, &shape);
+    double flops = kind->flops(p, &shape), permute_flops = kind->permute_flops ? kind->permute_flops(p, &shape) : 0;
     for (int repeat = 0; repeat < repeats; repeat++)
-        add_trial(w, configuration, task, repeat, flops);
+        add_trial(w, configuration, task, repeat, flops, permute_flops);
     return true;
 }
 
@@ -289,7 +289,7 @@ double plan_work(const struct plan *p, int trial, int epoch)
 {
     const struct plan_trial *t = &p->trials[trial];
     const struct plan_configuration *k = &p->configurations[t->configuration];
-    double before = 0, now = epoch, whole = 1;
+    double before = 0, now = epoch, whole = 1, flops = t->flops - t->permute_flops;
     if (k->kind->grows) {
         before = t->after < 0 ? 0 : (double)plan_size(&p->configurations[p->trials[t->after].configuration]);
         now = (double)epoch * k->kind->grows_by;
@@ -298,8 +298,8 @@ double plan_work(const struct plan *p, int trial, int epoch)
         whole = (double)params_int(&k->params, "train.epochs");
     }
     if (now >= whole)
-        return t->flops;
-    return now > before ? t->flops * (now - before) / (whole - before) : 0;
+        return flops;
+    return now > before ? flops * (now - before) / (whole - before) : 0;
 }
 
 struct rung { /* a trial whose model grows */
@@ -344,8 +344,9 @@ static void join_lines(struct planner *w)
         qsort(rungs, (size_t)n, sizeof *rungs, by_line_and_size);
     for (int i = n - 1; i > 0; i--)
         if (rungs[i].line == rungs[i - 1].line) {
+            const struct plan_trial *smaller = &plan->trials[rungs[i - 1].trial];
             plan->trials[rungs[i].trial].after = rungs[i - 1].trial;
-            plan->trials[rungs[i].trial].flops -= plan->trials[rungs[i - 1].trial].flops;
+            plan->trials[rungs[i].trial].flops -= smaller->flops - smaller->permute_flops;
         }
     names_fini(&lines);
     free(rungs);

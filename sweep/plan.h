@@ -20,7 +20,8 @@ struct plan_trial {
     char identity[HASH_HEX]; /* active parameters, top_n or min_flows, steps, fold, repeat; never data, layout or path */
     uint64_t key;            /* names its random numbers: study seed and identity without PARAM_UNKEYED parameters */
     int split_repeat;        /* the dealing of rows: 0 unless repeat_over is "split" or "both" */
-    double flops;            /* of the whole fit, without what comes from `after`, about: for order = "longest" and the time left */
+    double flops;            /* of the whole trial, without what comes from `after`, about: for order = "longest" and the time left; */
+    double permute_flops;    /* of these, what follows the last step (struct model_kind's) */
     int after;               /* the trial whose finished model it goes on from (struct model_kind's grows), the next smaller; or -1 */
 };
 
