@@ -302,17 +302,20 @@ enum status query_ls(const char *path, const struct query_ls *q, struct table *o
 enum status query_best(const char *path, int k, struct table *out, struct error *e)
 {
     struct db *d;
-    char text[3200];
+    char text[3600];
     TRY(query_open(&d, path, e));
     const char *m = metric_names[d->metric];
     int sign = metric_sign(d->metric);
     const char *accuracy = strcmp(m, "accuracy") == 0 ? "" /* it is there already */
                                                      : "(SELECT a.mean FROM configuration_metric a WHERE a.configuration = c.id AND a.task = g.task AND"
                                                        " a.part = 'validation' AND a.name = 'accuracy') AS validation_accuracy,";
-    /* within: not worse than the first by more than its standard error over repeats, or, with one, over rows (a share's) */
+    /* once: of trials that are the same model, as of a forest that was asked for importances later, the newest;
+     * within: not worse than the first by more than its standard error over repeats, or, with one, over rows (a share's) */
     snprintf(text, sizeof text,
-             "WITH g AS (SELECT g.task, g.configuration, g.n, g.mean, g.sd, g.low, g.high, row_number() OVER (PARTITION BY g.task ORDER BY %d *"
-             " g.mean DESC, g.configuration) AS place FROM configuration_metric g WHERE g.part = 'validation' AND g.name = '%s')"
+             "WITH once AS (SELECT DISTINCT task, max(configuration) OVER (PARTITION BY task, fold, repeat, ifnull(model_sha256, id), ifnull(proba_sha256, id))"
+             " AS configuration FROM trial WHERE state = 'done'),"
+             " g AS (SELECT g.task, g.configuration, g.n, g.mean, g.sd, g.low, g.high, row_number() OVER (PARTITION BY g.task ORDER BY %d *"
+             " g.mean DESC, g.configuration) AS place FROM configuration_metric g JOIN once USING (task, configuration) WHERE g.part = 'validation' AND g.name = '%s')"
              " SELECT g.task, k.top_n, k.min_flows, k.steps, g.place AS rank, c.model, (SELECT min(t.id) FROM trial t WHERE t.configuration = c.id"
              " AND t.task = g.task AND t.state = 'done') AS trial, g.n, g.mean AS validation_%s, g.sd, g.low, g.high,"
              " %s CASE WHEN %d * (f.mean - g.mean) * %d * (f.mean - g.mean) * CASE WHEN f.n > 1 THEN f.n ELSE k.validation_rows END <="
