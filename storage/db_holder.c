@@ -99,13 +99,27 @@ static bool slurm_says_over(const struct holder *h)
     return (code == 0 && !any) || strstr(line, "Invalid job id") != NULL;
 }
 
+static bool is_here(const struct holder *h)
+{
+    char host[256] = "", boot[64] = "";
+    gethostname(host, sizeof host - 1);
+    read_boot_id(boot);
+    return strcmp(h->host, host) == 0 || (*boot && strcmp(h->boot_id, boot) == 0);
+}
+
+bool db_holder_died(struct db *d)
+{
+    struct holder h;
+    struct error ignored;
+    return read_holder(d, &h, &ignored) == STATUS_OK && h.is_there && is_here(&h) && db_lock_is_free(d->path);
+}
+
 /* Locks are not seen across machines everywhere, so another machine's holder is believed unless Slurm or people say otherwise. */
-static enum status check_holder(struct db *d, const char *host, const char *boot_id, bool take_over, struct error *e)
+static enum status check_holder(struct db *d, bool take_over, struct error *e)
 {
     struct holder h;
     TRY(read_holder(d, &h, e));
-    bool same_machine = strcmp(h.host, host) == 0 || (*boot_id && strcmp(h.boot_id, boot_id) == 0);
-    if (!h.is_there || same_machine || take_over || slurm_says_over(&h))
+    if (!h.is_there || is_here(&h) || take_over || slurm_says_over(&h))
         return STATUS_OK;
     say(d, &h, e);
     error_prefix(e, "if that run is over, add --take-over");
@@ -132,7 +146,7 @@ enum status db_hold(struct db *d, bool take_over, struct error *e)
     read_boot_id(boot);
     make_token(token);
     TRY(sql_exec(d, "BEGIN IMMEDIATE", e));
-    enum status s = check_holder(d, host, boot, take_over, e);
+    enum status s = check_holder(d, take_over, e);
     if (s == STATUS_OK)
         s = sql_run(d, e, "INSERT OR REPLACE INTO holder VALUES (1, ?, ?, ?, ?, ?, ?)", "titttr", host, (int64_t)getpid(), boot,
                     getenv("SLURM_JOB_ID"), token, (double)time(NULL));

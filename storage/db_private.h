@@ -27,10 +27,14 @@ struct db {
  * locks do not work there. */
 enum status db_lock(struct db *d, struct error *e);
 void db_unlock(struct db *d);
+/* As far as can be seen here, nobody has it. */
+bool db_lock_is_free(const char *path);
 /* Writes our holder row, and checks the one that stands there (db_holder.c). */
 enum status db_hold(struct db *d, bool take_over, struct error *e);
 /* Deletes it; false where it is no longer ours. */
 bool db_let_go(struct db *d);
+/* The holder is one of this machine, and its process is gone. */
+bool db_holder_died(struct db *d);
 /* The holder in one line, as STATUS_IO. */
 enum status db_say_holder(struct db *d, struct error *e);
 /* Kind of the error that SQLite reported last. */

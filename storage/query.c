@@ -125,6 +125,8 @@ static enum status status_note(struct db *d, double now, struct table *out, stru
         struct buffer note = {0};
         if (ended)
             buffer_printf(&note, "job %lld %s", (long long)job, sql_text(s, 3));
+        else if (db_holder_died(d))
+            buffer_printf(&note, "job %lld died without a word (run goes on from what it left)", (long long)job);
         else
             buffer_printf(&note, "job %lld is running%s, or died", (long long)job, sql_text(s, 5));
         buffer_printf(&note, ": %lld trial%s in %.0f s", (long long)done, done == 1 ? "" : "s", seconds > 0 ? seconds : 0);

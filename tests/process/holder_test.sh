@@ -26,7 +26,11 @@ refused "from the same host" "$(hostname)" $FLOWSWEEP $run $long --set study.dat
 if unshare -u true 2>/dev/null; then
     refused "from another host name" "$(hostname)" unshare -u sh -c "hostname elsewhere && exec $FLOWSWEEP $run $long --set study.database=held.db"
 fi
+check "status: it runs" 1 "$($FLOWSWEEP status held.db | grep -c "^job 1 is running by process $pid on $(hostname), or died: ")"
 kill -9 "$pid"
+await_end() { ! kill -0 "$pid" 2>/dev/null; }
+for _ in $(seq 200); do await_end && break || sleep 0.05; done
+check "status: it died" 1 "$($FLOWSWEEP status held.db | grep -c '^job 1 died without a word (run goes on from what it left): ')"
 $FLOWSWEEP $run --set study.database=held.db # at once, other choices
 check "after kill -9 of the holder the same database goes on at once: code" 0 $?
 check "and ends with the bits of an undisturbed run" "$expected" "$(sqlite3 held.db "DELETE FROM trial WHERE state = 'cancelled'" && $FLOWSWEEP db digest held.db)"
@@ -39,6 +43,8 @@ refused_away() { # name, words
     $FLOWSWEEP $run --set study.database=away.db 2>said.txt
     check "$1" "74 1 1" "$? $(wc -l <said.txt) $(grep -c "$2" said.txt)"
 }
+sqlite3 away.db "UPDATE job SET ended = NULL"
+check "status: another machine's may be running" 1 "$($FLOWSWEEP status away.db | grep -c '^job 1 is running by process 4711 on elsewhere, or died: ')"
 refused_away "another machine's holder is believed" "add --take-over: away.db: is held by a run (process 4711 on elsewhere, since 2023-11-1"
 $FLOWSWEEP $run --set study.database=away.db --take-over
 check "--take-over" 0 $?
