@@ -1,6 +1,7 @@
 #include "storage/plan_table.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "flows/statistics.h"
@@ -117,18 +118,40 @@ static enum status put_tasks(const struct config *c, const struct flows *f, cons
     return STATUS_OK;
 }
 
+static bool same_reason(const struct plan_invalid *a, const struct plan_invalid *b)
+{
+    return a->task == b->task && a->kind == b->kind && strcmp(a->message, b->message) == 0;
+}
+
+/* One line a task, model and reason, with the first of the points. */
 static void put_invalid(const struct plan *p, const struct space *s, struct table *out)
 {
+    int *first = memory_new(((size_t)p->n_invalid + 1) * sizeof *first), *points = memory_new(((size_t)p->n_invalid + 1) * sizeof *points), n = 0;
     out->title = memory_text(p->n_invalid ? "points that cannot work, and are left out" : "every point can work");
     table_column(out, "task", -1);
-    table_column(out, "parameters", -1);
+    table_column(out, "points", -1);
+    table_column(out, "model", -1);
     table_column(out, "why", -1);
+    table_column(out, "first", -1);
     for (int i = 0; i < p->n_invalid; i++) {
-        table_int(out, p->invalid[i].task + 1);
-        table_text(out, p->invalid[i].params);
-        table_text(out, p->invalid[i].message);
+        int k = 0;
+        while (k < n && !same_reason(&p->invalid[first[k]], &p->invalid[i]))
+            k++;
+        if (k == n)
+            first[n++] = i;
+        points[k]++;
+    }
+    for (int k = 0; k < n; k++) {
+        const struct plan_invalid *i = &p->invalid[first[k]];
+        table_int(out, i->task + 1);
+        table_int(out, points[k]);
+        table_text(out, i->kind->name);
+        table_text(out, i->message);
+        table_text(out, i->params);
     }
     out->note = plan_unused(p, s);
+    free(first);
+    free(points);
 }
 
 enum status plan_tables(const char *config, const char *const *sets, int n_sets, int workers, struct table t[3], struct error *unfit,

@@ -171,7 +171,7 @@ static enum status check_point(const struct plan_request *r, const struct model_
 
 /* --- collecting --- */
 
-static void add_invalid(struct planner *w, const struct params *p, int task, const char *message)
+static void add_invalid(struct planner *w, const struct model_kind *kind, const struct params *p, int task, const char *message)
 {
     struct plan *plan = w->plan;
     if (plan->n_invalid == w->invalid_capacity) {
@@ -182,7 +182,7 @@ static void add_invalid(struct planner *w, const struct params *p, int task, con
     struct params chosen = without_defaults(p, false);
     params_to_json(&chosen, &text);
     params_fini(&chosen);
-    plan->invalid[plan->n_invalid++] = (struct plan_invalid){text.data, memory_text(message), task};
+    plan->invalid[plan->n_invalid++] = (struct plan_invalid){text.data, memory_text(message), kind, task};
 }
 
 /* The configuration of these parameters, new or there already. */
@@ -230,7 +230,7 @@ static bool add_point(struct planner *w, const struct params *p, int task, int r
     unsigned reads;
     struct error why = {0};
     if (check_point(w->request, kind, p, task, &shape, &reads, &why) != STATUS_OK) {
-        add_invalid(w, p, task, why.message);
+        add_invalid(w, kind, p, task, why.message);
         return false;
     }
     int configuration = add_configuration(w, kind, p, &shape, reads);
@@ -418,9 +418,28 @@ static bool has_group(const struct plan *p, const char *name)
     return false;
 }
 
+static bool has_kind(const struct plan *p, const struct model_kind *kind)
+{
+    for (int i = 0; i < p->n_configurations; i++)
+        if (p->configurations[i].kind == kind)
+            return true;
+    return false;
+}
+
+static bool has_invalid(const struct plan *p, const struct model_kind *kind)
+{
+    for (int i = 0; i < p->n_invalid; i++)
+        if (p->invalid[i].kind == kind)
+            return true;
+    return false;
+}
+
 char *plan_unused(const struct plan *p, const struct space *s)
 {
     struct buffer text = {0};
+    for (int k = 0; model_kinds[k]; k++)
+        if (has_invalid(p, model_kinds[k]) && !has_kind(p, model_kinds[k]))
+            buffer_printf(&text, "%sno point of %s can work: it is not run at all", text.size ? "; " : "", model_kinds[k]->name);
     for (int i = 0; i < s->n; i++) {
         const struct dimension *d = &s->dimensions[i];
         if (d->param && d->param->when && has_group(p, d->name) && !has_parameter(p, d->name))

@@ -27,6 +27,7 @@ struct plan_trial {
 
 struct plan_invalid {
     char *params, *message; /* JSON, without what is at its default; why it cannot work */
+    const struct model_kind *kind;
     int task;
 };
 
@@ -51,8 +52,8 @@ struct plan {
 enum status plan_new(struct plan **out, const struct plan_request *request, struct error *e);
 void plan_free(struct plan *p);
 
-/* What the space sets of models that have configurations, but none of these has, as its condition is never met: text for people that the caller frees, or
- * NULL. */
+/* Models none of whose points can work; and what the space sets of models that have configurations, but none of these has, as its condition is never met:
+ * text for people that the caller frees, or NULL. */
 char *plan_unused(const struct plan *p, const struct space *s);
 /* What its model grows to (struct model_kind's grows): trees; 0: it does not grow. */
 int64_t plan_size(const struct plan_configuration *k);

@@ -20,6 +20,10 @@ said='space.extra_trees.oob_score has no effect: no point has bootstrap=true'
 check "plan says so" 1 "$($FLOWSWEEP plan small.cfg "${forests[@]}" | grep -cF "$said")"
 check "and nothing of what has one" 0 "$($FLOWSWEEP plan small.cfg "${forests[@]}" --set space.extra_trees.bootstrap=true | grep -c 'has no effect')"
 check "nor of models that are left out" 0 "$($FLOWSWEEP plan small.cfg "${forests[@]}" --set 'space.model="dnn"' | grep -c 'has no effect')"
+$FLOWSWEEP plan small.cfg "${forests[@]}" --set 'space.random_forest.max_features=[500,501,3]' --set space.extra_trees.max_features=500 >plan.txt
+check "points that cannot work: a line a task, model and reason" "500 1 random_forest, 501 1 random_forest, 500 1 extra_trees, " \
+    "$(sed -n '/^points that cannot/,$p' plan.txt | awk '$1 == 1 && /but there are/ { sub(",", "", $6); printf "%s %s %s, ", $6, $2, $3 }')"
+check "a model without one that can" 1 "$(grep -cx 'no point of extra_trees can work: it is not run at all' plan.txt)"
 check "run says so" 1 "$($FLOWSWEEP run small.cfg -n 0 "${forests[@]}" 2>&1 | grep -cF "$said")"
 check "no list has it" 0 "$($FLOWSWEEP ls small.db --format csv | head -1 | grep -c oob_accuracy)"
 $FLOWSWEEP ls small.db --sort train_oob_accuracy >/dev/null 2>err.txt
