@@ -62,7 +62,7 @@ enum status db_views(struct db *d, struct error *e)
     buffer_puts(&text, "DROP VIEW IF EXISTS trials; DROP VIEW IF EXISTS configs;");
     buffer_puts(&text, trials_head);
     enum status s = put_params(d, &text, e);
-    buffer_puts(&text, ", t.epochs AS epochs_run, round(t.wall_s, 3) AS wall_s, t.error");
+    buffer_puts(&text, ", ifnull((SELECT a.epoch FROM artifact a WHERE a.trial = t.id AND a.role = 'checkpoint'), t.epochs) AS epochs_run, round(t.wall_s, 3) AS wall_s, t.error");
     put_trial_metrics(&text);
     buffer_puts(&text, " FROM trial t JOIN configuration c ON c.id = t.configuration JOIN task k ON k.id = t.task;");
     buffer_puts(&text, configs_head);

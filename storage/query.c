@@ -286,6 +286,25 @@ static enum status run_ls(struct db *d, const struct query_ls *q, const struct c
     return s;
 }
 
+/* Where there are models that grow: what their epochs are. */
+static enum status say_epochs(struct db *d, struct table *out, struct error *e)
+{
+    struct buffer note = {0};
+    enum status s = STATUS_OK;
+    for (int k = 0; model_kinds[k] && s == STATUS_OK; k++) {
+        const struct model_kind *kind = model_kinds[k];
+        int64_t n = 0;
+        if (!kind->grows)
+            continue;
+        s = sql_int(d, &n, NULL, e, "SELECT count(*) FROM (SELECT 1 FROM configuration WHERE model = ? LIMIT 1)", "t", kind->name);
+        if (s == STATUS_OK && n > 0)
+            buffer_printf(&note, "%sof %s, steps of %d %s", note.size ? "; " : "epochs_run: ", kind->name, kind->grows_by,
+                          param_find(kind->params, kind->grows)->help);
+    }
+    out->note = note.data;
+    return s;
+}
+
 enum status query_ls(const char *path, const struct query_ls *q, struct table *out, struct error *e)
 {
     struct db *d;
@@ -294,6 +313,8 @@ enum status query_ls(const char *path, const struct query_ls *q, struct table *o
     enum status s = columns_of(d, "trials", &c, e);
     if (s == STATUS_OK)
         s = run_ls(d, q, &c, out, e);
+    if (s == STATUS_OK && q->n_columns == 0)
+        s = say_epochs(d, out, e);
     columns_fini(&c);
     db_close(d);
     return s;

@@ -11,7 +11,8 @@ struct part_of_show {
 
 static const struct part_of_show parts[] = {
     {"trial", "trial",
-     "SELECT t.id AS trial, t.state, c.model, t.task, k.top_n, k.min_flows, k.steps, t.fold, t.repeat, t.epochs AS epochs_run, t.wall_s, t.error"
+     "SELECT t.id AS trial, t.state, c.model, t.task, k.top_n, k.min_flows, k.steps, t.fold, t.repeat, "
+     " ifnull((SELECT a.epoch FROM artifact a WHERE a.trial = t.id AND a.role = 'checkpoint'), t.epochs) AS epochs_run, t.wall_s, t.error"
      " FROM trial t JOIN configuration c ON c.id = t.configuration JOIN task k ON k.id = t.task WHERE t.id = ?"},
     {"parameters", "parameters", "SELECT ifnull(CAST(c.params AS TEXT), '') FROM trial t JOIN configuration c ON c.id = t.configuration WHERE t.id = ?"},
     {"attempts", "attempts",

@@ -67,6 +67,8 @@ await $pid widened
 kill -INT $pid
 wait $pid
 check "told to stop in the larger gang" 75 $?
+check "ls and show tell how far it is kept" "$(sqlite3 told.db "SELECT epoch, epoch FROM artifact WHERE role = 'checkpoint'" | tr '|' ' ')" \
+    "$($FLOWSWEEP ls told.db --state queued --columns epochs_run --format csv | tail -1) $($FLOWSWEEP show told.db "$trial" --format json | grep -oE '"epochs_run": [0-9]+' | grep -oE '[0-9]+')"
 $FLOWSWEEP run long.cfg -q -n 2 --set study.database=told.db || exit 1
 check "and gone on with" "1 stopped,4 stopped, $expected" "$(attempts told.db "AND a.job = 1") $($FLOWSWEEP db digest told.db)"
 finish
