@@ -7,8 +7,8 @@
 #include "storage/db.h"
 
 /* what: "best", "ensemble", or a trial's id; task 0: the only one (STATUS_USAGE where there are several), or the trial's.
- * STATUS_IO where what the database holds makes no bundle that can be read. */
-enum status bundle_export(const char *db_path, const char *what, int64_t task, const char *out_dir, struct error *e);
+ * *note: what to tell people, or NULL; the caller frees it. STATUS_IO where what the database holds makes no bundle that can be read. */
+enum status bundle_export(const char *db_path, const char *what, int64_t task, const char *out_dir, char **note, struct error *e);
 
 struct bundle;
 enum status bundle_open(struct bundle **out, const char *dir, struct error *e);

@@ -193,6 +193,18 @@ static enum status members_of(struct db *d, const char *what, int64_t *task, str
     return STATUS_OK;
 }
 
+/* An ensemble that is worse than the best model alone is still what was asked for. */
+static enum status doubt(struct db *d, const char *what, int64_t task, char **out, struct error *e)
+{
+    int64_t worse = 0;
+    if (strcmp(what, "ensemble") != 0)
+        return STATUS_OK;
+    TRY(sql_int(d, &worse, NULL, e, "SELECT gain_high < 0 FROM ensemble WHERE task = ? ORDER BY id DESC LIMIT 1", "i", task));
+    if (worse)
+        *out = memory_text("the interval of this ensemble's gain is below zero (flowsweep ensemble): \"best\", the best single model, is better");
+    return STATUS_OK;
+}
+
 /* What was written must be what predict reads; it is the database that is wrong where it is not. */
 static enum status check_written(const struct db *d, const char *folder, struct error *e)
 {
@@ -226,17 +238,20 @@ static enum status write_and_rename(struct db *d, int64_t task, const struct que
     return s;
 }
 
-enum status bundle_export(const char *db_path, const char *what, int64_t task, const char *out_dir, struct error *e)
+enum status bundle_export(const char *db_path, const char *what, int64_t task, const char *out_dir, char **note, struct error *e)
 {
     struct db *d;
     struct query_member *m = NULL;
     int n = 0;
+    *note = NULL;
     if (access(out_dir, F_OK) == 0)
         return error_set(e, STATUS_CANNOT_CREATE, "%s: exists already; nothing was written", out_dir);
     TRY(query_open(&d, db_path, e));
     sigset_t before;
     interrupt_hold(&before);
     enum status s = members_of(d, what, &task, &m, &n, e);
+    if (s == STATUS_OK)
+        s = doubt(d, what, task, note, e);
     if (s == STATUS_OK)
         s = write_and_rename(d, task, m, n, out_dir, e);
     interrupt_release(&before);

@@ -17,6 +17,11 @@ for db in nan without; do
 done
 check "probabilities that are no numbers: as if the model were not there" "$(recorded without.db)" "$(recorded nan.db)"
 
+sqlite3 without.db "UPDATE ensemble SET gain = 0.01, gain_high = 0.02" && $FLOWSWEEP export without.db ensemble --out better 2>better.txt
+check "export of one that may be better: one line" "0 1" "$? $(wc -l <better.txt)"
+sqlite3 without.db "UPDATE ensemble SET gain = -0.03, gain_high = -0.02" && $FLOWSWEEP export without.db ensemble --out worse 2>worse.txt
+check "of one that is worse than its best model: written, and said" "0 1" "$? $(grep -c "the interval of this ensemble's gain is below zero" worse.txt)"
+
 # --- repeats that were dealt other rows ---
 $FLOWSWEEP run small.cfg -q -n 0 $forests --set search.repeats=2 --set search.repeat_over=split --set study.database=split.db || exit 1
 rejects "every configuration's repeats" 64 'repeats were dealt different validation rows (search.repeat_over): nothing can be mixed' "$FLOWSWEEP" ensemble split.db
