@@ -33,7 +33,10 @@ $FLOWSWEEP ls small.db --sort 'validation_permutation:iat' >/dev/null 2>err.txt
 check "nothing is sorted by them" 64 $?
 proba() { $FLOWSWEEP predictions "$1" "$(trial "$1" random_forest)" --format csv | sha256sum; }
 check "the forest is the same with them" "$(proba plain.db)" "$(proba small.db)"
-cp plain.db later.db && $FLOWSWEEP run small.cfg -q -n 0 "${asked[@]}" --set study.database=later.db || exit 1
+later=("${forests[@]}" --set 'space.model=["random_forest","extra_trees"]' --set space.random_forest.n_estimators=3 --set space.extra_trees.n_estimators=3
+    --set study.database=later.db)
+$FLOWSWEEP run small.cfg -q -n 0 "${later[@]}" || exit 1
+$FLOWSWEEP run small.cfg -q -n 0 "${later[@]}" --set space.random_forest.permutation_repeats=1 --set space.extra_trees.permutation_repeats=1 || exit 1
 listed() { $FLOWSWEEP best "$1" -k 20 --format csv | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } $at["model"] ~ /forest|trees/ { print $at["model"], $at["trial"] }' | sort; }
 newest=$(sqlite3 -separator ' ' later.db "SELECT model, max(trial) FROM trials WHERE model IN ('random_forest', 'extra_trees') GROUP BY 1 ORDER BY 1")
 check "asked for later: four forests" 4 "$(sqlite3 later.db "SELECT count(*) FROM trials WHERE model IN ('random_forest', 'extra_trees')")"

@@ -32,8 +32,8 @@ FLOWSWEEP_FAULT=$slow "$FLOWSWEEP_FAULTY" run long.cfg -q -n 4 --set study.datab
 check "one that is over soon is let alone" "1 done," "$(attempts short.db)"
 
 # What importances take is known beforehand, shown, and shared too.
-repeats=1000
-[ -n "${LSAN_OPTIONS:-}" ] && repeats=100 # the sanitizers take as long for so many
+repeats=700
+[ -n "${LSAN_OPTIONS:-}" ] && repeats=70 # the sanitizers take as long for so many
 asked=(--set space.random_forest.n_estimators=48 --set "space.random_forest.permutation_repeats=$repeats")
 work() { $FLOWSWEEP plan long.cfg "$@" --format csv | awk -F, '/random_forest/ { print $11; exit }'; }
 check "plan counts them" 1 "$(awk "BEGIN { print ($(work "${asked[@]}") > 10 * $(work --set space.random_forest.n_estimators=48)) }")"
