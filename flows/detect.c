@@ -133,6 +133,15 @@ static int negative_column(const struct sample *s, int first)
     return -1;
 }
 
+/* The last one that holds a number which test does not allow. */
+static int last_column(const struct sample *s, int first, bool (*test)(double))
+{
+    int c = s->columns - 1;
+    while (c >= first && columns_hold(s, c, c + 1, test))
+        c--;
+    return c < first ? -1 : c - first;
+}
+
 /* n blocks, the last of them directions, from column `first` on? */
 static bool blocks_fit(const struct sample *s, int first, int n)
 {
@@ -203,7 +212,8 @@ enum status flows_detect(const char *path, bool labelled, int unlabelled, struct
         int first = has_label(&s, labelled, unlabelled);
         decide(&s, first, data);
         if (signs)
-            *signs = (struct flows_signs){.sure = begins_with_packet(&s) || s.label_words == s.n, .negative = negative_column(&s, first)};
+            *signs = (struct flows_signs){.sure = begins_with_packet(&s) || s.label_words == s.n, .negative = negative_column(&s, first),
+                                          .no_direction = last_column(&s, first, is_direction), .not_0 = last_column(&s, first, is_zero)};
         params_complete(data, NULL, data_params);
     }
     free(s.cells);

@@ -35,7 +35,9 @@ enum status flows_read_unlabelled(const struct params *data, struct flows *out, 
 /* What a file shows beside its form. */
 struct flows_signs {
     bool sure;    /* whether there is a column of labels: the header counts packets from the first column on, or that holds words */
-    int negative; /* the first column behind the label that holds a number below 0; -1: none does */
+    /* Columns behind the label, from 0; -1: there is none. */
+    int negative; /* the first that holds a number below 0 */
+    int no_direction, not_0; /* the last that holds another number than -1, 0 and 1; than 0 */
 };
 
 /* Finds out layout, blocks, steps and header of a file by looking at its first rows, and sets path, layout, blocks and steps in *data,

@@ -354,15 +354,28 @@ static char *note_of(const struct bundle *b, const char *path, const struct para
     return note.data;
 }
 
-/* May the column of a flow, or the one behind it where a label may have been taken for one, be of the study's directions? Nothing else is below 0. */
-static bool may_be_negative(const struct params *form, int column, int unsure)
+/* Which of the study's blocks are directions, from which column on? -1: none. */
+static int direction_block(const struct params *form)
 {
-    int64_t steps = params_int(form, "steps");
     const struct value *blocks = params_get(form, "blocks");
-    for (int c = column; c <= column + unsure; c++)
-        if (c / steps < blocks->n && strcmp(blocks->items[c / steps].text, "direction") == 0)
-            return true;
-    return false;
+    for (int k = 0; k < blocks->n; k++)
+        if (strcmp(blocks->items[k].text, "direction") == 0)
+            return k;
+    return -1;
+}
+
+/* Signed sizes where the study had blocks: numbers below 0 where there are none, and directions, if they come last, that are none. (One wrong number alone is
+ * an error.) unsure: a packet may have been taken for a label, so that columns are counted from one too many on. */
+static bool contradicts(const struct params *form, const struct flows_signs *signs, int unsure)
+{
+    int steps = (int)params_int(form, "steps"), block = direction_block(form), first = block * steps, n = params_get(form, "blocks")->n;
+    if (signs->negative < 0)
+        return false;
+    if (block < 0)
+        return true;
+    bool among = signs->negative + unsure >= first && signs->negative < first + steps;
+    bool directions = block == n - 1 && signs->no_direction < first && signs->not_0 + unsure >= first;
+    return !among && !directions;
 }
 
 /* The study's form where the file has as many columns and does not look like blocks where that was signed sizes, or the other way round; else what the file
@@ -374,7 +387,7 @@ static enum status form_of(const struct bundle *b, const char *path, struct para
     TRY(flows_detect(path, false, steps_used(b) * per_step(&b->form), &seen, &signs, e));
     int64_t expected = params_int(&b->form, "steps") * per_step(&b->form), found = params_int(&seen, "steps") * per_step(&seen);
     int unsure = signs.sure ? 0 : 1; /* the first column may be a label */
-    bool other = is_signed(&b->form) ? !is_signed(&seen) : signs.negative >= 0 && !may_be_negative(&b->form, signs.negative, unsure);
+    bool other = is_signed(&b->form) ? !is_signed(&seen) : contradicts(&b->form, &signs, unsure);
     if (other || found < expected - unsure || found > expected + unsure) {
         *note = note_of(b, path, &seen);
         *out = seen;

@@ -64,6 +64,9 @@ for steps in 48 47; do
         "0 $file.csv: its columns are read as $steps signed sizes; the flows that this bundle learnt from were 12 packets of [size, payload, iat, direction]" "$? $(cat err.txt)"
     check "and read so" "$(cat all.out)" "$(cat $file.out)"
 done
+rm -f err.txt
+awk -F, -v OFS=, 'NR == 4 { $13 = -7 } { print }' all.csv >wrong.csv
+rejects "blocks with one wrong number stay blocks" 65 "wrong.csv:4: column 13: a negative size, -7" "$FLOWSWEEP" predict t2 wrong.csv
 cat >signed.cfg <<'CFG'
 study = { name = "signed"; database = "signed.db"; };
 data = { path = "signed.csv"; layout = "signed"; steps = 12; };
