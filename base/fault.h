@@ -19,6 +19,7 @@
     X(SEND, "send")             /* any rank: before a message is sent */                                     \
     X(RECEIVE, "receive")       /* any rank: a message has arrived, and was not looked at */                 \
     X(EPOCH, "epoch")           /* worker: an epoch or block has ended */                                    \
+    X(ROUND, "round")           /* worker: between two rounds of what follows the last epoch */              \
     X(TRIAL, "trial")           /* worker: K is the trial's number in the plan, from 1, not a count */       \
     X(ALLOCATE, "allocate")     /* worker: before it takes the memory of a trial */                          \
     X(CODES, "codes")           /* worker: it begins to make a set of codes */                               \

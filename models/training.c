@@ -111,6 +111,7 @@ static enum status predict_parts(struct attempt *a, const struct task *task, str
 static enum status between_rounds(void *context, int done, int all, struct error *e)
 {
     struct attempt *a = context;
+    fault_at(FAULT_ROUND);
     enum status status = a->gang->rank == 0 && a->sink->rounds ? a->sink->rounds(a->sink->context, done, all, e) : STATUS_OK;
     TRY(agree(a->gang, status, e));
     return checkpoint_where(a, is_due(a), a->epochs, e);
