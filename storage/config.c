@@ -482,8 +482,7 @@ static enum status shape_of(const struct config *c, const struct flows *f, int t
     struct task *t;
     TRY(task_new(&t, f, &c->data, &c->tasks[task], (uint64_t)params_int(&c->study, "seed"), 0, e));
     *out = (struct model_shape){.steps = c->tasks[task].steps, .n_classes = t->n_classes, .clip = (int)params_int(&c->data, "clip"),
-                                .train_rows = t->parts[PART_TRAIN].n,
-                                .validation_rows = t->parts[t->stop_is_validation ? PART_STOP : PART_VALIDATION].n};
+                                .train_rows = t->parts[PART_TRAIN].n, .validation_rows = t->parts[PART_VALIDATION].n};
     task_free(t);
     return STATUS_OK;
 }

@@ -111,7 +111,7 @@ bool db_holder_died(struct db *d)
 {
     struct holder h;
     struct error ignored;
-    return read_holder(d, &h, &ignored) == STATUS_OK && h.is_there && is_here(&h) && db_lock_is_free(d->path);
+    return read_holder(d, &h, &ignored) == STATUS_OK && h.is_there && is_here(&h) && db_lock_look(d->path) == DB_LOCK_FREE;
 }
 
 /* Locks are not seen across machines everywhere, so another machine's holder is believed unless Slurm or people say otherwise. */

@@ -101,33 +101,26 @@ void db_unlock(struct db *d)
     d->lock = -1;
 }
 
-enum lock_state { LOCK_FREE, LOCK_HELD, LOCK_UNKNOWN };
-
-static enum lock_state look_at_lock(const char *path)
+enum db_lock_state db_lock_look(const char *path)
 {
     char *lock_path = memory_format("%s.lock", path);
-    int file = open(lock_path, O_RDWR | O_CLOEXEC);
-    enum lock_state state = file < 0 && errno == ENOENT ? LOCK_FREE : LOCK_UNKNOWN;
-    if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
-        state = LOCK_FREE;
+    int file = open(lock_path, O_RDONLY | O_CLOEXEC);
+    enum db_lock_state state = file < 0 && errno == ENOENT ? DB_LOCK_FREE : DB_LOCK_UNKNOWN;
+    if (file >= 0 && flock(file, LOCK_SH | LOCK_NB) == 0) /* shared: others who look are no holders */
+        state = DB_LOCK_FREE;
     else if (file >= 0 && is_refused())
-        state = LOCK_HELD;
+        state = DB_LOCK_HELD;
     if (file >= 0)
         close(file);
     free(lock_path);
     return state;
 }
 
-bool db_lock_is_free(const char *path)
-{
-    return look_at_lock(path) == LOCK_FREE;
-}
-
 enum status db_held(const char *path, struct error *e)
 {
     struct db *d;
     struct error ignored;
-    if (look_at_lock(path) != LOCK_HELD || db_open_read(&d, path, &ignored) != STATUS_OK)
+    if (db_lock_look(path) != DB_LOCK_HELD || db_open_read(&d, path, &ignored) != STATUS_OK)
         return STATUS_OK;
     enum status s = db_say_holder(d, e);
     db_close(d);

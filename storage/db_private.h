@@ -27,8 +27,9 @@ struct db {
  * locks do not work there. */
 enum status db_lock(struct db *d, struct error *e);
 void db_unlock(struct db *d);
-/* As far as can be seen here, nobody has it. */
-bool db_lock_is_free(const char *path);
+/* Who may have it, as far as can be seen on this machine. */
+enum db_lock_state { DB_LOCK_FREE, DB_LOCK_HELD, DB_LOCK_UNKNOWN };
+enum db_lock_state db_lock_look(const char *path);
 /* Writes our holder row, and checks the one that stands there (db_holder.c). */
 enum status db_hold(struct db *d, bool take_over, struct error *e);
 /* Deletes it; false where it is no longer ours. */

@@ -1,8 +1,6 @@
 /* NAME.read.db, beside a database on a file system that is not local: a copy for readers, renamed into place by the writer. There commits wait for
  * readers (no WAL), and locks are slow or half-seen; so while a run holds the database, query verbs read the copy and never touch the file itself. */
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,21 +31,10 @@ void db_read_copy_write(struct db *d, bool at_the_end)
     d->next_copy = start + (took * SHARE > INTERVAL_S ? took * SHARE : INTERVAL_S);
 }
 
-static bool is_held(const char *path)
-{
-    char *lock = memory_format("%s.lock", path);
-    int file = open(lock, O_RDONLY | O_CLOEXEC);
-    bool held = file >= 0 && flock(file, LOCK_SH | LOCK_NB) != 0;
-    if (file >= 0)
-        close(file);
-    free(lock);
-    return held;
-}
-
 char *db_read_copy_of(const char *path, double *age)
 {
     struct stat facts;
-    if (db_on_local_disk(path) || !is_held(path))
+    if (db_on_local_disk(path) || db_lock_look(path) != DB_LOCK_HELD)
         return NULL;
     char *name = db_name_beside(path, "read");
     if (stat(name, &facts) == 0 && facts.st_size > 0) {

@@ -68,7 +68,7 @@ double mix_score_alone(const struct mix *m, int candidate)
 /* --- cells --- */
 
 /* Classes of a row that some mix may give the most: those that no other is ahead of in every candidate. Sums, in doubles, of floats keep that: they are
- * rounded far more finely than floats differ. Returns how many; room (2 k). */
+ * rounded far more finely than floats differ. Returns how many; room (2 k): the least and the most of each class. */
 static int contenders(const struct mix *m, const int *library, int n, int row, float *room, int32_t *out)
 {
     int k = m->r->k, found = 0;
@@ -107,6 +107,15 @@ static int ask(struct mix *m, const int *library, int n, int row, float *room, i
     return m->r->k;
 }
 
+static void make_room(struct mix *m, size_t capacity)
+{
+    m->classes = memory_resize(m->classes, capacity * sizeof *m->classes);
+    if (m->r->metric >= METRIC_LOG_LOSS)
+        return;
+    m->least = memory_resize(m->least, capacity * sizeof *m->least);
+    m->most = memory_resize(m->most, capacity * sizeof *m->most);
+}
+
 /* Returns how many. */
 static size_t list_cells(struct mix *m, const int *library, int n)
 {
@@ -115,9 +124,13 @@ static size_t list_cells(struct mix *m, const int *library, int n)
     for (int i = 0; i < m->n; i++) {
         if (cells + k > capacity) {
             capacity = 2 * capacity + k;
-            m->classes = memory_resize(m->classes, capacity * sizeof *m->classes);
+            make_room(m, capacity);
         }
         int found = ask(m, library, n, i, room, m->classes + cells);
+        for (size_t j = cells; m->least && j < cells + (size_t)found; j++) {
+            m->least[j] = room[m->classes[j]];
+            m->most[j] = room[k + (size_t)m->classes[j]];
+        }
         m->asked[m->n_asked] = i;
         m->n_asked += found > 0;
         cells += (size_t)found;
@@ -131,18 +144,12 @@ void mix_take_library(struct mix *m, const int *library, int n)
 {
     size_t cells = list_cells(m, library, n);
     m->sum = memory_new(cells * sizeof *m->sum);
-    m->least = memory_new(cells * sizeof *m->least);
-    m->most = memory_new(cells * sizeof *m->most);
     for (int l = 0; l < n; l++) {
         float *to = m->proba[library[l]] = memory_new(cells * sizeof *to);
         for (int a = 0; a < m->n_asked; a++) {
             const float *p = proba_of(m, library[l], m->asked[a]);
             for (size_t i = m->first[a]; i < m->first[a + 1]; i++)
                 to[i] = p[m->classes[i]];
-        }
-        for (size_t i = 0; i < cells; i++) {
-            m->least[i] = l == 0 || to[i] < m->least[i] ? to[i] : m->least[i];
-            m->most[i] = l == 0 || to[i] > m->most[i] ? to[i] : m->most[i];
         }
     }
 }

@@ -19,7 +19,7 @@ struct mix {
     int n_asked;
     int32_t *classes;    /* (cells) */
     float **proba;       /* (candidates) (cells) a candidate's; NULL where it is not in the library */
-    float *least, *most; /* (cells) of the library */
+    float *least, *most; /* (cells) of the library; NULL where no labels are asked */
     double *sum;         /* (cells) of the members' */
     /* labels */
     int32_t *labels; /* (n) of rows that are not open those of any mix with one member more */
