@@ -119,7 +119,7 @@ struct model_bytes forest_bytes(const struct params *p, const char *group, const
     if (forest_scores_left_out(p, group))
         fit += forest_oob_bytes(shape->train_rows, (int64_t)trees);
     if (forest_whole(p, group, "permutation_repeats", 0) > 0)
-        fit += forest_permutation_bytes(shape->validation_rows, forest_columns(shape), shape->n_classes);
+        fit += forest_permutation_bytes(shape->validation_rows, forest_columns(shape), shape->n_classes, (int)trees, (int64_t)(trees * rows * 2));
     return (struct model_bytes){.fit = fit};
 }
 
@@ -147,5 +147,5 @@ double forest_permute_flops(const struct params *p, const char *group, const str
 {
     int packets = shape->n_channels > 1 ? shape->steps : 0, repeats = (int)forest_whole(p, group, "permutation_repeats", 0);
     double rounds = (double)forest_permutation_rounds(forest_columns(shape), packets, repeats);
-    return 35.0 * rounds * (double)shape->validation_rows * (double)forest_whole(p, group, "n_estimators", 0) * log2((double)shape->train_rows + 2);
+    return 15.0 * rounds * (double)shape->validation_rows * (double)forest_whole(p, group, "n_estimators", 0) * log2((double)shape->train_rows + 2);
 }

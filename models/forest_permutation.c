@@ -21,18 +21,34 @@ struct work {
     struct groups groups;
     float *raw;      /* (n, columns) */
     uint32_t *all;   /* the same memory: their keys */
-    int together;    /* rows that trees look at at a time */
-    uint32_t *keys;  /* (together, columns + 1) */
     bool *used;      /* (columns) does a tree look at it? */
-    double *sum;     /* (together, classes) */
+    int n_standing;  /* trees, the first, of which is kept where rows stand */
+    struct tree_walk_before before;
+    bool *was_right; /* (n) labelled so as they are */
     int32_t *order;  /* (n) */
+    bool *changed;   /* (columns + 1) those of a group that trees look at */
+    int32_t *column; /* (n_changed) the same */
+    int n_changed;
+    int together;    /* rows that trees look at at a time, which change */
+    int32_t *row;    /* (together) */
+    uint32_t *keys;  /* (together, columns + 1) */
+    double *sum;     /* (together, classes) */
     int32_t *right;  /* (1 + groups * repeats) rows labelled right: as they are, then permuted; -1: as they are */
+    int32_t n_right; /* as they are */
 };
 
-uint64_t forest_permutation_bytes(int64_t rows, int columns, int classes)
+/* Of a row and a tree 4 bytes are kept, up to 256 MiB; what goes beyond goes down again each time. */
+static int standing(int64_t rows, int trees)
 {
-    uint64_t together = rows < TREE_WALK_ROWS ? (uint64_t)rows : TREE_WALK_ROWS;
-    return (uint64_t)rows * ((uint64_t)columns + 1) * sizeof(float) + together * (((uint64_t)columns + 1) * sizeof(uint32_t) + (uint64_t)classes * sizeof(double));
+    enum { MOST = 1 << 26 };
+    return (int64_t)trees * rows <= MOST ? trees : (int)(MOST / rows);
+}
+
+uint64_t forest_permutation_bytes(int64_t rows, int columns, int classes, int trees, int64_t nodes)
+{
+    uint64_t n = (uint64_t)rows, together = rows < TREE_WALK_ROWS ? n : TREE_WALK_ROWS;
+    return n * ((uint64_t)columns + 2) * sizeof(float) + n * (uint64_t)standing(rows, trees) * sizeof(uint32_t) + (uint64_t)nodes +
+           together * (((uint64_t)columns + 2) * sizeof(uint32_t) + (uint64_t)classes * sizeof(double));
 }
 
 int64_t forest_permutation_rounds(int columns, int packets, int repeats)
@@ -67,12 +83,16 @@ static bool is_there(const struct work *w, int group)
     return false;
 }
 
-static bool is_used(const struct work *w, int group)
+/* Below 0: none. */
+static void change(struct work *w, int group)
 {
-    for (int c = 0; c < w->groups.n_columns; c++)
-        if (in_group(w, group, c) && w->used[c])
-            return true;
-    return false;
+    w->n_changed = 0;
+    for (int c = 0; c < w->groups.n_columns; c++) {
+        w->changed[c] = group >= 0 && in_group(w, group, c) && w->used[c];
+        w->column[w->n_changed] = c;
+        w->n_changed += w->changed[c];
+    }
+    tree_walk_touch(w->p->trees, w->n_standing, &w->before, w->changed);
 }
 
 static void put_name(const struct work *w, int group, struct buffer *out)
@@ -91,60 +111,104 @@ static void put_name(const struct work *w, int group, struct buffer *out)
 
 /* --- counting --- */
 
-/* Rows [first, first + n) as trees take them, the columns of a group (below 0: none) from where order says. */
-static void put_keys(const struct work *w, int group, int first, int n)
+static const uint32_t *keys_of(const struct work *w, int row)
+{
+    return w->all + (size_t)row * (size_t)w->groups.n_columns;
+}
+
+/* A row as it is, at the i-th place. */
+static uint32_t *put(const struct work *w, int i, int row)
 {
     size_t columns = (size_t)w->groups.n_columns;
-    for (int i = 0; i < n; i++) {
-        uint32_t *key = w->keys + (size_t)i * (columns + 1);
-        memcpy(key, w->all + (size_t)(first + i) * columns, columns * sizeof *key);
-        key[columns] = 0;
-    }
-    for (int c = 0; group >= 0 && c < w->groups.n_columns; c++) {
-        if (!in_group(w, group, c))
-            continue;
-        for (int i = 0; i < n; i++)
-            w->keys[(size_t)i * (columns + 1) + (size_t)c] = w->all[(size_t)w->order[first + i] * columns + (size_t)c];
-    }
+    uint32_t *key = w->keys + (size_t)i * (columns + 1);
+    memcpy(key, keys_of(w, row), columns * sizeof *key);
+    key[columns] = 0;
+    w->row[i] = row;
+    return key;
+}
+
+/* With what changes from where order says; false where that is the same, and the row need not be looked at. */
+static bool put_changed(const struct work *w, int i, int row)
+{
+    const uint32_t *old = keys_of(w, row), *new = keys_of(w, w->order[row]);
+    bool same = true;
+    for (int c = 0; c < w->n_changed; c++)
+        same = same && old[w->column[c]] == new[w->column[c]];
+    if (same)
+        return false;
+    uint32_t *key = put(w, i, row);
+    for (int c = 0; c < w->n_changed; c++)
+        key[w->column[c]] = new[w->column[c]];
+    return true;
 }
 
 /* The label is that of the probabilities, floats, as forest_predict has them. */
-static int label_of(const struct work *w, const double *sum)
+static bool is_right(const struct work *w, int i)
 {
+    const double *sum = w->sum + (size_t)i * (size_t)w->p->n_classes;
     int best = 0;
     for (int k = 1; k < w->p->n_classes; k++)
-        best = (float)(sum[k] / w->p->n_trees) > (float)(sum[best] / w->p->n_trees) ? k : best;
-    return best;
+        if (sum[k] > sum[best] && (float)(sum[k] / w->p->n_trees) > (float)(sum[best] / w->p->n_trees))
+            best = k;
+    return best == w->rows->y[w->row[i]];
 }
 
-static int32_t count_right(const struct work *w, int group, struct gang *g)
+/* Sums of the n rows at their places. */
+static void add_up(const struct work *w, int n)
 {
-    int32_t right = 0;
-    size_t k = (size_t)w->p->n_classes;
+    const struct forest_permutation *p = w->p;
+    memset(w->sum, 0, (size_t)n * (size_t)p->n_classes * sizeof *w->sum);
+    tree_walk_add_changed(p->trees, w->n_standing, &w->before, w->row, w->keys, w->groups.n_columns, n, w->sum, p->n_classes);
+    tree_walk_add_all(p->trees + w->n_standing, p->n_trees - w->n_standing, w->keys, w->groups.n_columns, n, w->sum, p->n_classes);
+}
+
+/* Rows as they are: where they stand, and which are labelled right. */
+static void look_at_all(struct work *w, struct gang *g)
+{
+    change(w, -1);
     for (int at = 0; at < w->rows->n; at += w->together) {
         int n = w->rows->n - at < w->together ? w->rows->n - at : w->together;
-        put_keys(w, group, at, n);
-        memset(w->sum, 0, (size_t)n * k * sizeof *w->sum);
-        tree_walk_add_all(w->p->trees, w->p->n_trees, w->keys, w->groups.n_columns, n, w->sum, w->p->n_classes);
         for (int i = 0; i < n; i++)
-            right += label_of(w, w->sum + (size_t)i * k) == w->rows->y[at + i];
+            put(w, i, at + i);
+        tree_walk_stand(w->p->trees, w->n_standing, &w->before, at, w->keys, w->groups.n_columns, n);
+        add_up(w, n);
+        for (int i = 0; i < n; i++) {
+            w->was_right[at + i] = is_right(w, i);
+            w->n_right += w->was_right[at + i];
+        }
+        gang_look(g);
+    }
+}
+
+/* Rows labelled right with what changes from where order says. */
+static int32_t count_right(const struct work *w, struct gang *g)
+{
+    int32_t right = w->n_right;
+    for (int row = 0; row < w->rows->n;) {
+        int n = 0;
+        for (; row < w->rows->n && n < w->together; row++)
+            n += put_changed(w, n, row);
+        add_up(w, n);
+        for (int i = 0; i < n; i++)
+            right += is_right(w, i) - w->was_right[w->row[i]];
         gang_look(g);
     }
     return right;
 }
 
-static int32_t count_item(const struct work *w, int item, struct gang *g)
+static int32_t count_item(struct work *w, int item, struct gang *g)
 {
     int group = (item - 1) / w->p->repeats, repeat = (item - 1) % w->p->repeats;
     if (item == 0)
-        return count_right(w, -1, g);
-    if (!is_used(w, group))
+        return w->n_right;
+    change(w, group);
+    if (w->n_changed == 0)
         return -1;
     struct random r = random_of(random_key(w->p->key, KEY_PERMUTATION), (uint64_t)group << 32 | (uint64_t)repeat);
     for (int i = 0; i < w->rows->n; i++)
         w->order[i] = i;
     random_shuffle(&r, w->order, (size_t)w->rows->n);
-    return count_right(w, group, g);
+    return count_right(w, g);
 }
 
 /* Collective: items [first, last), of each rank a run. */
@@ -229,7 +293,13 @@ static void lay_out(struct work *w, struct slab *s)
     w->raw = slab_take(s, n * columns * sizeof *w->raw);
     w->all = (uint32_t *)w->raw;
     w->used = slab_take(s, columns * sizeof *w->used);
+    w->before.leaf = slab_take(s, (size_t)w->n_standing * n * sizeof *w->before.leaf);
+    w->before.touched = slab_take(s, tree_walk_nodes(w->p->trees, w->n_standing) * sizeof *w->before.touched);
+    w->was_right = slab_take(s, n * sizeof *w->was_right);
     w->order = slab_take(s, n * sizeof *w->order);
+    w->changed = slab_take(s, (columns + 1) * sizeof *w->changed);
+    w->column = slab_take(s, (columns + 1) * sizeof *w->column); /* and behind the last */
+    w->row = slab_take(s, (size_t)w->together * sizeof *w->row);
     w->keys = slab_take(s, (size_t)w->together * (columns + 1) * sizeof *w->keys);
     w->sum = slab_take(s, (size_t)w->together * (size_t)w->p->n_classes * sizeof *w->sum);
     w->right = slab_take(s, (1 + (size_t)w->groups.n * (size_t)w->p->repeats) * sizeof *w->right);
@@ -238,12 +308,13 @@ static void lay_out(struct work *w, struct slab *s)
 enum status forest_permutation(const struct forest_permutation *p, const struct features *x, const struct rows *rows, struct gang *g, struct buffer *out,
                                struct error *e)
 {
-    struct work w = {.p = p, .x = x, .rows = rows, .groups = groups_of(x)};
+    struct work w = {.p = p, .x = x, .rows = rows, .groups = groups_of(x), .before.n = rows->n};
     struct slab slab = {0};
     struct error ignored;
     bool bad;
     if (rows->n == 0 || p->repeats == 0)
         return STATUS_OK;
+    w.n_standing = standing(rows->n, p->n_trees);
     w.together = tree_walk_rows(p->trees, p->n_trees, w.groups.n_columns, p->n_classes, rows->n);
     lay_out(&w, &slab);
     enum status s = slab_new(&slab, "permutation importances", e), told = gang_any(g, s != STATUS_OK, &bad, s == STATUS_OK ? e : &ignored);
@@ -255,8 +326,10 @@ enum status forest_permutation(const struct forest_permutation *p, const struct 
             tree_walk_mark(&p->trees[t], w.used);
         s = gather(&w, g, e);
     }
-    if (s == STATUS_OK)
+    if (s == STATUS_OK) {
+        look_at_all(&w, g);
         s = count_all(&w, g, e);
+    }
     for (int k = 0; s == STATUS_OK && k < w.groups.n; k++)
         if (is_there(&w, k))
             put_group(&w, k, out);

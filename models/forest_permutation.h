@@ -26,7 +26,7 @@ enum status forest_permutation(const struct forest_permutation *p, const struct 
                                struct error *e);
 /* How many times the rows are labelled, for so many columns of so many packets (0 where each has one channel). */
 int64_t forest_permutation_rounds(int columns, int packets, int repeats);
-/* Bytes that it takes. */
-uint64_t forest_permutation_bytes(int64_t rows, int columns, int classes);
+/* Bytes that it takes; nodes: of all trees. */
+uint64_t forest_permutation_bytes(int64_t rows, int columns, int classes, int trees, int64_t nodes);
 
 #endif

@@ -107,8 +107,47 @@ static void fetch(const struct tree_walk *w, int i, int n)
         __builtin_prefetch(nodes + at, 0, 2);
 }
 
+/* Where rows of a tree stood before, and what its nodes say of that (struct tree_walk_before). */
+struct stood {
+    const uint32_t *leaf;
+    const bool *touched;
+    const int32_t *row;
+};
+
+/* Up to TOGETHER rows that go. */
+static void begin(const uint32_t *x, size_t stride, int n, struct rows *r)
+{
+    r->n = n;
+    for (int i = 0; i < n; i++) {
+        r->row[i] = (uint16_t)i;
+        r->at[i] = 0;
+        r->keys[i] = x + (size_t)i * stride;
+    }
+}
+
+/* Of those whose leaf stays none goes. */
+static void begin_changed(const struct stood *stood, const uint32_t *x, size_t stride, int n, struct rows *r)
+{
+    r->n = 0;
+    for (int i = 0; i < n; i++) {
+        uint32_t leaf = stood->leaf[stood->row[i]];
+        r->last[i] = leaf;
+        r->row[r->n] = (uint16_t)i;
+        r->at[r->n] = 0;
+        r->keys[r->n] = x + (size_t)i * stride;
+        r->n += stood->touched[leaf];
+    }
+}
+
+/* To r->last. */
+static void go(const struct tree_walk *w, struct rows *r)
+{
+    (w->wide ? go_wide : r->n < FEW ? go_few : go_narrow)(w, r);
+}
+
 /* next: the tree to be asked after it, or NULL. Its nodes would be waited for one after another; fetched now, as they lie, they come beside the work here. */
-static void add(const struct tree_walk *w, const struct tree_walk *next, const uint32_t *x, int n_columns, int n, double *sum, int n_classes)
+static void add(const struct tree_walk *w, const struct tree_walk *next, struct stood *stood, const uint32_t *x, int n_columns, int n, double *sum,
+                int n_classes)
 {
     size_t stride = (size_t)n_columns + 1;
     struct rows r;
@@ -116,13 +155,13 @@ static void add(const struct tree_walk *w, const struct tree_walk *next, const u
         int m = n - first < TOGETHER ? n - first : TOGETHER;
         if (next && m == TOGETHER)
             fetch(next, first / TOGETHER, n / TOGETHER);
-        r.n = m;
-        for (int i = 0; i < m; i++) {
-            r.row[i] = (uint16_t)i;
-            r.at[i] = 0;
-            r.keys[i] = x + (size_t)(first + i) * stride;
+        if (stood) {
+            begin_changed(stood, x + (size_t)first * stride, stride, m, &r);
+            stood->row += m;
+        } else {
+            begin(x + (size_t)first * stride, stride, m, &r);
         }
-        (w->wide ? go_wide : m < FEW ? go_few : go_narrow)(w, &r);
+        go(w, &r);
         for (int i = 0; i < m; i++)
             add_leaf(w, (int32_t)tree_walk_threshold(w, r.last[i]), sum + (size_t)(first + i) * (size_t)n_classes);
     }
@@ -130,7 +169,7 @@ static void add(const struct tree_walk *w, const struct tree_walk *next, const u
 
 void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, int n, double *sum, int n_classes)
 {
-    add(w, NULL, x, n_columns, n, sum, n_classes);
+    add(w, NULL, NULL, x, n_columns, n, sum, n_classes);
 }
 
 size_t tree_walk_bytes(const struct tree_walk *trees, int n_trees)
@@ -141,14 +180,69 @@ size_t tree_walk_bytes(const struct tree_walk *trees, int n_trees)
     return bytes;
 }
 
-void tree_walk_add_all(const struct tree_walk *trees, int n_trees, const uint32_t *x, int n_columns, int n, double *sum, int n_classes)
+size_t tree_walk_nodes(const struct tree_walk *trees, int n_trees)
+{
+    size_t nodes = 0;
+    for (int t = 0; t < n_trees; t++)
+        nodes += (size_t)trees[t].n_nodes;
+    return nodes;
+}
+
+/* before: NULL where all rows go down all trees. */
+static void add_all(const struct tree_walk *trees, int n_trees, const struct tree_walk_before *before, const int32_t *row, const uint32_t *x, int n_columns,
+                    int n, double *sum, int n_classes)
 {
     enum { NEAR_BYTES = 1 << 20 }; /* what a core's own cache holds; others come from farther away when they are asked again */
     enum { OF_A_ROW = 2 * LINE };  /* bytes: of a tree that has more for each, most would be fetched in vain */
     bool far = n >= TOGETHER && tree_walk_bytes(trees, n_trees) > NEAR_BYTES;
+    const bool *touched = before ? before->touched : NULL;
     for (int t = 0; t < n_trees; t++) {
         const struct tree_walk *next = &trees[t + 1 < n_trees ? t + 1 : 0];
-        add(&trees[t], far && bytes_of(next) <= (size_t)n * OF_A_ROW ? next : NULL, x, n_columns, n, sum, n_classes);
+        struct stood stood = {0};
+        if (before) {
+            stood = (struct stood){before->leaf + (size_t)t * (size_t)before->n, touched, row};
+            touched += trees[t].n_nodes;
+        }
+        add(&trees[t], far && bytes_of(next) <= (size_t)n * OF_A_ROW ? next : NULL, before ? &stood : NULL, x, n_columns, n, sum, n_classes);
+    }
+}
+
+void tree_walk_add_all(const struct tree_walk *trees, int n_trees, const uint32_t *x, int n_columns, int n, double *sum, int n_classes)
+{
+    add_all(trees, n_trees, NULL, NULL, x, n_columns, n, sum, n_classes);
+}
+
+void tree_walk_add_changed(const struct tree_walk *trees, int n_trees, const struct tree_walk_before *before, const int32_t *row, const uint32_t *x,
+                           int n_columns, int n, double *sum, int n_classes)
+{
+    add_all(trees, n_trees, before, row, x, n_columns, n, sum, n_classes);
+}
+
+void tree_walk_stand(const struct tree_walk *trees, int n_trees, const struct tree_walk_before *before, int first, const uint32_t *x, int n_columns, int n)
+{
+    size_t stride = (size_t)n_columns + 1;
+    struct rows r;
+    for (int t = 0; t < n_trees; t++) {
+        uint32_t *leaf = before->leaf + (size_t)t * (size_t)before->n + first;
+        for (int at = 0; at < n; at += TOGETHER) {
+            int m = n - at < TOGETHER ? n - at : TOGETHER;
+            begin(x + (size_t)at * stride, stride, m, &r);
+            go(&trees[t], &r);
+            memcpy(leaf + at, r.last, (size_t)m * sizeof *leaf);
+        }
+    }
+}
+
+void tree_walk_touch(const struct tree_walk *trees, int n_trees, const struct tree_walk_before *before, const bool *changed)
+{
+    bool *touched = before->touched;
+    for (int t = 0; t < n_trees; touched += trees[t++].n_nodes) {
+        const struct tree_walk *w = &trees[t];
+        touched[0] = false;
+        for (uint32_t at = 0; at < (uint32_t)w->n_nodes; at++) { /* children come after their node; a leaf, its own child, keeps what it has */
+            uint32_t child = tree_walk_child_at(w, at);
+            touched[child] = touched[child + (child != at)] = touched[at] | changed[tree_walk_column(w, at, w->wide)];
+        }
     }
 }
 

@@ -53,11 +53,27 @@ void tree_walk_add(const struct tree_walk *w, const uint32_t *x, int n_columns, 
 /* Those of all trees, one after another: the nodes of the next, where they are far and rows come to most, are fetched meanwhile, and after the last those of
  * the first, for the rows to come. */
 void tree_walk_add_all(const struct tree_walk *trees, int n_trees, const uint32_t *x, int n_columns, int n, double *sum, int n_classes);
+
+/* Rows some of whose columns change: of trees that do not ask for these on a row's way, its leaf stays what it was. */
+struct tree_walk_before {
+    uint32_t *leaf; /* (n_trees, n) of rows before: the node where they stand */
+    bool *touched;  /* of the nodes of all trees, one after another: does the way there ask for a column that changes? */
+    int n;
+};
+/* Of rows [first, first + n), as they are before. x: as of tree_walk_add. */
+void tree_walk_stand(const struct tree_walk *trees, int n_trees, const struct tree_walk_before *before, int first, const uint32_t *x, int n_columns, int n);
+/* changed (n_columns + 1): which; not the last, of leaves. */
+void tree_walk_touch(const struct tree_walk *trees, int n_trees, const struct tree_walk_before *before, const bool *changed);
+/* As tree_walk_add_all of x, n rows with what changed; row (n): which they are of those before. */
+void tree_walk_add_changed(const struct tree_walk *trees, int n_trees, const struct tree_walk_before *before, const int32_t *row, const uint32_t *x,
+                           int n_columns, int n, double *sum, int n_classes);
+
 /* How many of n rows to give tree_walk_add_all at a time: up to TREE_WALK_ROWS. */
 enum { TREE_WALK_ROWS = 8192 };
 int tree_walk_rows(const struct tree_walk *trees, int n_trees, int n_columns, int n_classes, int n);
 /* Of all their nodes. */
 size_t tree_walk_bytes(const struct tree_walk *trees, int n_trees);
+size_t tree_walk_nodes(const struct tree_walk *trees, int n_trees);
 
 void tree_walk_write(const struct tree_walk *w, int n_columns, int n_classes, struct buffer *out);
 /* STATUS_DATA where the bytes are no tree over so many columns and classes. */

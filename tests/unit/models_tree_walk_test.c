@@ -102,6 +102,48 @@ static struct tree_walk walk_of(const struct tree *t, const struct shape *s)
     return w;
 }
 
+/* Some of n rows, some columns of which change, after they stood in this tree and a smaller one: the sums of going down anew. */
+static bool changed_agree(const struct tree_walk *w, const struct shape *s, int n, int n_changed, struct random *r)
+{
+    const struct shape small = {s->leaves / 2 + 1, s->n_columns, s->n_classes, false};
+    struct tree t = tree_of(&small, r);
+    struct tree_walk trees[] = {walk_of(&t, &small), *w};
+    size_t stride = (size_t)s->n_columns + 1, cells = (size_t)n * (size_t)s->n_classes;
+    uint32_t *keys = memory_new((size_t)n * stride * sizeof *keys), *moved = memory_new((size_t)n * stride * sizeof *moved);
+    struct tree_walk_before before = {memory_new(2 * (size_t)n * sizeof *before.leaf), memory_new(tree_walk_nodes(trees, 2) * sizeof *before.touched), n};
+    double *plain = memory_new(cells * sizeof *plain), *walked = memory_new(cells * sizeof *walked);
+    bool *changed = memory_new(stride * sizeof *changed);
+    int32_t *row = memory_new((size_t)n * sizeof *row);
+    int m = 0;
+    for (size_t i = 0; i < (size_t)n * stride; i++)
+        keys[i] = i % stride < stride - 1 ? tree_walk_key(values[random_below(r, N_VALUES)]) : 0;
+    for (int c = 0; c < n_changed; c++)
+        changed[random_below(r, (uint32_t)s->n_columns)] = true;
+    for (int i = 0; i < n; i++)
+        if (random_below(r, 3)) {
+            for (size_t c = 0; c < stride; c++)
+                moved[(size_t)m * stride + c] = changed[c] ? tree_walk_key(values[random_below(r, N_VALUES)]) : keys[(size_t)i * stride + c];
+            row[m++] = i;
+        }
+    tree_walk_stand(trees, 2, &before, 0, keys, s->n_columns, n / 2);
+    tree_walk_stand(trees, 2, &before, n / 2, keys + (size_t)(n / 2) * stride, s->n_columns, n - n / 2);
+    tree_walk_touch(trees, 2, &before, changed);
+    tree_walk_add_changed(trees, 2, &before, row, moved, s->n_columns, m, walked, s->n_classes);
+    tree_walk_add_all(trees, 2, moved, s->n_columns, m, plain, s->n_classes);
+    bool same = memcmp(plain, walked, cells * sizeof *plain) == 0;
+    free(keys);
+    free(moved);
+    free(before.leaf);
+    free(before.touched);
+    free(plain);
+    free(walked);
+    free(changed);
+    free(row);
+    tree_walk_fini(trees);
+    tree_fini(&t);
+    return same;
+}
+
 static void check_shape(struct shape s, uint64_t seed)
 {
     static const int rows[] = {1, 7, 255, 256, 257, 600};
@@ -111,7 +153,8 @@ static void check_shape(struct shape s, uint64_t seed)
     struct buffer bytes = {0}, more = {0};
     struct error e;
     for (size_t i = 0; i < sizeof rows / sizeof *rows && (size_t)rows[i] * (size_t)s.n_columns < 2000000; i++)
-        CU_ASSERT(agree(&t, &w, &s, rows[i], &r));
+        for (int changed = 0; changed < 3; changed++)
+            CU_ASSERT((changed || agree(&t, &w, &s, rows[i], &r)) && changed_agree(&w, &s, rows[i], changed, &r));
     tree_walk_write(&w, s.n_columns, s.n_classes, &bytes);
     struct reader reader = reader_of(bytes.data, bytes.size);
     CU_ASSERT_EQUAL_FATAL(tree_walk_read(&again, &reader, s.n_columns, s.n_classes, &e), STATUS_OK);
@@ -145,7 +188,7 @@ static void test_wide(void)
     struct tree t = tree_of(&s, &r);
     struct tree_walk w = walk_of(&t, &s);
     CU_ASSERT(w.wide);
-    CU_ASSERT(agree(&t, &w, &s, 20, &r));
+    CU_ASSERT(agree(&t, &w, &s, 20, &r) && changed_agree(&w, &s, 20, 2, &r));
     tree_walk_fini(&w);
     tree_fini(&t);
     check_shape(s, 2);
