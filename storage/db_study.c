@@ -324,6 +324,32 @@ enum status db_trials(struct db *d, const struct plan *p, struct db_trial *out, 
     return STATUS_OK;
 }
 
+static enum status read_state(struct db *d, const char *identity, enum trial_state *out, struct error *e)
+{
+    sqlite3_stmt *s;
+    bool row;
+    TRY(sql_query(d, &s, e, "SELECT state FROM trial WHERE identity = ?", "t", identity));
+    enum status status = sql_step(d, s, &row, e);
+    int state = status == STATUS_OK && row ? trial_state_find(sql_text(s, 0)) : -1;
+    *out = state < 0 ? TRIAL_QUEUED : (enum trial_state)state;
+    sql_end(s);
+    return status;
+}
+
+enum status db_planned(const char *path, const struct config *c, const char *data_hash, const struct plan *p, enum trial_state *out, struct error *e)
+{
+    struct db *d;
+    struct buffer text = {0};
+    TRY(db_open_read(&d, path, e));
+    config_study_text(c, data_hash, &text);
+    enum status s = compare_study(d, text.data, e);
+    for (int i = 0; s == STATUS_OK && i < p->n_trials; i++)
+        s = read_state(d, p->trials[i].identity, &out[i], e);
+    buffer_fini(&text);
+    db_close(d);
+    return s;
+}
+
 enum status db_outcome(const char *path, char **why, int64_t *done, struct error *e)
 {
     struct db *d;

@@ -5,22 +5,56 @@
 
 #include "base/memory.h"
 #include "flows/statistics.h"
+#include "storage/db.h"
 #include "storage/footprint.h"
 #include "storage/plan_gangs.h"
 
 static const double MiB = 1048576;
 
-static void put_model(const struct config *c, const struct footprint *f, const struct plan *p, const struct task *t, int task,
+/* What is there already. */
+struct found {
+    const char *path;        /* of the database */
+    enum trial_state *state; /* (n_trials); owned */
+    int done, failed;
+    char *trouble;           /* why a run would stop at it; owned, or NULL */
+};
+
+static void look_for(const struct config *c, const struct flows *f, const struct plan *p, struct found *out)
+{
+    char hash[HASH_HEX];
+    struct error e;
+    *out = (struct found){params_text(&c->study, "database"), memory_new((size_t)p->n_trials * sizeof *out->state), 0, 0, NULL};
+    for (int i = 0; i < p->n_trials; i++)
+        out->state[i] = TRIAL_QUEUED;
+    flows_hash(f, hash);
+    enum status s = db_planned(out->path, c, hash, p, out->state, &e);
+    if (s != STATUS_OK && s != STATUS_NO_INPUT)
+        out->trouble = memory_text(e.message);
+    for (int i = 0; i < p->n_trials; i++) {
+        out->done += out->state[i] == TRIAL_DONE;
+        out->failed += out->state[i] == TRIAL_FAILED;
+    }
+}
+
+static void found_fini(struct found *f)
+{
+    free(f->state);
+    free(f->trouble);
+}
+
+static void put_model(const struct config *c, const struct footprint *f, const struct plan *p, const struct found *found, const struct task *t, int task,
                       const struct model_kind *kind, struct table *out)
 {
     const struct footprint_trial *most = NULL;
-    int trials = 0;
+    int trials = 0, done = 0;
     double flops = 0;
     for (int i = 0; i < p->n_trials; i++) {
         if (p->trials[i].task != task || p->configurations[p->trials[i].configuration].kind != kind)
             continue;
         trials++;
-        flops += p->trials[i].flops;
+        done += found->state[i] == TRIAL_DONE;
+        if (found->state[i] != TRIAL_DONE && found->state[i] != TRIAL_FAILED)
+            flops += p->trials[i].flops;
     }
     for (int i = f->n - 1; i >= 0; i--)
         if (f->trials[i].task == task && f->trials[i].model == kind->name)
@@ -32,6 +66,7 @@ static void put_model(const struct config *c, const struct footprint *f, const s
     table_int(out, t->spec.steps);
     table_text(out, kind->name);
     table_int(out, trials);
+    table_int(out, done);
     table_int(out, config_ranks(c, kind));
     for (int part = 0; part < PART_COUNT; part++)
         table_int(out, t->parts[part].n);
@@ -80,29 +115,45 @@ static char *note_of_lines(const struct plan *p)
               : memory_text("");
 }
 
-static char *note_of(const struct plan *p, const struct footprint *f)
+static char *note_of_found(const struct found *f)
+{
+    struct buffer b = {0};
+    buffer_puts(&b, "");
+    if (f->done + f->failed > 0)
+        buffer_printf(&b, "; %s has %d that are done", f->path, f->done);
+    if (f->failed > 0)
+        buffer_printf(&b, " and %d that failed (run --retry-failed tries them again)", f->failed);
+    if (f->done + f->failed > 0)
+        buffer_puts(&b, ": TFLOP is of the others");
+    if (f->trouble)
+        buffer_printf(&b, "\nrun would stop: %s", f->trouble);
+    return b.data;
+}
+
+static char *note_of(const struct plan *p, const struct found *found, const struct footprint *f)
 {
     struct buffer lacking = {0};
-    char *lines = note_of_lines(p);
+    char *lines = note_of_lines(p), *there = note_of_found(found);
     buffer_puts(&lacking, "");
     put_lacking(p, &lacking);
-    char *note = memory_format("%d trials of %d configurations%s\n"
+    char *note = memory_format("%d trials of %d configurations%s%s\n"
                          "rank_MiB: what a rank of the gang needs at its most, its program and MPI with it; node_MiB: a node with one such gang: %s (%.1f MiB)%s, and its ranks\n"
                          "a node with %d workers needs up to %.1f MiB, with %d set%s of codes that forests share; this one has %.0f MiB%s%s",
-                         p->n_trials, p->n_configurations, lines, f->sharded ? "the coordinator's flows" : "its one copy of the flows", (double)f->flows / MiB,
+                         p->n_trials, p->n_configurations, there, lines, f->sharded ? "the coordinator's flows" : "its one copy of the flows", (double)f->flows / MiB,
                          f->set ? ", the codes that forests share" : "", f->workers, (double)footprint_node(f, f->workers) / MiB, f->n_sets,
                          f->n_sets == 1 ? "" : "s", (double)footprint_available(f) / MiB,
                          f->flows_apart || f->sets_apart ? ", but /dev/shm is too small for what ranks share: each has its own" : "", lacking.data);
     buffer_fini(&lacking);
     free(lines);
+    free(there);
     return note;
 }
 
-static enum status put_tasks(const struct config *c, const struct flows *f, const struct plan *p, const struct footprint *need, struct table *out,
-                             struct error *e)
+static enum status put_tasks(const struct config *c, const struct flows *f, const struct plan *p, const struct found *found, const struct footprint *need,
+                             struct table *out, struct error *e)
 {
-    static const char *const names[] = {"task", "labels", "steps", "model", "trials", "ranks", "train", "stop", "validation", "test"};
-    for (int i = 0; i < 10; i++)
+    static const char *const names[] = {"task", "labels", "steps", "model", "trials", "done", "ranks", "train", "stop", "validation", "test"};
+    for (int i = 0; i < 11; i++)
         table_column(out, names[i], -1);
     table_column(out, "TFLOP", 2);
     table_column(out, "rank_MiB", 1);
@@ -111,10 +162,10 @@ static enum status put_tasks(const struct config *c, const struct flows *f, cons
         struct task *task;
         TRY(task_new(&task, f, &c->data, &c->tasks[t], (uint64_t)params_int(&c->study, "seed"), 0, e));
         for (int k = 0; model_kinds[k]; k++)
-            put_model(c, need, p, task, t, model_kinds[k], out);
+            put_model(c, need, p, found, task, t, model_kinds[k], out);
         task_free(task);
     }
-    out->note = note_of(p, need);
+    out->note = note_of(p, found, need);
     return STATUS_OK;
 }
 
@@ -161,19 +212,23 @@ enum status plan_tables(const char *config, const char *const *sets, int n_sets,
     struct flows f = {0};
     struct plan *p = NULL;
     struct footprint need = {0};
+    struct found found = {0};
     TRY(config_read(config, sets, n_sets, &c, e));
     enum status s = flows_read(&c.data, &f, NULL, e);
     if (s == STATUS_OK)
         s = config_plan(&c, &f, &p, e);
     if (s == STATUS_OK)
         s = footprint_of(&c, &f, p, workers, &need, e);
-    if (s == STATUS_OK)
-        s = put_tasks(&c, &f, p, &need, &t[0], e);
+    if (s == STATUS_OK) {
+        look_for(&c, &f, p, &found);
+        s = put_tasks(&c, &f, p, &found, &need, &t[0], e);
+    }
     if (s == STATUS_OK) {
         put_invalid(p, &c.space, &t[1]);
         plan_gangs(&c, p, &need, &t[2]);
         footprint_check(&need, 0, unfit);
     }
+    found_fini(&found);
     footprint_fini(&need);
     plan_free(p);
     flows_fini(&f);

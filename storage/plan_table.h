@@ -1,4 +1,4 @@
-/* What `plan` shows: trials by task and model, gangs, rows, memory; points that cannot work; what ranks gain. */
+/* What `plan` shows: trials by task and model, those that are done, gangs, rows, memory; points that cannot work; what ranks gain. */
 #ifndef STORAGE_PLAN_TABLE_H
 #define STORAGE_PLAN_TABLE_H
 
@@ -6,7 +6,7 @@
 #include "base/status.h"
 
 /* t: three tables (trials, points, gangs), which the caller frees. workers: that run would start. unfit: zeroed before; set where a trial cannot fit in this node's memory.
- * Reads the configuration and its flows; touches nothing. */
+ * Reads the configuration, its flows, and what its database has already; touches nothing. */
 enum status plan_tables(const char *config, const char *const *sets, int n_sets, int workers, struct table t[3], struct error *unfit,
                         struct error *e);
 
