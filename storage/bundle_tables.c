@@ -116,6 +116,8 @@ static void put_summary(const double *m, int known, int unknown, struct table *o
         table_real(out, m[i]);
     table_int(out, known);
     table_int(out, unknown);
+    if (unknown > 0)
+        out->note = memory_text("unknown: flows left out of all of these figures, as the model does not know their labels");
 }
 
 static void put_classes(const struct bundle *b, const struct class_metrics *classes, struct table *out)

@@ -9,8 +9,13 @@
 enum status config_unknown(const char *path, const struct node *n, const char *where, const char *const *names, int n_names, struct error *e)
 {
     const char *near = word_nearest(n->name, names, n_names);
-    error_set(e, STATUS_CONFIG, "%s%s%s: unknown key%s%s%s", where, *where ? "." : "", n->name, near ? " (did you mean \"" : "", near ? near : "",
-              near ? "\"?)" : "");
+    struct buffer known = {0};
+    if (near)
+        buffer_printf(&known, " (did you mean \"%s\"?)", near);
+    for (int i = 0; !near && i < n_names; i++)
+        buffer_printf(&known, "%s%s", i ? ", " : "; there are ", names[i]);
+    error_set(e, STATUS_CONFIG, "%s%s%s: unknown key%s", where, *where ? "." : "", n->name, known.data ? known.data : "");
+    buffer_fini(&known);
     return tree_place(path, n, e);
 }
 

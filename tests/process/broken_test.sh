@@ -58,6 +58,7 @@ config() { # name, words, text
 }
 config "a task of one class" 'bad.cfg: task.top_n: 1 keeps a single class' 'task = { top_n = [3, 1]; };'
 config "unknown key" 'bad.cfg:2: keep.probabilites: unknown key (did you mean "probabilities"?)' 'keep = { probabilites = 3; };'
+config "unknown key like no other" 'bad.cfg:2: keep.x9: unknown key; there are probabilities, checkpoints' 'keep = { x9 = 3; };'
 config "unknown group" 'bad.cfg:2: serch: unknown key (did you mean "search"?)' 'serch = { n_trials = 3; };'
 config "wrong type" 'bad.cfg:2: search.n_trials' 'search = { n_trials = "many"; };'
 config "a time within the margin" 'bad.cfg:2: budget.wall_time: 40 s leave no time to train: the run stops 60 s before (budget.margin)' 'budget = { wall_time = 40; };'

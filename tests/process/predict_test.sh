@@ -92,5 +92,9 @@ check "flows without labels are none to learn from" "65 six.csv:1: the first col
 sed '1s/.*/V1,V2,V3,V4,V5,V6,V7,V8,V9,V10,V11,V12,V13/' signed.csv >named.csv
 $FLOWSWEEP data inspect named.csv >out.txt 2>err.txt
 check "names that count up from a column of words, as R writes them: labels" "0 12" "$? $(awk '/steps/ { print $NF }' out.txt)"
+sed 's/^[^,]*/nobody/' all.csv | sed -n 2,11p | cat all.csv - >more.csv
+check "score counts flows of labels that the model does not know, and says so" "910 unknown: flows left out of all of these figures" \
+    "$($FLOWSWEEP score e more.csv --format json | python3 -c 'import json,sys; t = json.load(sys.stdin); print(t["rows"] + t["unknown"])') $($FLOWSWEEP score e more.csv | grep -o '^unknown: .* figures')"
+check "and nothing where there is none" 0 "$($FLOWSWEEP score e all.csv | grep -c '^unknown')"
 check "score knows the rows" 900 "$($FLOWSWEEP score e all.csv --format json | python3 -c 'import json,sys; print(json.load(sys.stdin)["rows"])')"
 finish
