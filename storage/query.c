@@ -191,11 +191,28 @@ static enum status columns_of(struct db *d, const char *view, struct columns *ou
     return status;
 }
 
-static enum status find_column(const struct columns *c, const char *name, struct error *e)
+/* By its whole name, or by what follows the dot where that is only one's: "max_features" of random_forest.max_features. */
+static enum status find_column(const struct columns *c, const char *name, const char **found, struct error *e)
 {
-    for (int i = 0; i < c->n; i++)
-        if (strcmp(c->names[i], name) == 0)
-            return STATUS_OK;
+    struct buffer several = {0};
+    int n = 0;
+    *found = NULL;
+    for (int i = 0; i < c->n && !*found; i++)
+        *found = strcmp(c->names[i], name) == 0 ? c->names[i] : NULL;
+    if (*found)
+        return STATUS_OK;
+    for (int i = 0; i < c->n; i++) {
+        const char *dot = strchr(c->names[i], '.');
+        if (!dot || strcmp(dot + 1, name) != 0)
+            continue;
+        *found = c->names[i];
+        buffer_printf(&several, "%s%s", n++ ? " or " : "", c->names[i]);
+    }
+    if (n > 1)
+        error_set(e, STATUS_USAGE, "\"%s\" is %s: say which", name, several.data);
+    buffer_fini(&several);
+    if (n > 0)
+        return n == 1 ? STATUS_OK : STATUS_USAGE;
     const char *near = word_nearest(name, (const char *const *)c->names, c->n);
     return error_set(e, STATUS_USAGE, "there is no column \"%s\"%s%s%s; all of them: sqlite3 DB 'PRAGMA table_info(trials)'", name,
                      near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
@@ -205,12 +222,13 @@ static enum status find_column(const struct columns *c, const char *name, struct
 static enum status put_filter(const struct columns *c, const char *filter, struct buffer *out, char **value, struct error *e)
 {
     char name[128], op[3];
+    const char *column;
     int n = 0;
     if (sscanf(filter, " %127[A-Za-z0-9_.] %2[=!<>] %n", name, op, &n) != 2 || n == 0 ||
         (strcmp(op, "=") && strcmp(op, "!=") && strcmp(op, "<") && strcmp(op, "<=") && strcmp(op, ">") && strcmp(op, ">=")))
         return error_set(e, STATUS_USAGE, "--filter \"%s\": expected 'COLUMN OP VALUE', OP one of = != < <= > >=", filter);
-    TRY(find_column(c, name, e));
-    buffer_printf(out, " AND \"%s\" %s ?", name, op);
+    TRY(find_column(c, name, &column, e));
+    buffer_printf(out, " AND \"%s\" %s ?", column, op);
     *value = memory_text(filter + n);
     return STATUS_OK;
 }
@@ -228,17 +246,25 @@ static void bind_value(sqlite3_stmt *s, int place, const char *text)
         sqlite3_bind_text(s, place, text, -1, SQLITE_TRANSIENT);
 }
 
+/* The parameters of a configuration that differ between those of its model, in words: named without their group, which is the model or "train".
+ * configuration, model: what they are called in SQL; VARIED goes before the SELECT. */
+#define VARIED                                                                                                                                     \
+    "varied AS MATERIALIZED (SELECT r.model, q.name FROM configuration_param q JOIN configuration r ON r.id = q.configuration GROUP BY r.model, q.name" \
+    " HAVING count(DISTINCT quote(q.value)) > 1)"
+#define DIFFERS(configuration, model)                                                                                                              \
+    "(SELECT group_concat(substr(p.name, instr(p.name, '.') + 1) || ' = ' || p.value, ', ') FROM configuration_param p WHERE p.configuration = " configuration                     \
+    " AND (" model ", p.name) IN varied) AS differs"
+
 static enum status put_select(const struct query_ls *q, const struct columns *c, struct buffer *out, struct error *e)
 {
-    static const char *const usual[] = {"trial", "state", "model", "task", "top_n", "min_flows", "steps", "repeat", "epochs_run", "wall_s",
-                                        "validation_accuracy", "validation_macro_f1", "error"};
-    const char *const *names = q->n_columns ? q->columns : usual;
-    int n = q->n_columns ? q->n_columns : (int)(sizeof usual / sizeof *usual);
-    for (int i = 0; i < n; i++) {
-        TRY(find_column(c, names[i], e));
-        buffer_printf(out, "%s\"%s\"", i ? ", " : "SELECT ", names[i]);
+    static const char *const usual = "WITH " VARIED " SELECT trial, state, model, task, top_n, min_flows, steps, repeat, epochs_run, wall_s, validation_accuracy,"
+                                     " validation_macro_f1, " DIFFERS("(SELECT u.configuration FROM trial u WHERE u.id = trials.trial)", "trials.model") ", error";
+    for (int i = 0; i < q->n_columns; i++) {
+        const char *column;
+        TRY(find_column(c, q->columns[i], &column, e));
+        buffer_printf(out, "%s\"%s\"", i ? ", " : "SELECT ", column);
     }
-    buffer_puts(out, " FROM trials WHERE 1");
+    buffer_printf(out, "%s FROM trials WHERE 1", q->n_columns ? "" : usual);
     return STATUS_OK;
 }
 
@@ -246,8 +272,9 @@ static enum status put_order(const struct query_ls *q, const struct columns *c, 
 {
     if (q->sort) {
         bool falling = *q->sort == '-';
-        TRY(find_column(c, q->sort + falling, e));
-        buffer_printf(out, " ORDER BY \"%s\" IS NULL, \"%s\" %s, trial", q->sort + falling, q->sort + falling, falling ? "DESC" : "");
+        const char *column;
+        TRY(find_column(c, q->sort + falling, &column, e));
+        buffer_printf(out, " ORDER BY \"%s\" IS NULL, \"%s\" %s, trial", column, column, falling ? "DESC" : "");
     } else {
         buffer_puts(out, " ORDER BY trial");
     }
@@ -335,7 +362,7 @@ enum status query_best(const char *path, int k, struct table *out, struct error 
     /* once: of trials that are the same model, as of a forest that was asked for importances later, the newest;
      * within: not worse than the first by more than its standard error over repeats, or, with one, over rows (a share's) */
     snprintf(text, sizeof text,
-             "WITH once AS (SELECT DISTINCT task, max(configuration) OVER (PARTITION BY task, fold, repeat, ifnull(model_sha256, id), ifnull(proba_sha256, id))"
+             "WITH " VARIED ", once AS (SELECT DISTINCT task, max(configuration) OVER (PARTITION BY task, fold, repeat, ifnull(model_sha256, id), ifnull(proba_sha256, id))"
              " AS configuration FROM trial WHERE state = 'done'),"
              " g AS (SELECT g.task, g.configuration, g.n, g.mean, g.sd, g.low, g.high, row_number() OVER (PARTITION BY g.task ORDER BY %d *"
              " g.mean DESC, g.configuration) AS place FROM configuration_metric g JOIN once USING (task, configuration) WHERE g.part = 'validation' AND g.name = '%s')"
@@ -343,9 +370,7 @@ enum status query_best(const char *path, int k, struct table *out, struct error 
              " AND t.task = g.task AND t.state = 'done') AS trial, g.n, g.mean AS validation_%s, g.sd, g.low, g.high,"
              " %s CASE WHEN %d * (f.mean - g.mean) * %d * (f.mean - g.mean) * CASE WHEN f.n > 1 THEN f.n ELSE k.validation_rows END <="
              " CASE WHEN f.n > 1 THEN f.sd * f.sd ELSE abs(f.mean * (1 - f.mean)) END THEN 'yes' ELSE '' END AS within_error,"
-             " (SELECT group_concat(p.name || ' = ' || p.value, ', ') FROM configuration_param p WHERE p.configuration = c.id AND p.name IN"
-             " (SELECT q.name FROM configuration_param q JOIN configuration r ON r.id = q.configuration WHERE r.model = c.model GROUP BY q.name"
-             " HAVING count(DISTINCT quote(q.value)) > 1)) AS differs"
+             " " DIFFERS("c.id", "c.model")
              " FROM g JOIN g f ON f.task = g.task AND f.place = 1 JOIN configuration c ON c.id = g.configuration JOIN task k ON k.id = g.task"
              " WHERE g.place <= %d ORDER BY g.task, g.place",
              sign, m, m, accuracy, sign, sign, k);
