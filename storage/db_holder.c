@@ -107,11 +107,11 @@ static bool is_here(const struct holder *h)
     return strcmp(h->host, host) == 0 || (*boot && strcmp(h->boot_id, boot) == 0);
 }
 
-bool db_holder_died(struct db *d)
+enum db_lock_state db_holder_look(struct db *d)
 {
     struct holder h;
     struct error ignored;
-    return read_holder(d, &h, &ignored) == STATUS_OK && h.is_there && is_here(&h) && db_lock_look(d->path) == DB_LOCK_FREE;
+    return read_holder(d, &h, &ignored) == STATUS_OK && h.is_there && is_here(&h) ? db_lock_look(d->path) : DB_LOCK_UNKNOWN;
 }
 
 /* Locks are not seen across machines everywhere, so another machine's holder is believed unless Slurm or people say otherwise. */

@@ -34,8 +34,8 @@ enum db_lock_state db_lock_look(const char *path);
 enum status db_hold(struct db *d, bool take_over, struct error *e);
 /* Deletes it; false where it is no longer ours. */
 bool db_let_go(struct db *d);
-/* The holder is one of this machine, and its process is gone. */
-bool db_holder_died(struct db *d);
+/* Its lock, free where the holder died; unknown where there is none, or one of another machine. */
+enum db_lock_state db_holder_look(struct db *d);
 /* The holder in one line, as STATUS_IO. */
 enum status db_say_holder(struct db *d, struct error *e);
 /* Kind of the error that SQLite reported last. */

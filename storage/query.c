@@ -120,15 +120,16 @@ static enum status status_note(struct db *d, double now, struct table *out, stru
     enum status status = sql_step(d, s, &row, e);
     if (status == STATUS_OK && row) {
         bool ended = sqlite3_column_type(s, 2) != SQLITE_NULL;
+        enum db_lock_state lock = ended ? DB_LOCK_FREE : db_holder_look(d);
         double seconds = (ended ? sqlite3_column_double(s, 2) : now) - sqlite3_column_double(s, 1), more = NAN;
         int64_t job = sqlite3_column_int64(s, 0), done = sqlite3_column_int64(s, 4);
         struct buffer note = {0};
         if (ended)
             buffer_printf(&note, "job %lld %s", (long long)job, sql_text(s, 3));
-        else if (db_holder_died(d))
+        else if (lock == DB_LOCK_FREE)
             buffer_printf(&note, "job %lld died without a word (run goes on from what it left)", (long long)job);
         else
-            buffer_printf(&note, "job %lld is running%s, or died", (long long)job, sql_text(s, 5));
+            buffer_printf(&note, "job %lld is running%s%s", (long long)job, sql_text(s, 5), lock == DB_LOCK_HELD ? "" : ", or died");
         buffer_printf(&note, ": %lld trial%s in %.0f s", (long long)done, done == 1 ? "" : "s", seconds > 0 ? seconds : 0);
         if (left > 0) {
             status = time_left(d, job, seconds, &more, e);
