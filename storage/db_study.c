@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -339,7 +340,10 @@ static enum status read_state(struct db *d, const char *identity, enum trial_sta
 enum status db_planned(const char *path, const struct config *c, const char *data_hash, const struct plan *p, enum trial_state *out, struct error *e)
 {
     struct db *d;
+    struct stat facts;
     struct buffer text = {0};
+    if (stat(path, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size == 0)
+        return error_set(e, STATUS_NO_INPUT, "%s: is empty", path); /* a run fills it */
     TRY(db_open_read(&d, path, e));
     config_study_text(c, data_hash, &text);
     enum status s = compare_study(d, text.data, e);
@@ -347,7 +351,7 @@ enum status db_planned(const char *path, const struct config *c, const char *dat
         s = read_state(d, p->trials[i].identity, &out[i], e);
     buffer_fini(&text);
     db_close(d);
-    return s;
+    return s == STATUS_OK ? db_held(path, e) : s;
 }
 
 enum status db_outcome(const char *path, char **why, int64_t *done, struct error *e)

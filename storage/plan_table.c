@@ -36,6 +36,11 @@ static void look_for(const struct config *c, const struct flows *f, const struct
     }
 }
 
+static bool is_over(const struct found *f, int trial)
+{
+    return f->state[trial] == TRIAL_DONE || f->state[trial] == TRIAL_FAILED;
+}
+
 static void found_fini(struct found *f)
 {
     free(f->state);
@@ -53,7 +58,7 @@ static void put_model(const struct config *c, const struct footprint *f, const s
             continue;
         trials++;
         done += found->state[i] == TRIAL_DONE;
-        if (found->state[i] != TRIAL_DONE && found->state[i] != TRIAL_FAILED)
+        if (!is_over(found, i))
             flops += p->trials[i].flops;
     }
     for (int i = f->n - 1; i >= 0; i--)
@@ -93,8 +98,8 @@ static void put_lacking(const struct plan *p, struct buffer *out)
         }
 }
 
-/* Where trials go on from others. */
-static char *note_of_lines(const struct plan *p)
+/* Where trials that are to come go on from others. */
+static char *note_of_lines(const struct plan *p, const struct found *found)
 {
     int64_t grown = 0, alone = 0;
     int on = 0;
@@ -102,7 +107,7 @@ static char *note_of_lines(const struct plan *p)
     for (int i = 0; i < p->n_trials; i++) {
         const struct plan_trial *t = &p->trials[i];
         const struct plan_configuration *k = &p->configurations[t->configuration];
-        if (!k->kind->grows)
+        if (!k->kind->grows || is_over(found, i))
             continue;
         int64_t size = plan_size(k);
         alone += size;
@@ -115,7 +120,7 @@ static char *note_of_lines(const struct plan *p)
               : memory_text("");
 }
 
-static char *note_of_found(const struct found *f)
+static char *note_of_found(const struct found *f, int n_trials)
 {
     struct buffer b = {0};
     buffer_puts(&b, "");
@@ -124,7 +129,7 @@ static char *note_of_found(const struct found *f)
     if (f->failed > 0)
         buffer_printf(&b, " and %d that failed (run --retry-failed tries them again)", f->failed);
     if (f->done + f->failed > 0)
-        buffer_puts(&b, ": TFLOP is of the others");
+        buffer_puts(&b, f->done + f->failed == n_trials ? ": nothing is left to do" : ": TFLOP is of the others");
     if (f->trouble)
         buffer_printf(&b, "\nrun would stop: %s", f->trouble);
     return b.data;
@@ -133,7 +138,7 @@ static char *note_of_found(const struct found *f)
 static char *note_of(const struct plan *p, const struct found *found, const struct footprint *f)
 {
     struct buffer lacking = {0};
-    char *lines = note_of_lines(p), *there = note_of_found(found);
+    char *lines = note_of_lines(p, found), *there = note_of_found(found, p->n_trials);
     buffer_puts(&lacking, "");
     put_lacking(p, &lacking);
     char *note = memory_format("%d trials of %d configurations%s%s\n"

@@ -192,80 +192,92 @@ static enum status columns_of(struct db *d, const char *view, struct columns *ou
     return status;
 }
 
-/* By its whole name, or by what follows the dot where that is only one's: "max_features" of random_forest.max_features. */
-static enum status find_column(const struct columns *c, const char *name, const char **found, struct error *e)
+/* The parameters of a configuration that differ between those of its model, in words: named without their group, which is the model or "train".
+ * configuration, model: what they are called in SQL; VARIED goes before the SELECT. */
+#define VARIED                                                                                                                                     \
+    "WITH varied AS MATERIALIZED (SELECT r.model, q.name FROM configuration_param q JOIN configuration r ON r.id = q.configuration GROUP BY r.model," \
+    " q.name HAVING count(DISTINCT quote(q.value)) > 1)"
+#define DIFFERS(configuration, model)                                                                                                              \
+    "(SELECT group_concat(substr(p.name, instr(p.name, '.') + 1) || ' = ' || p.value, ', ') FROM configuration_param p WHERE p.configuration = "   \
+    configuration " AND (" model ", p.name) IN varied)"
+
+/* A column of ls in SQL: one of the view's by its whole name; by what follows the dot, a parameter of whichever model a trial has; or "differs". */
+static enum status put_column(const struct columns *c, const char *name, struct buffer *out, struct error *e)
 {
-    struct buffer several = {0};
     int n = 0;
-    *found = NULL;
-    for (int i = 0; i < c->n && !*found; i++)
-        *found = strcmp(c->names[i], name) == 0 ? c->names[i] : NULL;
-    if (*found)
+    for (int i = 0; i < c->n; i++)
+        if (strcmp(c->names[i], name) == 0) {
+            buffer_printf(out, "\"%s\"", name);
+            return STATUS_OK;
+        }
+    if (strcmp(name, "differs") == 0) {
+        buffer_puts(out, DIFFERS("(SELECT u.configuration FROM trial u WHERE u.id = trials.trial)", "trials.model"));
         return STATUS_OK;
+    }
     for (int i = 0; i < c->n; i++) {
         const char *dot = strchr(c->names[i], '.');
-        if (!dot || strcmp(dot + 1, name) != 0)
-            continue;
-        *found = c->names[i];
-        buffer_printf(&several, "%s%s", n++ ? " or " : "", c->names[i]);
+        if (dot && strcmp(dot + 1, name) == 0)
+            buffer_printf(out, "%s\"%s\"", n++ ? ", " : "coalesce(", c->names[i]);
     }
-    if (n > 1)
-        error_set(e, STATUS_USAGE, "\"%s\" is %s: say which", name, several.data);
-    buffer_fini(&several);
-    if (n > 0)
-        return n == 1 ? STATUS_OK : STATUS_USAGE;
+    if (n > 0) {
+        buffer_puts(out, ", NULL)");
+        return STATUS_OK;
+    }
     const char *near = word_nearest(name, (const char *const *)c->names, c->n);
     return error_set(e, STATUS_USAGE, "there is no column \"%s\"%s%s%s; all of them: sqlite3 DB 'PRAGMA table_info(trials)'", name,
                      near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
 }
 
-/* "column op value" to SQL; the value is bound later. */
+static bool is_number(const char *text)
+{
+    char *end;
+    strtod(text, &end);
+    return *text && *end == '\0';
+}
+
+/* "column op value" to SQL; the value is bound later. What is above or below a number is one. */
 static enum status put_filter(const struct columns *c, const char *filter, struct buffer *out, char **value, struct error *e)
 {
     char name[128], op[3];
-    const char *column;
+    struct buffer column = {0};
     int n = 0;
     if (sscanf(filter, " %127[A-Za-z0-9_.] %2[=!<>] %n", name, op, &n) != 2 || n == 0 ||
         (strcmp(op, "=") && strcmp(op, "!=") && strcmp(op, "<") && strcmp(op, "<=") && strcmp(op, ">") && strcmp(op, ">=")))
         return error_set(e, STATUS_USAGE, "--filter \"%s\": expected 'COLUMN OP VALUE', OP one of = != < <= > >=", filter);
-    TRY(find_column(c, name, &column, e));
-    buffer_printf(out, " AND \"%s\" %s ?", column, op);
-    *value = memory_text(filter + n);
-    return STATUS_OK;
+    enum status s = put_column(c, name, &column, e);
+    if (s == STATUS_OK) {
+        buffer_printf(out, " AND %s %s ?", column.data, op);
+        if (strchr("<>", *op) && is_number(filter + n))
+            buffer_printf(out, " AND typeof(%s) IN ('integer', 'real')", column.data);
+        *value = memory_text(filter + n);
+    }
+    buffer_fini(&column);
+    return s;
 }
 
 /* A number, true and false (1 and 0 in the database), or text. */
 static void bind_value(sqlite3_stmt *s, int place, const char *text)
 {
-    char *end;
-    double x = strtod(text, &end);
     if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
         sqlite3_bind_int(s, place, *text == 't');
-    else if (*text && *end == '\0')
-        sqlite3_bind_double(s, place, x);
+    else if (is_number(text))
+        sqlite3_bind_double(s, place, strtod(text, NULL));
     else
         sqlite3_bind_text(s, place, text, -1, SQLITE_TRANSIENT);
 }
 
-/* The parameters of a configuration that differ between those of its model, in words: named without their group, which is the model or "train".
- * configuration, model: what they are called in SQL; VARIED goes before the SELECT. */
-#define VARIED                                                                                                                                     \
-    "varied AS MATERIALIZED (SELECT r.model, q.name FROM configuration_param q JOIN configuration r ON r.id = q.configuration GROUP BY r.model, q.name" \
-    " HAVING count(DISTINCT quote(q.value)) > 1)"
-#define DIFFERS(configuration, model)                                                                                                              \
-    "(SELECT group_concat(substr(p.name, instr(p.name, '.') + 1) || ' = ' || p.value, ', ') FROM configuration_param p WHERE p.configuration = " configuration                     \
-    " AND (" model ", p.name) IN varied) AS differs"
-
 static enum status put_select(const struct query_ls *q, const struct columns *c, struct buffer *out, struct error *e)
 {
-    static const char *const usual = "WITH " VARIED " SELECT trial, state, model, task, top_n, min_flows, steps, repeat, epochs_run, wall_s, validation_accuracy,"
-                                     " validation_macro_f1, " DIFFERS("(SELECT u.configuration FROM trial u WHERE u.id = trials.trial)", "trials.model") ", error";
-    for (int i = 0; i < q->n_columns; i++) {
-        const char *column;
-        TRY(find_column(c, q->columns[i], &column, e));
-        buffer_printf(out, "%s\"%s\"", i ? ", " : "SELECT ", column);
+    static const char *const usual[] = {"trial", "state", "model", "task", "top_n", "min_flows", "steps", "repeat", "epochs_run", "wall_s",
+                                        "validation_accuracy", "validation_macro_f1", "error", "differs"};
+    const char *const *names = q->n_columns ? q->columns : usual;
+    int n = q->n_columns ? q->n_columns : (int)(sizeof usual / sizeof *usual);
+    buffer_puts(out, VARIED " SELECT ");
+    for (int i = 0; i < n; i++) {
+        TRY(put_column(c, names[i], out, e));
+        buffer_printf(out, " AS \"%s\"%s", names[i], i < n - 1 ? ", " : "");
     }
-    buffer_printf(out, "%s FROM trials WHERE 1", q->n_columns ? "" : usual);
+    buffer_puts(out, " FROM trials WHERE 1");
     return STATUS_OK;
 }
 
@@ -273,9 +285,10 @@ static enum status put_order(const struct query_ls *q, const struct columns *c, 
 {
     if (q->sort) {
         bool falling = *q->sort == '-';
-        const char *column;
-        TRY(find_column(c, q->sort + falling, &column, e));
-        buffer_printf(out, " ORDER BY \"%s\" IS NULL, \"%s\" %s, trial", column, column, falling ? "DESC" : "");
+        struct buffer column = {0};
+        TRY(put_column(c, q->sort + falling, &column, e));
+        buffer_printf(out, " ORDER BY %s IS NULL, %s %s, trial", column.data, column.data, falling ? "DESC" : "");
+        buffer_fini(&column);
     } else {
         buffer_puts(out, " ORDER BY trial");
     }
@@ -363,7 +376,7 @@ enum status query_best(const char *path, int k, struct table *out, struct error 
     /* once: of trials that are the same model, as of a forest that was asked for importances later, the newest;
      * within: not worse than the first by more than its standard error over repeats, or, with one, over rows (a share's) */
     snprintf(text, sizeof text,
-             "WITH " VARIED ", once AS (SELECT DISTINCT task, max(configuration) OVER (PARTITION BY task, fold, repeat, ifnull(model_sha256, id), ifnull(proba_sha256, id))"
+             VARIED ", once AS (SELECT DISTINCT task, max(configuration) OVER (PARTITION BY task, fold, repeat, ifnull(model_sha256, id), ifnull(proba_sha256, id))"
              " AS configuration FROM trial WHERE state = 'done'),"
              " g AS (SELECT g.task, g.configuration, g.n, g.mean, g.sd, g.low, g.high, row_number() OVER (PARTITION BY g.task ORDER BY %d *"
              " g.mean DESC, g.configuration) AS place FROM configuration_metric g JOIN once USING (task, configuration) WHERE g.part = 'validation' AND g.name = '%s')"
@@ -371,7 +384,7 @@ enum status query_best(const char *path, int k, struct table *out, struct error 
              " AND t.task = g.task AND t.state = 'done') AS trial, g.n, g.mean AS validation_%s, g.sd, g.low, g.high,"
              " %s CASE WHEN %d * (f.mean - g.mean) * %d * (f.mean - g.mean) * CASE WHEN f.n > 1 THEN f.n ELSE k.validation_rows END <="
              " CASE WHEN f.n > 1 THEN f.sd * f.sd ELSE abs(f.mean * (1 - f.mean)) END THEN 'yes' ELSE '' END AS within_error,"
-             " " DIFFERS("c.id", "c.model")
+             " " DIFFERS("c.id", "c.model") " AS differs"
              " FROM g JOIN g f ON f.task = g.task AND f.place = 1 JOIN configuration c ON c.id = g.configuration JOIN task k ON k.id = g.task"
              " WHERE g.place <= %d ORDER BY g.task, g.place",
              sign, m, m, accuracy, sign, sign, k);

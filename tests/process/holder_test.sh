@@ -26,6 +26,7 @@ refused "from the same host" "$(hostname)" $FLOWSWEEP $run $long --set study.dat
 if unshare -u true 2>/dev/null; then
     refused "from another host name" "$(hostname)" unshare -u sh -c "hostname elsewhere && exec $FLOWSWEEP $run $long --set study.database=held.db"
 fi
+check "plan: run would not" 1 "$($FLOWSWEEP plan small.cfg --set task.top_n=3 $long --set study.database=held.db | grep -c "^run would stop: held.db: is held by a run (process $pid on $(hostname)")"
 check "status: it runs" 1 "$($FLOWSWEEP status held.db | grep -c "^job 1 is running by process $pid on $(hostname): ")"
 kill -9 "$pid"
 await_end() { ! kill -0 "$pid" 2>/dev/null; }

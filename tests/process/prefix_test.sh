@@ -32,7 +32,8 @@ check "and from the same settings, at the same repeat" 0 "$(ask small.db "count(
     <> (SELECT group_concat(name || value) FROM (SELECT name, value FROM configuration_param WHERE configuration = t.configuration AND name NOT LIKE '%.n_estimators' ORDER BY name))")"
 trial=$(ask small.db t.id "WHERE n.value = 100 LIMIT 1")
 check "show tells from which" "$(ask small.db a.from_trial "WHERE t.id = $trial")" "$($FLOWSWEEP show small.db "$trial" --format json | sed -n 's/.*"from_trial": \([0-9]*\).*/\1/p')"
-$FLOWSWEEP plan small.cfg >plan.txt
+check "plan has nothing to grow where all is done" 0 "$($FLOWSWEEP plan small.cfg | grep -c "are grown")"
+$FLOWSWEEP plan small.cfg --set study.database=new.db >plan.txt
 check "plan says so" 1 "$(grep -c '^n_estimators: 14 of the trials go on from the trees of the next smaller forest, so that 500 trees are grown, not 858 (TFLOP' plan.txt)"
 $FLOWSWEEP run small.cfg -q -n 0 --set study.database=listed.db --set 'search.order="shuffled"' || exit 1
 check "in another order" "$expected" "$($FLOWSWEEP db digest listed.db)"
