@@ -287,7 +287,9 @@ static enum status with_restarts(struct launch *l, struct error *e)
     for (int left = RESTARTS;; left--) {
         enum status s = once(l, &died, &done, e);
         l->options.fresh = l->options.retry_failed = l->options.take_over = false; /* once is enough */
-        if (died && lost_rank(l) >= 0)
+        if (died && l->at_once) /* nobody's fault */
+            db_last_job_lost(l->database, -1, (double)time(NULL), "was ended at once, as told twice", &ignored);
+        else if (died && lost_rank(l) >= 0)
             db_last_job_lost(l->database, lost_rank(l), (double)time(NULL), l->told.message[0] ? l->told.message : telling(l), &ignored);
         if (!died || l->options.no_restart || signals_seen())
             return s;

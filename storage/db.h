@@ -45,7 +45,7 @@ enum status db_study(struct db *d, const struct config *c, const char *data_hash
 /* One launch. *job is its id. n_ranks counts the coordinator; 1 for -n 0. */
 enum status db_job_start(struct db *d, const struct config *c, int n_ranks, const char *arithmetic, double now, int64_t *job, struct error *e);
 enum status db_job_end(struct db *d, int64_t job, double now, const char *why, struct error *e);
-/* A job that ends because a rank was lost; attempts of that rank's gang are blamed for it. */
+/* A job that ends because a rank was lost (below 0: all were); attempts of that rank's gang are blamed for it. */
 enum status db_job_lost(struct db *d, int64_t job, int rank, double now, const char *why, struct error *e);
 /* The same, told by whoever started the job, where the job could not: opens the database; nothing to do where the last job has ended by itself. */
 enum status db_last_job_lost(const char *path, int rank, double now, const char *why, struct error *e);

@@ -49,6 +49,7 @@ if has_mpi; then
     wait $pid
     check "code where told twice" 75 $?
     check "says so" 1 "$(grep -c "ended at once, as told twice; run it again to go on" err.txt)"
+    check "status says so, and that nothing runs" "0 0 1" "$($FLOWSWEEP status twice.db --format csv | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "running") c = i } NR > 1 { print $c }' | tr '\n' ' ')$($FLOWSWEEP status twice.db | grep -c '^job 1 was ended at once, as told twice: ')"
     kill -KILL $held 2>/dev/null
     $FLOWSWEEP run small.cfg -q -n 2 $longer --set study.database=twice.db
     check "goes on" 0 $?
