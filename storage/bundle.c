@@ -32,6 +32,7 @@ struct bundle {
     char *dir;
     char **labels; /* (n_labels) owned */
     int n_labels;
+    char data_hash[HASH_HEX]; /* of the study's flows; "" where the manifest has none */
     struct params form; /* layout, blocks, steps of the study's flows */
     struct member *members;
     int n_members;
@@ -257,12 +258,13 @@ static enum status take_form(struct bundle *b, const json_t *root, struct error 
 static enum status take_manifest(struct bundle *b, const json_t *root, struct error *e)
 {
     double sum = 0;
-    const char *format = get_text(root, "format");
+    const char *format = get_text(root, "format"), *hash = get_text(root, "data_hash");
     const json_t *version = json_object_get(root, "version"), *members = json_object_get(root, "members");
     if (!format || strcmp(format, "flowsweep bundle") != 0)
         return wrong(b, "is no manifest of a flowsweep bundle", e);
     if (!json_is_number(version) || json_number_value(version) != 1)
         return wrong(b, "was made by a newer flowsweep (version 1 is known)", e);
+    snprintf(b->data_hash, sizeof b->data_hash, "%s", hash ? hash : "");
     TRY(take_labels(b, json_object_get(root, "labels"), e));
     TRY(take_form(b, root, e));
     size_t n = json_array_size(members);
@@ -420,6 +422,13 @@ enum status bundle_flows(const struct bundle *b, const char *path, bool labels, 
         *note = NULL;
     }
     return s;
+}
+
+bool bundle_is_of(const struct bundle *b, const struct flows *f)
+{
+    char hash[HASH_HEX];
+    flows_hash(f, hash);
+    return strcmp(hash, b->data_hash) == 0;
 }
 
 enum { TOGETHER = 4096 }; /* flows at a time: what members say of them stays near until it is mixed */

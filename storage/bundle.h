@@ -17,6 +17,8 @@ int bundle_classes(const struct bundle *b);
 const char *bundle_label(const struct bundle *b, int k);
 /* Reads flows of either layout, labels ignored unless asked for. *note: what people should know of how it was read, or NULL; the caller's. */
 enum status bundle_flows(const struct bundle *b, const char *path, bool labels, struct flows *out, char **note, struct error *e);
+/* Are they the flows that its study was made of? Not told of a study with meta columns. */
+bool bundle_is_of(const struct bundle *b, const struct flows *f);
 /* proba (f->n, n_classes), caller frees. Bit-equal to what training stored. */
 enum status bundle_predict(const struct bundle *b, const struct flows *f, float **proba, struct error *e);
 /* row, label, probability; or one column a class (proba); or label_1, probability_1, .. (top > 0). */

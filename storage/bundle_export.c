@@ -252,6 +252,8 @@ enum status bundle_export(const char *db_path, const char *what, int64_t task, c
     enum status s = members_of(d, what, &task, &m, &n, e);
     if (s == STATUS_OK)
         s = doubt(d, what, task, note, e);
+    if (s == STATUS_OK && !*note && n > 1 && strcmp(what, "best") == 0)
+        *note = memory_format("best: the %d trials of the best configuration, averaged", n);
     if (s == STATUS_OK)
         s = write_and_rename(d, task, m, n, out_dir, e);
     interrupt_release(&before);

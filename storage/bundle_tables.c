@@ -106,7 +106,17 @@ static enum status classes_of(const struct bundle *b, const struct flows *f, int
     return s;
 }
 
-static void put_summary(const double *m, int known, int unknown, struct table *out)
+static char *note_of(int unknown, bool of_study)
+{
+    struct buffer note = {0};
+    if (unknown > 0)
+        buffer_puts(&note, "unknown: flows left out of all of these figures, as the model does not know their labels");
+    if (of_study)
+        buffer_printf(&note, "%sthese are the flows that its study was made of, and most of them trained it: flowsweep reveal tells of those that did not", note.size ? "\n" : "");
+    return note.data;
+}
+
+static void put_summary(const double *m, int known, int unknown, bool of_study, struct table *out)
 {
     for (int i = 0; i < METRIC_COUNT; i++)
         table_column(out, metric_names[i], 4);
@@ -116,8 +126,7 @@ static void put_summary(const double *m, int known, int unknown, struct table *o
         table_real(out, m[i]);
     table_int(out, known);
     table_int(out, unknown);
-    if (unknown > 0)
-        out->note = memory_text("unknown: flows left out of all of these figures, as the model does not know their labels");
+    out->note = note_of(unknown, of_study);
 }
 
 static void put_classes(const struct bundle *b, const struct class_metrics *classes, struct table *out)
@@ -172,7 +181,7 @@ enum status bundle_score(const struct bundle *b, const struct flows *f, const fl
         s = error_set(e, STATUS_DATA, "none of the %d flows has a label that the bundle knows", f->n);
     if (s == STATUS_OK) {
         metrics_of(known, y, n, (int)k, m, classes, cells);
-        put_summary(m, n, f->n - n, summary);
+        put_summary(m, n, f->n - n, bundle_is_of(b, f), summary);
         put_classes(b, classes, per_class);
         put_confusion(b, cells, confusion);
     }
