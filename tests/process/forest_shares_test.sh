@@ -51,7 +51,7 @@ done
 # One and all side by side are told apart by who lists them.
 rm -f out.db*
 $FLOWSWEEP run shares.cfg -q -n 0 --set study.database=out.db --set space.model=random_forest --set 'space.random_forest.max_features=(1, 1.0)' || exit 1
-check "best" "random_forest.max_features = 1 random_forest.max_features = 1.0" "$($FLOWSWEEP best out.db --format csv | grep -o 'random_forest.max_features = [0-9.]*' | sort | xargs)"
+check "best" "max_features = 1 max_features = 1.0" "$($FLOWSWEEP best out.db --format csv | grep -o 'max_features = [0-9.]*' | sort | xargs)"
 shown=$(for trial in $(sqlite3 out.db "SELECT t.id FROM trial t JOIN configuration c ON c.id = t.configuration WHERE c.model = 'random_forest'"); do
     $FLOWSWEEP show out.db "$trial" | awk '$1 == "random_forest.max_features" { print $2 }'
 done | sort | xargs)

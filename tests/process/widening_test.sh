@@ -33,7 +33,7 @@ check "one that is over soon is let alone" "1 done," "$(attempts short.db)"
 
 # What importances take is known beforehand, shown, and shared too.
 asked=(--set space.random_forest.n_estimators=48 --set space.random_forest.permutation_repeats=4)
-work() { $FLOWSWEEP plan long.cfg "$@" --format csv | awk -F, '/random_forest/ { print $11; exit }'; }
+work() { $FLOWSWEEP plan long.cfg "$@" --set study.database=new.db --format csv | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "TFLOP") c = i } /random_forest/ { print $c; exit }'; }
 check "plan counts them" 1 "$(awk "BEGIN { print ($(work "${asked[@]}") > 3 * $(work --set space.random_forest.n_estimators=48)) }")"
 $FLOWSWEEP run long.cfg -q -n 0 "${asked[@]}" --set study.database=alone.db || exit 1
 FLOWSWEEP_FAULT=round:1+:delay "$FLOWSWEEP_FAULTY" run long.cfg -n 2 "${asked[@]}" --set study.database=shared.db 2>said.txt || exit 1
