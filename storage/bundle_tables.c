@@ -112,7 +112,7 @@ static char *note_of(int unknown, bool of_study)
     if (unknown > 0)
         buffer_puts(&note, "unknown: flows left out of all of these figures, as the model does not know their labels");
     if (of_study)
-        buffer_printf(&note, "%sthese are the flows that its study was made of, and most of them trained it: flowsweep reveal tells of those that did not", note.size ? "\n" : "");
+        buffer_printf(&note, "%sthese are the flows that its study was made of, those that trained it among them: flowsweep reveal tells of others", note.size ? "\n" : "");
     return note.data;
 }
 

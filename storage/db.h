@@ -62,7 +62,7 @@ struct db_trial {
 enum status db_trials(struct db *d, const struct plan *p, struct db_trial *out, struct error *e);
 /* What a run of the plan would find: the state of each trial, queued where it is not there yet. Reads only. STATUS_NO_INPUT where there is no database yet,
  * STATUS_CONFIG where it is of another study, STATUS_IO also where another run holds it now (out is set then). */
-enum status db_planned(const char *path, const struct config *c, const char *data_hash, const struct plan *p, enum trial_state *out, struct error *e);
+enum status db_planned(const char *path, const struct config *c, const struct flows *f, const struct plan *p, enum trial_state *out, struct error *e);
 /* What an attempt goes on from: the trial's checkpoint, or the model of a finished smaller one (0: there is none) that is as far; *epoch 0 and an empty state
  * where there is neither that is whole. *from: the smaller trial, where it is that; else 0. */
 struct db_origin {

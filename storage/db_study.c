@@ -337,15 +337,17 @@ static enum status read_state(struct db *d, const char *identity, enum trial_sta
     return status;
 }
 
-enum status db_planned(const char *path, const struct config *c, const char *data_hash, const struct plan *p, enum trial_state *out, struct error *e)
+enum status db_planned(const char *path, const struct config *c, const struct flows *f, const struct plan *p, enum trial_state *out, struct error *e)
 {
     struct db *d;
     struct stat facts;
     struct buffer text = {0};
+    char hash[HASH_HEX];
     if (stat(path, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size == 0)
         return error_set(e, STATUS_NO_INPUT, "%s: is empty", path); /* a run fills it */
     TRY(db_open_read(&d, path, e));
-    config_study_text(c, data_hash, &text);
+    flows_hash(f, hash); /* where there is no database nothing needs it */
+    config_study_text(c, hash, &text);
     enum status s = compare_study(d, text.data, e);
     for (int i = 0; s == STATUS_OK && i < p->n_trials; i++)
         s = read_state(d, p->trials[i].identity, &out[i], e);

@@ -21,13 +21,11 @@ struct found {
 
 static void look_for(const struct config *c, const struct flows *f, const struct plan *p, struct found *out)
 {
-    char hash[HASH_HEX];
     struct error e;
     *out = (struct found){params_text(&c->study, "database"), memory_new((size_t)p->n_trials * sizeof *out->state), 0, 0, NULL};
     for (int i = 0; i < p->n_trials; i++)
         out->state[i] = TRIAL_QUEUED;
-    flows_hash(f, hash);
-    enum status s = db_planned(out->path, c, hash, p, out->state, &e);
+    enum status s = db_planned(out->path, c, f, p, out->state, &e);
     if (s != STATUS_OK && s != STATUS_NO_INPUT)
         out->trouble = memory_text(e.message);
     for (int i = 0; i < p->n_trials; i++) {

@@ -96,7 +96,7 @@ sed 's/^[^,]*/nobody/' all.csv | sed -n 2,11p | cat all.csv - >more.csv
 check "score counts flows of labels that the model does not know, and says so" "910 unknown: flows left out of all of these figures" \
     "$($FLOWSWEEP score e more.csv --format json | python3 -c 'import json,sys; t = json.load(sys.stdin); print(t["rows"] + t["unknown"])') $($FLOWSWEEP score e more.csv | grep -o '^unknown: .* figures')"
 check "and nothing where there is none" 0 "$($FLOWSWEEP score e all.csv | grep -c '^unknown')"
-of_study='^these are the flows that its study was made of, and most of them trained it: '
+of_study='^these are the flows that its study was made of, those that trained it among them: '
 check "score says where they are the flows that it was trained on" "1 0" "$($FLOWSWEEP score e all.csv | grep -c "$of_study") $($FLOWSWEEP score e more.csv | grep -c "$of_study")"
 $FLOWSWEEP run small.cfg -q -n 0 --set study.database=two.db --set 'space.model="random_forest"' --set task.top_n=5 --set search.repeats=2 || exit 1
 $FLOWSWEEP export two.db best --out two 2>two.err
