@@ -67,7 +67,7 @@ enum status forest_fit_new(struct model **out, const struct model_spec *spec, bo
     int columns = features_columns(spec->features);
     struct forest *f = new_forest(spec->kind, columns, spec->n_classes, (int)forest_whole(spec->params, spec->kind->name, "n_estimators", 0));
     *out = NULL;
-    f->grown = forest_tree_params(spec->params, spec->kind->name, columns);
+    f->grown = forest_tree_params(spec->params, spec->kind->name, columns, spec->train->n);
     f->grown.random_thresholds = random_thresholds;
     f->sample = forest_sample_of(spec);
     f->oob_score = forest_scores_left_out(spec->params, spec->kind->name);

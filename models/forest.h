@@ -23,8 +23,8 @@ enum { FOREST_BLOCK = 16 }; /* trees a step */
      "leaves of a tree at most: the one whose split gains most is split first; none: no limit"},                                                     \
     {"max_bins", PARAM_INT | PARAM_LATER, 0, 65535, NULL, "0",                                                                                       \
      "values of a column that are told apart, more are joined into so many bins with about as many rows each; 0: all, exact"},                       \
-    {"min_samples_split", PARAM_INT, 2, 1e9, NULL, "2", "rows that a node needs to be split"},                                                       \
-    {"min_samples_leaf", PARAM_INT, 1, 1e9, NULL, "1", "rows that a leaf keeps at least"},                                                           \
+    {"min_samples_split", PARAM_INT | PARAM_REAL | PARAM_OPEN, 0, 1e9, NULL, "2", "rows that a node needs to be split: a number, or a share up to 1.0"}, \
+    {"min_samples_leaf", PARAM_INT | PARAM_REAL | PARAM_OPEN, 0, 1e9, NULL, "1", "rows that a leaf keeps at least: a number, or a share below 1.0"},   \
     {"min_impurity_decrease", PARAM_REAL | PARAM_LATER, 0, 1e9, NULL, "0.0",                                                                         \
      "impurity that a split must take away, times the share of the tree's weight that it splits"},                                                  \
     {"bootstrap", PARAM_BOOL, 0, 0, NULL, bootstrap_fallback, "a tree sees rows drawn with replacement; false: all rows"},                           \

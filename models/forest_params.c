@@ -37,7 +37,15 @@ static int features_per_node(const struct params *p, const char *group, int colu
     return n < 1 ? 1 : n > columns ? columns : (int)n;
 }
 
-struct tree_params forest_tree_params(const struct params *p, const char *group, int columns)
+/* A count, or a share of the rows that train, where a part of a row is one more. */
+static int rows_needed(const struct params *p, const char *group, const char *name, int rows, int least)
+{
+    const struct value *v = get(p, group, name);
+    int n = (int)(v->kind == VALUE_INT ? (double)v->integer : ceil(v->real * rows));
+    return n < least ? least : n;
+}
+
+struct tree_params forest_tree_params(const struct params *p, const char *group, int columns, int rows)
 {
     const struct value *decrease = get(p, group, "min_impurity_decrease");
     return (struct tree_params){.criterion = strcmp(get(p, group, "criterion")->text, "entropy") == 0 ? TREE_ENTROPY : TREE_GINI,
@@ -45,8 +53,8 @@ struct tree_params forest_tree_params(const struct params *p, const char *group,
                                 .max_features = features_per_node(p, group, columns),
                                 .max_depth = (int)forest_whole(p, group, "max_depth", -1),
                                 .max_leaf_nodes = (int)forest_whole(p, group, "max_leaf_nodes", 0),
-                                .min_samples_split = (int)forest_whole(p, group, "min_samples_split", 2),
-                                .min_samples_leaf = (int)forest_whole(p, group, "min_samples_leaf", 1),
+                                .min_samples_split = rows_needed(p, group, "min_samples_split", rows, 2),
+                                .min_samples_leaf = rows_needed(p, group, "min_samples_leaf", rows, 1),
                                 .min_impurity_decrease = decrease->real};
 }
 
@@ -93,6 +101,12 @@ enum status forest_check(const struct params *p, const char *group, const struct
     const struct value *features = get(p, group, "features");
     TRY(check_share(p, group, "max_features", e));
     TRY(check_share(p, group, "max_samples", e));
+    TRY(check_share(p, group, "min_samples_split", e));
+    TRY(check_share(p, group, "min_samples_leaf", e));
+    if (get(p, group, "min_samples_split")->kind == VALUE_INT && forest_whole(p, group, "min_samples_split", 0) < 2)
+        return error_set(e, STATUS_CONFIG, "%s.min_samples_split = 1: a node that is split has at least 2 rows", group);
+    if (get(p, group, "min_samples_leaf")->kind == VALUE_REAL && get(p, group, "min_samples_leaf")->real == 1)
+        return error_set(e, STATUS_CONFIG, "%s.min_samples_leaf = 1.0 is a share, all rows; one row is 1", group);
     if (looked->kind == VALUE_INT && (looked->integer < 1 || looked->integer > columns))
         return error_set(e, STATUS_CONFIG, "%s.max_features = %lld, but there are %d columns", group, (long long)looked->integer, columns);
     if (drawn && drawn->kind == VALUE_INT && drawn->integer < 1)

@@ -55,6 +55,13 @@ static enum status range_number(const struct node *group, const char *name, cons
     return s == STATUS_OK ? s : error_prefix(e, "%s", name);
 }
 
+/* So is what is not there. */
+static bool is_whole(const struct node *group, const char *name)
+{
+    const struct node *n = node_find(group, name);
+    return !n || (!n->is_group && n->value.kind == VALUE_INT);
+}
+
 static enum status take_range(const char *path, const struct node *n, const struct param *p, struct dimension *d, struct error *e)
 {
     static const char *const keys[] = {"low", "high", "log", "step", "points"};
@@ -71,7 +78,7 @@ static enum status take_range(const char *path, const struct node *n, const stru
         return tree_place(path, n, e);
     }
     d->is_range = true;
-    d->whole = !(p->accepts & PARAM_REAL);
+    d->whole = !(p->accepts & PARAM_REAL) || (p->accepts & PARAM_INT && is_whole(n, "low") && is_whole(n, "high") && is_whole(n, "step"));
     enum status s = range_number(n, "low", p, true, &d->low, e);
     if (s == STATUS_OK)
         s = range_number(n, "high", p, true, &d->high, e);

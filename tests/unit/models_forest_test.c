@@ -5,6 +5,7 @@
 
 #include "models/forest_data.h"
 #include "models/forest_oob.h"
+#include "models/forest_params.h"
 #include "toy_flows.h"
 #include "toy_params.h"
 
@@ -91,6 +92,29 @@ static void test_check(void)
     CU_ASSERT_EQUAL(check("random_forest.max_features", "13"), STATUS_CONFIG);
     CU_ASSERT_EQUAL(check("random_forest.max_bins", "1"), STATUS_CONFIG);
     CU_ASSERT_EQUAL(check("random_forest.max_bins", "2"), STATUS_OK);
+    CU_ASSERT_EQUAL(check("random_forest.min_samples_split", "1"), STATUS_CONFIG);
+    CU_ASSERT_EQUAL(check("random_forest.min_samples_split", "1.0"), STATUS_OK);
+    CU_ASSERT_EQUAL(check("random_forest.min_samples_split", "2.0"), STATUS_CONFIG);
+    CU_ASSERT_EQUAL(check("random_forest.min_samples_leaf", "1"), STATUS_OK);
+    CU_ASSERT_EQUAL(check("random_forest.min_samples_leaf", "1.0"), STATUS_CONFIG);
+}
+
+/* sklearn.tree's: max(2, ceil(share * rows)) to split a node, ceil(share * rows) to keep in a leaf. */
+static void test_rows_needed(void)
+{
+    static const struct {
+        const char *json;
+        int split, leaf;
+    } cases[] = {{"7", 7, 7}, {"0.011", 2, 2}, {"0.001", 2, 1}, {"0.25", 25, 25}, {"0.251", 26, 26}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        begin();
+        set("random_forest.min_samples_split", cases[i].json);
+        set("random_forest.min_samples_leaf", cases[i].json);
+        struct tree_params p = forest_tree_params(&params, "random_forest", TOY_STEPS, 100);
+        CU_ASSERT_EQUAL(p.min_samples_split, cases[i].split);
+        CU_ASSERT_EQUAL(p.min_samples_leaf, cases[i].leaf);
+        end();
+    }
 }
 
 /* --- codes --- */
@@ -396,6 +420,7 @@ static void test_oob_of_many(void)
     tree_walk_fini(&two[1]);
 }
 
-UNIT_MAIN({"rows drawn", test_draws}, {"class weights", test_class_weights}, {"what cannot be", test_check}, {"bins", test_bins},
+UNIT_MAIN({"rows drawn", test_draws}, {"class weights", test_class_weights}, {"what cannot be", test_check}, {"rows needed", test_rows_needed},
+          {"bins", test_bins},
           {"trees of bins", test_trees_of_bins}, {"70,000 values", test_wide}, {"out of bag", test_oob}, {"out of bag, gone on", test_oob_goes_on},
           {"out of bag, many trees", test_oob_of_many})
