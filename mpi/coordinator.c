@@ -217,13 +217,16 @@ static enum status disbanded(struct coordinator *c, struct gang_slot *g, struct 
     int64_t id = c->trials[g->trial].id;
     double now = coordinator_now_s();
     const struct db_cost cost = {now - g->started, g->waited_s, g->moved_bytes, g->peak_bytes};
+    struct progress_work *work = progress_work(&c->progress, model_of(c, g->trial));
+    work->done_s += g->n * (now - g->started);
     if (g->done) {
         c->progress.done++;
-        c->progress.work_done += c->plan->trials[g->trial].flops - plan_work(c->plan, g->trial, g->first_epoch);
+        work->done += c->plan->trials[g->trial].flops - plan_work(c->plan, g->trial, g->first_epoch);
         TRY(tell_people(c, g, e));
     } else {
         struct transaction t = {.of = &c->transactor};
-        c->progress.work_done += work_behind(c, g, g->epoch);
+        work->done += work_behind(c, g, g->epoch);
+        work->total -= g->failed ? c->plan->trials[g->trial].flops - plan_work(c->plan, g->trial, g->epoch) : 0;
         while (transact(&t, e))
             t.status = g->failed ? db_trial_failed(c->db, id, g->attempt, g->message, &cost, now, e)
                                  : db_trial_stopped(c->db, id, g->attempt, &(struct db_stop){g->epoch, g->widening && !c->stopping}, &cost, now, e);
@@ -293,14 +296,22 @@ static enum status stop(struct coordinator *c, struct error *e)
     return STATUS_OK;
 }
 
-/* Of the work of trials that train now, what they have behind them since their gangs came together. */
-static double work_running(const struct coordinator *c)
+/* Of trials that train now: what they have behind them since their gangs came together, and how long that took. */
+static void note_running(struct coordinator *c, double now)
 {
-    double work = 0;
-    for (int i = 0; i < c->gangs.n; i++)
-        if (c->gangs.slots[i].n)
-            work += work_behind(c, &c->gangs.slots[i], c->gangs.slots[i].last_epoch);
-    return work;
+    struct progress *p = &c->progress;
+    p->busy_s = 0;
+    for (int i = 0; i < PROGRESS_MODELS; i++)
+        p->work[i].running = p->work[i].running_s = 0;
+    for (const struct gang_slot *g = c->gangs.slots; g < c->gangs.slots + c->gangs.n; g++) {
+        if (!g->n)
+            continue;
+        struct progress_work *w = progress_work(p, model_of(c, g->trial));
+        double behind = work_behind(c, g, g->last_epoch), heard = g->rounds.all ? g->rounds.last : g->last_step;
+        w->running += behind;
+        w->running_s += behind > 0 ? g->n * (heard - g->started) : 0;
+        p->busy_s += g->n * (now - g->started);
+    }
 }
 
 /* How far a gang is: epochs, or trees and what comes behind them. */
@@ -341,7 +352,7 @@ enum status coordinator_tick(void *coordinator, struct error *e)
     if (c->progress.say) {
         struct buffer running = {0};
         put_running(c, &running);
-        c->progress.work_running = work_running(c);
+        note_running(c, now);
         progress_show(&c->progress, now, running.data, false);
         buffer_fini(&running);
     }

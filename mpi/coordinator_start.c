@@ -92,7 +92,7 @@ static void schedule(struct coordinator *c)
             continue;
         waiting[n++] = (struct scheduler_trial){i, config_ranks(c->r.config, plan->configurations[t->configuration].kind), left[i],
                                                  c->trials[i].deaths >= ALONE_DEATHS, lineage_awaited(plan, c->trials, i) >= 0};
-        c->progress.work_total += t->flops - plan_work(plan, i, c->trials[i].epoch);
+        progress_work(&c->progress, plan->configurations[t->configuration].kind->name)->total += t->flops - plan_work(plan, i, c->trials[i].epoch);
     }
     c->progress.total = plan->n_trials;
     c->scheduler = scheduler_new(waiting, n, c->r.n_workers, order_of(c->r.config), (uint64_t)params_int(&c->r.config->study, "seed"));

@@ -1,5 +1,7 @@
 #include "mpi/progress.h"
 
+#include <string.h>
+
 void progress_duration(double seconds, struct buffer *out)
 {
     long s = (long)seconds;
@@ -11,11 +13,36 @@ void progress_duration(double seconds, struct buffer *out)
         buffer_printf(out, "%.0f s", seconds);
 }
 
+struct progress_work *progress_work(struct progress *p, const char *model)
+{
+    int i = 0;
+    while (i < PROGRESS_MODELS - 1 && p->work[i].model && strcmp(p->work[i].model, model) != 0)
+        i++;
+    p->work[i].model = model;
+    return &p->work[i];
+}
+
+double progress_left(const struct progress *p, double now)
+{
+    double work = 0, took = 0, busy = p->busy_s, left = 0;
+    for (const struct progress_work *w = p->work; w < p->work + PROGRESS_MODELS; w++) {
+        work += w->done + w->running;
+        took += w->done_s + w->running_s;
+        busy += w->done_s;
+    }
+    if (work <= 0 || busy <= 0)
+        return 0;
+    for (const struct progress_work *w = p->work; w < p->work + PROGRESS_MODELS; w++) {
+        double behind = w->done + w->running, its_s = w->done_s + w->running_s;
+        left += (w->total - behind) * (behind > 0 ? its_s / behind : took / work);
+    }
+    return left * (now - p->started) / busy;
+}
+
 static void put_left(const struct progress *p, double now, struct buffer *out)
 {
-    double elapsed = now - p->started, done = p->work_done + p->work_running;
-    double left = done > 0 ? elapsed * (p->work_total - done) / done : 0;
-    if (left < 1 || elapsed < 3 || p->done + p->failed == p->total)
+    double left = progress_left(p, now);
+    if (left < 1 || now - p->started < 3 || p->done + p->failed == p->total)
         return;
     buffer_puts(out, ", about ");
     progress_duration(left, out);
