@@ -35,6 +35,9 @@ struct engine {
      * samples (n, up to tree_differ_samples: with more it costs more than it saves) have not all the same code. */
     int tree_differ_samples;
     void (*tree_lanes_differ)(const struct tree_codes *codes, int n, uint64_t *differ);
+    /* NULL, both of them, where trees do better without: of plain C. Codes of a node's samples (n), and their range; what goes left. */
+    void (*tree_sides_fill)(struct tree_sides *o, const struct tree_codes *codes, int n);
+    void (*tree_sides_count)(struct tree_sides *o, const struct tree_side_classes *classes, int n_columns);
     /* Lists codes (n_values, up to TREE_TABLE_VALUES) that are marked in ascending order, takes the marks away and gives these codes their places; marks NULL: all
      * of them, unlisted. Marks have room for TREE_MARKS more, places and codes for TREE_TABLE_ROOM. Returns how many. */
     int (*tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, int32_t *codes);
@@ -69,6 +72,8 @@ void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *code
 void ENGINE(tree_lanes_sort)(struct tree_lanes *o, int n_columns);
 void ENGINE(tree_lanes_sweep)(struct tree_lanes *o, int n_columns);
 int ENGINE(tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
+void ENGINE(tree_sides_fill)(struct tree_sides *o, const struct tree_codes *codes, int n);
+void ENGINE(tree_sides_count)(struct tree_sides *o, const struct tree_side_classes *classes, int n_columns);
 int ENGINE(tree_table_places)(uint8_t *marks, int n_values, uint16_t *places, int32_t *codes);
 float ENGINE(tree_table_sum)(const struct tree_table *t);
 int ENGINE(tree_table_near)(const struct tree_table *t, float floor, int32_t *places);

@@ -6,6 +6,7 @@
 #ifndef MODELS_TREE_LANES_H
 #define MODELS_TREE_LANES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,6 +59,29 @@ struct tree_codes {
     uint32_t at[TREE_LANES];  /* (n_columns) places in a record */
     int n_columns;
     uint32_t wide;            /* which columns, bit by bit, are so: their upper halves stand behind the lower */
+};
+
+/* Columns of a node, of any size, side by side, each split at one threshold (models/tree_random.c). Of few samples the values are at hand too: to look them
+ * up takes less than to look for the code of a threshold. */
+enum { TREE_SIDES_FEW = 32 };
+struct tree_sides {
+    uint32_t (*codes)[TREE_LANES]; /* (n) room; starts at 64 bytes */
+    float values[TREE_SIDES_FEW][TREE_LANES] __attribute__((aligned(64)));
+    uint32_t least[TREE_LANES] __attribute__((aligned(64))), most[TREE_LANES] __attribute__((aligned(64))); /* of a lane's codes */
+    uint32_t last[TREE_LANES] __attribute__((aligned(64)));                                                 /* codes up to this go left, */
+    float threshold[TREE_LANES] __attribute__((aligned(64)));                                               /* or values up to this, */
+    int64_t *squares, *across, *weight; /* (TREE_LANES) and this comes of light nodes: sum over classes of its square, of it times the class's weight, of it; */
+    uint32_t (*left)[TREE_LANES];       /* (n_classes) of others this, times drawn, and of all classes together */
+    uint32_t rows[TREE_LANES] __attribute__((aligned(64))); /* so many samples */
+};
+
+struct tree_side_classes { /* of the node's samples */
+    const uint32_t *labels; /* (n) the class's number, times: 16 and 16 bits */
+    const int *first;       /* (n_classes + 1) samples of each; n */
+    const int64_t *weights; /* (n_classes) */
+    int n_classes;
+    bool light;             /* of classes that weigh 1, all weights together are below 2^16 */
+    bool by_value;          /* are values at hand? */
 };
 
 /* One column's counts by class and code (models/tree_table.c), summed up. Codes that occur, or all, have places (tree_table_place). Classes stand two by

@@ -44,14 +44,14 @@ static uint32_t try_pair(const struct tree_splitter *s, const int *column, int n
     return differ;
 }
 
-void tree_small_constant(const struct tree_splitter *s, const tree_sample *samples, uint64_t *constant)
+void tree_small_constant(const struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant)
 {
     const struct tree_data *d = s->data;
     uint64_t differ[TREE_DIFFER_MOST / 64] = {0};
-    if (s->lanes->n > s->engine->tree_differ_samples || d->stride != (size_t)d->n_columns || d->stride < TREE_DIFFER_LEAST || d->stride > TREE_DIFFER_MOST)
+    if (n > s->engine->tree_differ_samples || d->stride != (size_t)d->n_columns || d->stride < TREE_DIFFER_LEAST || d->stride > TREE_DIFFER_MOST)
         return; /* where a column is wide, a column's place is not its number */
     const struct tree_codes codes = {.records = d->records, .stride = d->stride, .samples = samples};
-    s->engine->tree_lanes_differ(&codes, s->lanes->n, differ);
+    s->engine->tree_lanes_differ(&codes, n, differ);
     for (int i = 0; i < (d->n_columns + 63) / 64; i++)
         constant[i] |= ~differ[i];
 }

@@ -23,7 +23,7 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab, size_t rows)
     s->node.first = slab_take(slab, (k + TREE_LANES) * sizeof *s->node.first);
     s->node.drawn = slab_take(slab, (k + TREE_LANES) * sizeof *s->node.drawn);
     s->labels = slab_take(slab, rows * sizeof *s->labels);
-    s->codes = slab_take(slab, rows * (size_t)at_once(s) * sizeof *s->codes);
+    s->codes = slab_take(slab, rows * (size_t)(tree_random_take(s) ? TREE_LANES : at_once(s)) * sizeof *s->codes);
     s->keys = slab_take(slab, (rows + TREE_LANES) * sizeof(uint64_t));
     s->sorted = slab_take(slab, (rows + TREE_LANES) * sizeof(uint64_t));
     s->left = slab_take(slab, k * sizeof *s->left);
@@ -33,14 +33,16 @@ void tree_splitter_cut(struct tree_splitter *s, struct slab *slab, size_t rows)
         s->count = slab_take(slab, k * sizeof *s->count);
         s->logs_of = slab_take(slab, k * sizeof *s->logs_of);
     }
-    s->left_squares = slab_take(slab, rows * sizeof *s->left_squares);
-    s->across = slab_take(slab, rows * sizeof *s->across);
-    s->left_weight = slab_take(slab, rows * sizeof *s->left_weight);
-    s->gain = slab_take(slab, rows * sizeof *s->gain);
+    s->left_squares = slab_take(slab, (rows + TREE_LANES) * sizeof *s->left_squares);
+    s->across = slab_take(slab, (rows + TREE_LANES) * sizeof *s->across);
+    s->left_weight = slab_take(slab, (rows + TREE_LANES) * sizeof *s->left_weight);
+    s->gain = slab_take(slab, (rows + TREE_LANES) * sizeof *s->gain);
     s->place = slab_take(slab, rows * sizeof *s->place);
     tree_count_cut(&s->count_room, slab, (size_t)s->data->n, rows);
     tree_table_cut(&s->table_room, slab);
     s->lanes = slab_take(slab, sizeof *s->lanes);
+    s->sides = slab_take(slab, sizeof *s->sides);
+    s->left_of = slab_take(slab, tree_random_take(s) ? k * sizeof *s->left_of : 0);
     s->columns = slab_take(slab, (size_t)s->data->n_columns * sizeof *s->columns);
     s->turn = slab_take(slab, (size_t)s->data->n_columns * sizeof *s->turn);
 }
@@ -55,6 +57,11 @@ void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
         s->columns[c] = s->turn[c] = c;
         s->code_bits = bits > s->code_bits ? bits : s->code_bits;
     }
+    s->sides->codes = (uint32_t (*)[TREE_LANES])(void *)s->codes;
+    s->sides->left = s->left_of;
+    s->sides->squares = s->left_squares;
+    s->sides->across = s->across;
+    s->sides->weight = s->left_weight;
     s->small = s->engine->tree_lanes_sort && s->plain && s->params->criterion == TREE_GINI && !s->params->random_thresholds && s->params->min_samples_leaf <= 1;
 }
 
@@ -376,34 +383,41 @@ static double rounding(const struct tree_splitter *s)
     return 8 * DBL_EPSILON * (tree_x_log_x(weight) + weight) + 2 * (s->node.n_classes + 1) * s->logs.unit;
 }
 
-/* The codes of a column among those gathered last, or NULL. */
-static const uint32_t *gathered(const struct tree_splitter *s, const int *column, int n_columns, int n, int wanted)
+/* Notes where the codes of a split's column are, if it is among those gathered last: (n_columns, n), or side by side (n, TREE_LANES). */
+static void note_codes(const struct tree_splitter *s, const int *column, int n_columns, int n, bool beside, struct tree_split *split)
 {
+    split->codes = NULL;
+    split->apart = beside ? TREE_LANES : 1;
     for (int c = 0; c < n_columns; c++)
-        if (column[c] == wanted)
-            return s->codes + (size_t)c * (size_t)n;
-    return NULL;
+        if (column[c] == split->feature)
+            split->codes = s->codes + (size_t)c * (beside ? 1 : (size_t)n);
 }
 
 struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant)
 {
+    enum { WORTH = 3 /* columns side by side */ };
     struct tree_split best = {.feature = -1, .gain = -INFINITY};
     int looked = 0, n_constant = 0, drawn, column[TREE_AT_ONCE + 1];
     prepare(s);
-    bool small = tree_small_take(s, n), gathers = !small && !tree_plane(s->data, 0, n);
-    if (small)
-        tree_small_constant(s, samples, constant);
+    bool small = tree_small_take(s, n), random = tree_random_take(s), planes = tree_plane(s->data, 0, n);
+    if (small || (random && s->params->max_features <= TREE_AT_ONCE)) /* of more, which are drawn before a threshold is would hang on what is known */
+        tree_small_constant(s, samples, n, constant);
     while ((drawn = draw(s, constant, looked < s->params->max_features ? at_once(s) : 1, &looked, &n_constant, column)) > 0) {
+        bool beside = random && drawn >= WORTH;
         for (int c = 0; c < drawn && s->params->ties == TREE_TIES_DRAWN; c++)
             s->turn[column[c]] = looked - drawn + c; /* after all before */
-        uint32_t differ = small ? tree_small_try(s, column, drawn, samples, &best)
-                                : try_columns(s, column, drawn, samples, n, tree_bits_of(s->node.all_times), &best);
+        uint32_t differ = small    ? tree_small_try(s, column, drawn, samples, &best)
+                          : beside ? tree_random_try(s, column, drawn, samples, n, &best)
+                                   : try_columns(s, column, drawn, samples, n, tree_bits_of(s->node.all_times), &best);
         for (int c = 0; c < drawn; c++)
             if (!(differ >> c & 1)) {
                 constant[column[c] / 64] |= UINT64_C(1) << column[c] % 64;
                 n_constant++;
             }
-        best.codes = gathers ? gathered(s, column, drawn, n, best.feature) : NULL;
+        if (beside ? n > 2 : !small && !planes)
+            note_codes(s, column, drawn, n, beside, &best);
+        else
+            best.codes = NULL;
     }
     if (fabs(best.decrease) <= rounding(s))
         best.decrease = 0;
@@ -422,8 +436,14 @@ static void gather_again(const struct tree_data *d, const struct tree_column *co
 
 const uint32_t *tree_splitter_codes(struct tree_splitter *s, const struct tree_split *split, const tree_sample *samples, int n)
 {
-    if (split->codes)
+    uint32_t *apart = s->keys;
+    if (split->codes && split->apart == 1)
         return split->codes;
+    if (split->codes) {
+        for (int i = 0; i < n; i++)
+            apart[i] = split->codes[(size_t)i * TREE_LANES];
+        return apart;
+    }
     if (tree_plane(s->data, split->feature, n))
         gather_plane(s->data, split->feature, samples, n, s->codes);
     else

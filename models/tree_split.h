@@ -26,7 +26,8 @@ struct tree_split {
     float threshold;                /* where it is random; else of tree_splitter_threshold */
     double gain;                    /* minus weight * impurity, both sides, less what all splits of the node have in common */
     double decrease;                /* of weight * impurity, from the node to its sides; 0 where it is no more than rounding */
-    const uint32_t *codes;          /* (n) of its column, of the node's samples, until others are gathered; NULL: they are not at hand */
+    const uint32_t *codes;          /* (n, apart) of its column, of the node's samples, until others are gathered; NULL: they are not at hand */
+    int apart;
 };
 
 struct tree_node_facts { /* of the classes in a node */
@@ -85,6 +86,8 @@ struct tree_splitter {
     struct tree_table_room table_room;
     const struct engine *engine;
     struct tree_lanes *lanes; /* of tree_small.c */
+    struct tree_sides *sides; /* of tree_random.c */
+    uint32_t (*left_of)[TREE_LANES]; /* (n_classes) */
     bool small;          /* may it be used at all? */
     int code_bits;       /* that the largest code of all columns needs */
     int *columns;        /* (n_columns) in the order drawn */
@@ -114,6 +117,10 @@ const uint32_t *tree_splitter_codes(struct tree_splitter *s, const struct tree_s
 /* Of the node looked at last. constant: bits (n_columns) of columns known to be constant here; those found are added. */
 struct tree_split tree_splitter_find(struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant);
 
+/* Are columns at random thresholds looked at by tree_random_try? Of the node looked at last, n >= 2 samples of several classes: some columns, up to
+ * TREE_AT_ONCE. *best is replaced by what gains more. Returns which of them, bit by bit, are not constant. */
+bool tree_random_take(const struct tree_splitter *s);
+uint32_t tree_random_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n, struct tree_split *best);
 /* Of that node: a column, by its codes (n), at a random threshold (tree_random.c). *best is replaced by what gains more; false where the column is constant. */
 bool tree_splitter_try_random(struct tree_splitter *s, int column, const uint32_t *codes, int n, struct tree_split *best);
 /* s->gain of the first n places noted in s->left_squares, s->across and s->left_weight. */
@@ -128,8 +135,8 @@ int tree_count_list(const struct tree_count *c, uint32_t n_values, int32_t *code
 void tree_count_cut(struct tree_count *c, struct slab *slab, size_t values, size_t rows);
 /* Is the node looked at last, of n samples, one for tree_small_try (tree_small.c)? */
 bool tree_small_take(struct tree_splitter *s, int n);
-/* Of such a node: adds all columns that are constant, where it costs less to know than to draw them. */
-void tree_small_constant(const struct tree_splitter *s, const tree_sample *samples, uint64_t *constant);
+/* Of a node of n samples: adds all columns that are constant, where it costs less to know than to draw them. */
+void tree_small_constant(const struct tree_splitter *s, const tree_sample *samples, int n, uint64_t *constant);
 /* Of such a node: some columns at once, up to TREE_AT_ONCE. *best is replaced by what gains more. Returns which of them, bit by bit, are not constant. */
 uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, struct tree_split *best);
 /* A split between neighbouring codes of a node. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "models/engine.h"
-#include "models/engine/tree_vectors.h"
+#include "models/engine/tree_records.h"
 
 #if !defined(ENGINE_PLAIN)
 /* Where in a word a class stands, and the word's number, backwards: so the first two words' classes are told apart by three bits side by side. */
@@ -35,15 +35,6 @@ void ENGINE(tree_lanes_label)(struct tree_lanes *o, const uint32_t *labels, cons
     }
 }
 
-enum { WORDS = 32 /* of a vector */, AT_HAND = 4 * WORDS };
-
-/* Which words of a record, up to AT_HAND, the v-th of its vectors holds. */
-INLINE __mmask32 words_there(size_t stride, int v)
-{
-    int left = (int)stride - v * WORDS;
-    return left >= WORDS ? ~(__mmask32)0 : left > 0 ? ((__mmask32)1 << left) - 1 : 0;
-}
-
 /* Records of so many vectors, two or four. */
 INLINE void find_differing(const struct tree_codes *c, int n, int vectors, uint64_t *differ)
 {
@@ -71,43 +62,20 @@ void ENGINE(tree_lanes_differ)(const struct tree_codes *c, int n, uint64_t *diff
         find_differing(c, n, 4, differ);
 }
 
-/* Codes at 16 places in so many vectors, two or four. */
-INLINE whole pick(const __m512i x[4], __m512i at, int vectors)
-{
-    __m512i codes = _mm512_permutex2var_epi16(x[0], at, x[1]);
-    if (vectors > 2)
-        codes = _mm512_mask_mov_epi16(codes, _mm512_test_epi16_mask(at, _mm512_set1_epi16(2 * WORDS)), _mm512_permutex2var_epi16(x[2], at, x[3]));
-    return (whole)_mm512_cvtepu16_epi32(_mm512_castsi512_si256(codes));
-}
-
-/* A record of up to 128 codes is loaded whole, and its columns are picked out of four vectors: no loads of single codes. */
+/* vectors of a record: two or four. */
 INLINE void fill_at_hand(struct tree_lanes *o, const struct tree_codes *c, int vectors, bool wide)
 {
-    __m512i at = _mm512_castsi256_si512(_mm512_cvtepi32_epi16(_mm512_maskz_loadu_epi32(lanes_mask(c->n_columns), c->at)));
-    const __m512i behind = _mm512_add_epi16(at, _mm512_set1_epi16(1));
-    __mmask32 there[4];
-    for (int v = 0; v < vectors; v++)
-        there[v] = words_there(c->stride, v);
-    for (int i = 0; i < o->n; i++) {
-        const uint16_t *record = c->records + (c->samples[i] >> 32) * c->stride;
-        __m512i x[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
-        for (int v = 0; v < vectors; v++)
-            x[v] = _mm512_maskz_loadu_epi16(there[v], record + (size_t)v * WORDS);
-        whole codes = pick(x, at, vectors);
-        if (wide)
-            codes |= (whole)_mm512_maskz_mov_epi32((__mmask16)c->wide, (__m512i)(pick(x, behind, vectors) << 16));
-        ((whole *)o->keys)[i] = codes << o->label_bits | o->labels[i];
-    }
+    const struct picker p = picker_of(c, vectors);
+    for (int i = 0; i < o->n; i++)
+        ((whole *)o->keys)[i] = picked(&p, c->records + (c->samples[i] >> 32) * c->stride, vectors, wide) << o->label_bits | o->labels[i];
 }
 
 static void fill_one_by_one(struct tree_lanes *o, const struct tree_codes *c)
 {
     for (int i = 0; i < o->n; i++) {
         const uint16_t *record = c->records + (c->samples[i] >> 32) * c->stride;
-        for (int k = 0; k < c->n_columns; k++) {
-            uint32_t low = record[c->at[k]], code = c->wide >> k & 1 ? (uint32_t)record[c->at[k] + 1] << 16 | low : low;
-            o->keys[i][k] = code << o->label_bits | o->labels[i];
-        }
+        for (int k = 0; k < c->n_columns; k++)
+            o->keys[i][k] = code_of(c, record, k) << o->label_bits | o->labels[i];
     }
 }
 
@@ -195,42 +163,16 @@ void ENGINE(tree_lanes_differ)(const struct tree_codes *c, int n, uint64_t *diff
     }
 }
 
-INLINE __m256i pick(const uint16_t *r, const size_t at[8])
-{
-    __m128i codes = _mm_cvtsi32_si128(r[at[0]]);
-    codes = _mm_insert_epi16(codes, r[at[1]], 1);
-    codes = _mm_insert_epi16(codes, r[at[2]], 2);
-    codes = _mm_insert_epi16(codes, r[at[3]], 3);
-    codes = _mm_insert_epi16(codes, r[at[4]], 4);
-    codes = _mm_insert_epi16(codes, r[at[5]], 5);
-    codes = _mm_insert_epi16(codes, r[at[6]], 6);
-    codes = _mm_insert_epi16(codes, r[at[7]], 7);
-    return _mm256_cvtepu16_epi32(codes);
-}
-
 /* Eight columns, some of which may be wide. */
 INLINE void fill_vector(struct tree_lanes *o, const struct tree_codes *c, int v, bool wide)
 {
-    size_t at[WIDE], behind[WIDE];
-    uint32_t upper[WIDE];
-    for (int k = 0; k < WIDE; k++) {
-        bool so = c->wide >> (v * WIDE + k) & 1;
-        at[k] = c->at[v * WIDE + k];
-        behind[k] = at[k] + so;
-        upper[k] = so ? UINT32_MAX << 16 : 0;
-    }
-    const __m256i mask = _mm256_loadu_si256((const __m256i *)(const void *)upper);
+    const struct picker p = picker_of(c, v);
     const size_t stride = c->stride;
     const uint16_t *records = c->records;
     const uint64_t *samples = c->samples;
     whole *keys = (whole *)o->keys + v;
-    for (int n = o->n, label_bits = o->label_bits, k = 0; k < n; k++) {
-        const uint16_t *r = records + (samples[k] >> 32) * stride;
-        __m256i codes = pick(r, at);
-        if (wide)
-            codes = _mm256_or_si256(codes, _mm256_and_si256(mask, _mm256_slli_epi32(pick(r, behind), 16)));
-        keys[k * TREE_VECTORS] = (whole)codes << label_bits | o->labels[k];
-    }
+    for (int n = o->n, label_bits = o->label_bits, k = 0; k < n; k++)
+        keys[k * TREE_VECTORS] = picked(&p, records + (samples[k] >> 32) * stride, wide) << label_bits | o->labels[k];
 }
 
 void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *c)

@@ -36,6 +36,9 @@ INLINE real where_both(whole a, whole b, whole c, real x) /* where a is not 0 an
     __mmask16 both = _mm512_test_epi32_mask((__m512i)a, (__m512i)a) & _mm512_cmpneq_epi32_mask((__m512i)b, (__m512i)c);
     return (real)_mm512_maskz_mov_ps(both, (__m512)x);
 }
+/* to + x where a <= b, both below 2^31; else to. */
+INLINE whole added_where(whole a, whole b, whole to, whole x) { return (whole)_mm512_mask_add_epi32((__m512i)to, _mm512_cmple_epu32_mask((__m512i)a, (__m512i)b), (__m512i)to, (__m512i)x); }
+INLINE whole added_up_to(real a, real b, whole to, whole x) { return (whole)_mm512_mask_add_epi32((__m512i)to, _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LE_OQ), (__m512i)to, (__m512i)x); }
 /* Where `word` is j: its left is read into *before, and put is added. */
 INLINE void put_where(whole word, uint32_t j, whole put, whole *before, whole *left)
 {
@@ -88,6 +91,8 @@ INLINE float largest(real x)
 INLINE real first_of(real x, int n) { return (real)_mm256_and_ps(_mm256_castsi256_ps(lanes_mask(n)), (__m256)x); }
 INLINE real where_not_0(whole a, real x) { return (real)_mm256_andnot_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32((__m256i)a, _mm256_setzero_si256())), (__m256)x); }
 INLINE real where_both(whole a, whole b, whole c, real x) { return where_not_0(a, where_not_0(b ^ c, x)); }
+INLINE whole added_where(whole a, whole b, whole to, whole x) { return to + (whole)_mm256_andnot_si256(_mm256_cmpgt_epi32((__m256i)a, (__m256i)b), (__m256i)x); }
+INLINE whole added_up_to(real a, real b, whole to, whole x) { return to + (whole)_mm256_and_si256(_mm256_castps_si256(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_LE_OQ)), (__m256i)x); }
 INLINE void put_where(whole word, uint32_t j, whole put, whole *before, whole *left)
 {
     __m256i here = _mm256_cmpeq_epi32((__m256i)word, _mm256_set1_epi32((int)j));

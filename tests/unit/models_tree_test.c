@@ -612,7 +612,7 @@ static void check_engines(const struct table *t, const struct tree_params *p, co
 {
     for (int i = 0; engines[i]; i++) {
         struct random r = random_of(4, 0);
-        struct tree_request request = {&t->data, p, t->times, NULL, &r, NULL, engines[i], NULL};
+        struct tree_request request = {&t->data, p, t->times, t->weight, &r, NULL, engines[i], NULL};
         struct tree tree;
         struct error error;
         if (!engine_runs(engines[i]))
@@ -906,6 +906,68 @@ static void test_rooms(void)
     table_fini(&t);
 }
 
-UNIT_MAIN({"engines", test_engines}, {"padded rows", test_padded}, {"wide codes", test_wide}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"ties of many columns", test_ties_of_many}, {"nothing gained", test_nothing_gained}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
+/* Every two values of a column share a code, as max_bins joins them. */
+static void join(struct table *t)
+{
+    for (int c = 0; c < t->columns; c++) {
+        struct tree_column *of = &t->column[c];
+        uint32_t n = of->n_values / 2;
+        float *values = memory_new(2 * (size_t)n * sizeof *values), *most = values + n;
+        for (uint32_t v = 0; v < n; v++) {
+            values[v] = of->values[2 * v];
+            most[v] = v + 1 < n ? of->values[2 * v + 1] : of->values[of->n_values - 1];
+        }
+        for (int i = 0; i < t->n; i++) {
+            uint16_t *at = t->records + (size_t)i * t->data.stride + of->at;
+            *at = *at / 2 < n ? *at / 2 : (uint16_t)(n - 1);
+        }
+        free((void *)(uintptr_t)of->values);
+        of->n_values = n;
+        of->values = values;
+        of->most = most;
+    }
+}
+
+/* Trees of random thresholds are the same from every engine: of a few columns and of many, drawn together and one by one, whatever is counted, of classes that weigh
+ * much and little, of samples drawn many times, of leaves that need several, of joined values, of codes of more than 16 bits. */
+static void test_random_engines(void)
+{
+    static const int columns[] = {1, 2, 3, 9, 16, 17, 60, 100, 128, 140};
+    enum { PLAIN, LEAF, WEIGHT, OFTEN, JOINED, WIDE, PLANES, FORMS };
+    for (size_t k = 0; k < sizeof columns / sizeof *columns; k++)
+        for (int form = 0; form < FORMS; form++)
+            for (int c = 0; c < 2 && (form != OFTEN || columns[k] <= 9); c++) {
+                struct table t = noisy(form == OFTEN ? 140000 : 600, columns[k], form == OFTEN ? 2 : 7, 700 + k);
+                struct tree tree;
+                if (form != PLAIN)
+                    draw(&t, k);
+                for (int i = 0; i < t.n && form == OFTEN; i++) /* more than 16 bits of few samples */
+                    t.times[i] = i < 600 ? 230 : 0;
+                if (form == WEIGHT || form == LEAF) {
+                    t.weight = memory_new((size_t)t.classes * sizeof *t.weight);
+                    for (int of = 0; of < t.classes; of++)
+                        t.weight[of] = form == LEAF ? 1 : of < 4 ? ldexp(1 + of, -18) : of;
+                }
+                code(&t);
+                struct tree_params p = all_columns(&t, criteria[c]);
+                p.random_thresholds = true;
+                p.max_features = k % 2 ? columns[k] : (columns[k] + 1) / 2;
+                p.min_samples_leaf = form == LEAF ? 3 : 1;
+                if (form == JOINED)
+                    join(&t);
+                if (form == WIDE)
+                    widen(&t, 0);
+                if (form == PLANES)
+                    lay_planes(&t);
+                struct walk w = check_tree(&t, &p, 4, &tree);
+                CU_ASSERT(w.inner > (t.columns > 1 ? 20 : 4));
+                check_engines(&t, &p, &tree);
+                tree_fini(&tree);
+                free(w.decrease);
+                table_fini(&t);
+            }
+}
+
+UNIT_MAIN({"random thresholds of engines", test_random_engines}, {"engines", test_engines}, {"padded rows", test_padded}, {"wide codes", test_wide}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"ties of many columns", test_ties_of_many}, {"nothing gained", test_nothing_gained}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
           {"70,000 values", test_many_values}, {"5,000 classes", test_many_classes}, {"min_impurity_decrease", test_decrease},
           {"max_leaf_nodes", test_best_first}, {"random thresholds", test_random_thresholds}, {"trees of random thresholds", test_random_trees})
