@@ -1,8 +1,9 @@
-# ranger's side of bench/forests, as forest_peer.py: Rscript forest_peer.R FOLDER THREADS TREES
-# Unpruned trees as scikit-learn's, votes of classes; without the out-of-bag error, which the others do not compute either.
+# ranger's side of bench/forests, as forest_peer.py: Rscript forest_peer.R FOLDER THREADS TREES MODEL
+# Unpruned trees as scikit-learn's, votes of classes; extremely randomized trees of all rows, one threshold a column; without the out-of-bag error, which the others do not compute either.
 library(ranger)
 given <- commandArgs(TRUE)
 folder <- given[1]; threads <- as.integer(given[2]); trees <- as.integer(given[3]); columns <- 100L
+way <- if (given[4] == "extra_trees") list(splitrule = "extratrees", replace = FALSE, sample.fraction = 1) else list()
 
 rows <- function(stem) {
   path <- file.path(folder, paste0(stem, ".f32"))
@@ -15,8 +16,8 @@ classes <- function(stem) {
   readBin(path, "integer", file.size(path) / 4)
 }
 x <- rows("fit"); y <- factor(classes("fit")); held <- rows("held"); truth <- classes("held"); many <- rows("many")
-grow <- function(x, y, n) ranger(x = x, y = y, num.trees = n, mtry = 10, min.node.size = 1, num.threads = threads, probability = TRUE, oob.error = FALSE,
-                                 seed = 1, verbose = FALSE)
+grow <- function(x, y, n) do.call(ranger, c(list(x = x, y = y, num.trees = n, mtry = 10, min.node.size = 1, num.threads = threads, probability = TRUE,
+                                                 oob.error = FALSE, seed = 1, verbose = FALSE), way))
 probabilities <- function(x) predict(model, x, num.threads = threads, verbose = FALSE)$predictions
 seconds <- function(work) {
   start <- proc.time()[["elapsed"]]
