@@ -22,6 +22,26 @@ static uint32_t code_below(const struct tree_column *c, float t, uint32_t low, u
     return low;
 }
 
+/* So of lanes whose codes are not all the same, all step by step together: what a step reads comes from far away, and none waits for another's. */
+static void codes_below(struct tree_sides *o, const struct tree_column *const *of, uint32_t differ, int n_columns)
+{
+    const float *low[TREE_LANES];
+    uint32_t n[TREE_LANES], longest = 1;
+    for (int c = 0; c < n_columns; c++) {
+        low[c] = of[c]->values + o->least[c];
+        n[c] = differ >> c & 1 ? o->most[c] - o->least[c] : 1;
+        longest = n[c] > longest ? n[c] : longest;
+    }
+    for (; longest > 1; longest -= longest / 2)
+        for (int c = 0; c < n_columns; c++) {
+            uint32_t half = n[c] / 2;
+            low[c] = low[c][half] <= o->threshold[c] ? low[c] + half : low[c];
+            n[c] -= half;
+        }
+    for (int c = 0; c < n_columns; c++)
+        o->last[c] = (uint32_t)(low[c] - of[c]->values);
+}
+
 /* Values are joined, and a threshold may lie within a bin: the code that has it must then be known. Else any will do that tells the node's samples apart. */
 static bool has_bins(const struct tree_column *c)
 {
@@ -131,9 +151,9 @@ uint32_t tree_random_try(struct tree_splitter *s, const int *column, int n_colum
             continue;
         differ |= (uint32_t)1 << c;
         o->threshold[c] = draw_threshold(s->random, of[c], o->least[c], o->most[c]);
-        if (!by_value)
-            o->last[c] = code_below(of[c], o->threshold[c], o->least[c], o->most[c]);
     }
+    if (!by_value)
+        codes_below(o, of, differ, n_columns);
     if (!differ)
         return 0;
     s->engine->tree_sides_count(o, &(struct tree_side_classes){s->labels, f->first, f->weights, f->n_classes, light, by_value}, n_columns);
