@@ -7,6 +7,7 @@
  *
  * That is a pass over the samples and one over classes times ranks, in a row of counters that stays in the nearest cache. For weights of any
  * size; tree_table.c is faster where they are small. */
+#include <math.h>
 #include <string.h>
 
 #include "base/kernels.h"
@@ -95,12 +96,26 @@ static void count_by_class(struct tree_splitter *s, const uint32_t *codes, int f
     }
 }
 
+/* tree_splitter_best where both sides keep enough samples; beyond a place that is too far out, all are. */
+static int best_place(const struct tree_splitter *s, int column, const uint32_t *codes, int n, int places, const struct tree_split *best)
+{
+    int at;
+    while ((at = tree_splitter_best(s, column, places, best)) >= 0 && s->gain[at] > -INFINITY) {
+        int side = s->params->min_samples_leaf <= 1 ? 0 : tree_splitter_short_side(s, tree_codes_up_to(codes, n, (uint32_t)s->place[at]), n);
+        if (!side)
+            return at;
+        for (int i = side < 0 ? 0 : at; i < (side < 0 ? at + 1 : places); i++)
+            s->gain[i] = -INFINITY;
+    }
+    return -1;
+}
+
 enum tree_counted tree_count_try(struct tree_splitter *s, int column, const uint32_t *codes, int n, struct tree_split *best)
 {
     enum { FEW = 64, SPARSE = 32, WORTH = 8 };
     struct tree_count *c = &s->count_room;
     uint32_t n_values = s->data->columns[column].n_values;
-    if (n < FEW || n_values > SPARSE * (uint32_t)n || s->params->criterion != TREE_GINI || s->params->min_samples_leaf > 1)
+    if (n < FEW || n_values > SPARSE * (uint32_t)n || s->params->criterion != TREE_GINI)
         return TREE_NOT_COUNTED;
     if ((int64_t)n_values * s->node.n_classes > WORTH * (int64_t)s->data->n) /* too many codes here too, most likely */
         return TREE_NOT_COUNTED;
@@ -115,7 +130,7 @@ enum tree_counted tree_count_try(struct tree_splitter *s, int column, const uint
         c->ranks[s->place[r]] = (uint32_t)r;
     count_by_class(s, codes, found);
     tree_splitter_gains(s, found - 1);
-    int at = tree_splitter_best(s, column, found - 1, best);
+    int at = best_place(s, column, codes, n, found - 1, best);
     if (at >= 0)
         *best = tree_splitter_between(s, column, (uint32_t)s->place[at], (uint32_t)s->place[at + 1], s->gain[at]);
     return TREE_DIFFERS;

@@ -19,7 +19,7 @@ enum {
 
 struct tree_lanes {
     uint32_t keys[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64)));
-    float gain[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64))); /* about, of the place behind each sample; 0: there is none */
+    float gain[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64))); /* about, of the place behind each sample, where leaf allows one; 0: there is none */
     uint32_t squares_at[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64))); /* of such a place: sums of squares of weights, left and, shifted by 16, right */
     uint32_t weights_at[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64))); /* right of it and, shifted by 16, left */
     float most[TREE_LANES] __attribute__((aligned(64)));                     /* of each lane */
@@ -28,7 +28,7 @@ struct tree_lanes {
     int label_bits;                                                          /* of them */
     uint16_t best[TREE_LANES_SAMPLES * TREE_LANES]; /* sample * TREE_LANES + lane of places that may gain most of all lanes */
     uint32_t weight, squares;                                                /* of the node: all weights, all squares of classes' weights */
-    int n, n_classes;
+    int n, n_classes, leaf;                                                  /* leaf: samples that either side keeps, at least */
 };
 
 /* Samples (n) of a node, which stand by class, counted; every class that occurs has a number, from 0. */

@@ -16,6 +16,7 @@ bool tree_small_take(struct tree_splitter *s, int n)
     o->squares = (uint32_t)f->squares;
     o->n = n;
     o->n_classes = f->n_classes;
+    o->leaf = s->params->min_samples_leaf;
     return true;
 }
 

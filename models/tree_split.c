@@ -62,7 +62,7 @@ void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
     s->sides->squares = s->left_squares;
     s->sides->across = s->across;
     s->sides->weight = s->left_weight;
-    s->small = s->engine->tree_lanes_sort && s->plain && s->params->criterion == TREE_GINI && !s->params->random_thresholds && s->params->min_samples_leaf <= 1;
+    s->small = s->engine->tree_lanes_sort && s->plain && s->params->criterion == TREE_GINI && !s->params->random_thresholds;
 }
 
 static bool look_at_pure(struct tree_node_facts *f, uint32_t class)
@@ -150,6 +150,14 @@ KERNEL void tree_codes_range(const uint32_t *codes, int n, uint32_t *least, uint
     }
     *least = low;
     *most = high;
+}
+
+KERNEL int tree_codes_up_to(const uint32_t *codes, int n, uint32_t last)
+{
+    int found = 0;
+    for (int i = 0; i < n; i++)
+        found += codes[i] <= last;
+    return found;
 }
 
 KERNEL static void make_keys_32(const uint32_t *restrict codes, const uint32_t *restrict labels, int n, uint32_t least, int times_bits, int label_bits,

@@ -127,6 +127,13 @@ bool tree_splitter_try_random(struct tree_splitter *s, int column, const uint32_
 void tree_splitter_gains(const struct tree_splitter *s, int n);
 /* The best of the places noted of a column, by their s->gain, or -1 where it gains less than *best. */
 int tree_splitter_best(const struct tree_splitter *s, int column, int places, const struct tree_split *best);
+/* Which side keeps fewer samples than min_samples_leaf, where so many of the node's (n) are left: below 0 the left one, above 0 the right one, 0 neither. */
+static inline int tree_splitter_short_side(const struct tree_splitter *s, int left, int n)
+{
+    return (n - left < s->params->min_samples_leaf) - (left < s->params->min_samples_leaf);
+}
+/* How many codes (n) are `last` at most. */
+int tree_codes_up_to(const uint32_t *codes, int n, uint32_t last);
 /* A column, by its codes (n), counted instead of sorted (tree_count.c); *best is replaced by what gains more. */
 enum tree_counted { TREE_CONSTANT, TREE_DIFFERS, TREE_NOT_COUNTED /* sorting is better */ };
 enum tree_counted tree_count_try(struct tree_splitter *s, int column, const uint32_t *codes, int n, struct tree_split *best);

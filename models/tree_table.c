@@ -164,31 +164,75 @@ static struct tree_table table_of(const struct tree_splitter *s, const struct be
                                .gain = r->gain};
 }
 
-/* The best place of a column counted; false where it is constant. */
-static bool try_table(const struct tree_splitter *s, const struct beside *o, int c, int column, struct tree_split *best)
+/* The code behind which there is most to gain, of places that gain nearly `most`; -1 where *gain, the most so far, is more. */
+static int best_code(const struct tree_splitter *s, const struct tree_table *t, int n_codes, int column, double most, const struct tree_split *best, double *gain)
 {
     const double near = 1 - 0x1p-19;
     const struct tree_table_room *r = &s->table_room;
-    const struct tree_table t = table_of(s, o, c);
-    double most = (double)s->engine->tree_table_sum(&t), gain = best->gain;
-    int at = -1, n = most > 0 && most >= gain * near ? s->engine->tree_table_near(&t, (float)(most * near), r->near) : 0;
+    int at = -1, n = most > 0 && most >= *gain * near ? s->engine->tree_table_near(t, (float)(most * near), r->near) : 0;
     for (int i = 0; i < n; i++) {
-        int place = r->near[i], code = (int)tree_table_code((uint32_t)place, (uint32_t)o->n_codes[c]);
+        int place = r->near[i], code = (int)tree_table_code((uint32_t)place, (uint32_t)n_codes);
         double exact = tree_gini_gain(&s->node, r->squares[place], r->across[place], r->weight[place]);
-        if (exact > gain || (exact == gain && (at < 0 ? tree_splitter_prefers(s, column, best) : code < at))) {
-            gain = exact;
+        if (exact > *gain || (exact == *gain && (at < 0 ? tree_splitter_prefers(s, column, best) : code < at))) {
+            *gain = exact;
             at = code;
         }
     }
+    return at;
+}
+
+/* tree_splitter_short_side of a column counted, split behind a code. Samples are counted only where it does not follow from how often they were drawn. */
+static int short_side(const struct tree_splitter *s, const struct beside *o, int c, const tree_sample *samples, int n, int at)
+{
+    const struct tree_node_facts *f = &s->node;
+    uint32_t leaf = (uint32_t)s->params->min_samples_leaf, n_codes = (uint32_t)o->n_codes[c], left = s->table_room.weight[tree_table_place((uint32_t)at, n_codes)];
+    uint32_t right = (uint32_t)f->weight - left, sure = leaf * f->all_times; /* none was drawn more often than all_times */
+    int samples_left = 0;
+    if (leaf <= 1 || (left >= sure && right >= sure))
+        return 0;
+    if (o->placed)
+        for (int i = 0; i < n; i++)
+            samples_left += tree_table_code(o->planes[c][sample_record(samples[i])], n_codes) <= (uint32_t)at;
+    else
+        samples_left = tree_codes_up_to(o->codes[c], n, o->all[c] ? (uint32_t)at : (uint32_t)s->table_room.codes[c][at]);
+    return tree_splitter_short_side(s, samples_left, n);
+}
+
+/* Takes away what is gained behind some codes; the most of what stays. */
+static double forget(const struct tree_table *t, int n_codes, int first, int end)
+{
+    float most = 0;
+    for (int code = first; code < end; code++)
+        t->gain[tree_table_place((uint32_t)code, (uint32_t)n_codes)] = 0;
+    for (int place = 0; place < t->rows * TREE_LANES; place++)
+        most = t->gain[place] > most ? t->gain[place] : most;
+    return (double)most;
+}
+
+/* The best place of a column counted; false where it is constant. Where a side would be too short, nothing beyond that place is allowed either. */
+static bool try_table(const struct tree_splitter *s, const struct beside *o, int c, int column, const tree_sample *samples, int n, struct tree_split *best)
+{
+    const struct tree_table_room *r = &s->table_room;
+    const struct tree_table t = table_of(s, o, c);
+    int n_codes = o->n_codes[c], at, side = 0;
+    double most = (double)s->engine->tree_table_sum(&t), gain;
+    bool differs = most > 0;
+    do {
+        gain = best->gain;
+        at = best_code(s, &t, n_codes, column, most, best, &gain);
+        side = at < 0 ? 0 : short_side(s, o, c, samples, n, at);
+        if (side)
+            most = side < 0 ? forget(&t, n_codes, 0, at + 1) : forget(&t, n_codes, at, n_codes);
+    } while (side);
     if (at >= 0) {
-        uint32_t left = r->weight[tree_table_place((uint32_t)at, (uint32_t)o->n_codes[c])];
+        uint32_t left = r->weight[tree_table_place((uint32_t)at, (uint32_t)n_codes)];
         int next = at + 1;
-        while (r->weight[tree_table_place((uint32_t)next, (uint32_t)o->n_codes[c])] == left)
+        while (r->weight[tree_table_place((uint32_t)next, (uint32_t)n_codes)] == left)
             next++;
         const int32_t *codes = r->codes[c];
         *best = tree_splitter_between(s, column, (uint32_t)(o->all[c] ? at : codes[at]), (uint32_t)(o->all[c] ? next : codes[next]), gain);
     }
-    return most > 0;
+    return differs;
 }
 
 /* --- all columns --- */
@@ -197,7 +241,7 @@ bool tree_table_take(const struct tree_splitter *s, int n)
 {
     enum { FEW = 64 };
     return s->engine->tree_table_sum && s->plain && s->node.weight <= INT16_MAX && s->node.n_classes <= CLASSES && n >= FEW &&
-           s->params->criterion == TREE_GINI && s->params->min_samples_leaf <= 1 && !s->params->random_thresholds;
+           s->params->criterion == TREE_GINI && !s->params->random_thresholds;
 }
 
 /* Weights of the node's classes, two by two. */
@@ -251,7 +295,7 @@ uint32_t tree_table_try(struct tree_splitter *s, const int *column, int n_column
             if (o.n > 0)
                 count(s, &o, samples);
             for (int c = 0; c < o.n; c++) {
-                *differ |= (uint32_t)try_table(s, &o, c, column[o.taken[c]], best) << o.taken[c];
+                *differ |= (uint32_t)try_table(s, &o, c, column[o.taken[c]], samples, n, best) << o.taken[c];
                 taken |= (uint32_t)1 << o.taken[c];
             }
         }

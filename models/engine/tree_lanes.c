@@ -297,7 +297,7 @@ INLINE void sweep(struct tree_lanes *o, int v, uint32_t words, bool heavy)
     squares += o->squares << 16;
     for (uint32_t j = 0; j < words; j++)
         left[j] = (whole){0};
-    for (int i = 0; i + 1 < o->n; i++) {
+    for (int i = 0, n = o->n, leaf = o->leaf; i + leaf < n; i++) {
         whole key = keys[i * TREE_VECTORS], word = key & 7, shift = key & 24, before = {0}, w = key >> TREE_LANES_CLASS_BITS & times_mask, put = w << shift;
         if (words == 1) {
             before = left[0];
@@ -319,7 +319,8 @@ INLINE void sweep(struct tree_lanes *o, int v, uint32_t words, bool heavy)
         gains[i * TREE_VECTORS] = gain;
         all_squares[i * TREE_VECTORS] = squares;
         all_weights[i * TREE_VECTORS] = weights;
-        most = larger(most, gain);
+        if (i + 1 >= leaf)
+            most = larger(most, gain);
     }
     *((real *)o->most + v) = most;
 }
@@ -360,19 +361,20 @@ static const float nearly = 1 - 0x1p-11F;
 int ENGINE(tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ)
 {
     const real *of_lanes = (const real *)o->most, *gains = (const real *)o->gain;
+    const whole *keys = (const whole *)o->keys;
     real most = {0};
     int found = 0, vectors = vectors_of(n_columns);
     uint32_t there = (1u << n_columns) - 1;
     *differ = 0;
     for (int v = 0; v < vectors; v++) {
-        real x = first_of(of_lanes[v], n_columns - v * WIDE);
-        *differ |= above_0(x) << v * WIDE;
-        most = larger(most, x);
+        whole ends = keys[v] ^ keys[(o->n - 1) * TREE_VECTORS + v];
+        *differ |= above_0(first_of(where_not_0(ends >> o->label_bits, (real){0} + 1), n_columns - v * WIDE)) << v * WIDE;
+        most = larger(most, first_of(of_lanes[v], n_columns - v * WIDE));
     }
     float floor = largest(most) * nearly;
-    if (!*differ)
+    if (floor <= 0)
         return 0;
-    for (int i = 0; i + 1 < o->n; i++)
+    for (int i = o->leaf - 1; i + o->leaf < o->n; i++)
         for (int v = 0; v < vectors; v++)
             for (unsigned near = at_least(gains[i * TREE_VECTORS + v], floor) << v * WIDE & there; near; near &= near - 1)
                 o->best[found++] = (uint16_t)(i * TREE_LANES + __builtin_ctz(near));

@@ -625,13 +625,14 @@ static void check_engines(const struct table *t, const struct tree_params *p, co
 }
 
 /* Larger nodes are counted in tables: several columns together, of few codes and of many, of more than tables take, of even and odd numbers of classes and of
- * more than tables take, from records and from planes; of weights above those of tables too. */
+ * more than tables take, from records and from planes; of weights above those of tables too; where leaves need several samples. */
 static void test_tables(void)
 {
     static const struct {
         int n, columns, classes, depth;
         float apart; /* of values */
     } sizes[] = {{1500, 9, 2, 6, 1}, {1500, 9, 7, 6, 0.01F}, {3000, 6, 33, 5, 1}, {3000, 5, 24, 5, 0.002F}, {2500, 3, 600, 3, 1}, {20000, 3, 4, 4, 0.0001F}, {40000, 2, 3, 3, 1}};
+    static const int leaf[] = {1, 2, 7, 1, 30}; /* of samples, some of which were drawn twice, so that counts alone do not say how many there are */
     for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
         struct table t = noisy(sizes[i / 2].n, sizes[i / 2].columns, sizes[i / 2].classes, 30 + i);
         struct random r = random_of(i, 3);
@@ -644,6 +645,7 @@ static void test_tables(void)
         struct tree_params p = all_columns(&t, TREE_GINI);
         struct tree tree;
         p.max_depth = sizes[i / 2].depth;
+        p.min_samples_leaf = leaf[i % 5];
         struct walk w = check_tree(&t, &p, 4, &tree);
         CU_ASSERT(w.inner > 2);
         check_engines(&t, &p, &tree);
@@ -753,6 +755,7 @@ static void test_engines(void)
         struct tree_params p = all_columns(&t, TREE_GINI);
         struct tree first;
         struct tree_room room = {0};
+        p.min_samples_leaf = 1 + classes % 4;
         struct walk w = check_tree(&t, &p, 4, &first);
         p.max_features = 2;
         for (int i = 0; engines[i / 2]; i++) { /* each twice, in room that another tree was grown in too */
@@ -798,6 +801,7 @@ static void test_padded(void)
         for (int i = 0; engines[i]; i++)
             last = engines[i];
         p.max_features = 4;
+        p.min_samples_leaf = k % 4 == 3 ? 3 : 1;
         struct tree_request request = {&t.data, &p, t.times, NULL, &r, NULL, last, NULL};
         struct error error;
         CU_ASSERT_EQUAL_FATAL(tree_grow(&plain, &request, &error), STATUS_OK);
@@ -968,6 +972,47 @@ static void test_random_engines(void)
             }
 }
 
-UNIT_MAIN({"random thresholds of engines", test_random_engines}, {"engines", test_engines}, {"padded rows", test_padded}, {"wide codes", test_wide}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"ties of many columns", test_ties_of_many}, {"nothing gained", test_nothing_gained}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
+/* Leaves of several samples, where the best places are too far out: at either end of a column a few samples of a class of their own, some drawn several times. Of
+ * few codes and of many, from records and from planes, whatever looks at a node. */
+static void test_leaves(void)
+{
+    static const int leaf[] = {2, 3, 5, 8, 13, 40};
+    for (size_t i = 0; i < 8 * sizeof leaf / sizeof *leaf; i++) {
+        bool many = i / 6 & 1, planes = i / 6 & 2, weighted = i / 6 & 4;
+        struct table t = noisy(1200, 4, 3, 900 + i);
+        struct random r = random_of(i, 5);
+        for (int row = 0; row < t.n; row++) {
+            float *x = t.x + row * t.columns;
+            t.y[row] = (int)random_below(&r, 2);
+            for (int c = 0; c < t.columns; c++)
+                x[c] = (float)random_below(&r, many ? 900 : 40);
+            if (row % 60 < 3) {
+                t.y[row] = 2;
+                x[row / 60 % 4] = row / 60 % 8 < 4 ? -1 - (float)random_below(&r, 12) : 1000 + (float)random_below(&r, 12);
+            }
+        }
+        draw(&t, i);
+        if (weighted) {
+            t.weight = memory_new(3 * sizeof *t.weight);
+            for (int of = 0; of < 3; of++)
+                t.weight[of] = 1 << of;
+        }
+        code(&t);
+        if (planes)
+            lay_planes(&t);
+        struct tree_params p = all_columns(&t, TREE_GINI);
+        struct tree tree;
+        p.max_depth = 8;
+        p.min_samples_leaf = leaf[i % 6];
+        struct walk w = check_tree(&t, &p, 4, &tree);
+        CU_ASSERT(w.inner > 7);
+        check_engines(&t, &p, &tree);
+        tree_fini(&tree);
+        free(w.decrease);
+        table_fini(&t);
+    }
+}
+
+UNIT_MAIN({"leaves of several samples", test_leaves}, {"random thresholds of engines", test_random_engines}, {"engines", test_engines}, {"padded rows", test_padded}, {"wide codes", test_wide}, {"rooms", test_rooms}, {"tables", test_tables}, {"ties", test_ties}, {"ties of many columns", test_ties_of_many}, {"nothing gained", test_nothing_gained}, {"splits", test_splits}, {"many columns", test_many_columns}, {"two rows, one class, one row", test_small}, {"equal rows, constant columns", test_equal_rows},
           {"70,000 values", test_many_values}, {"5,000 classes", test_many_classes}, {"min_impurity_decrease", test_decrease},
           {"max_leaf_nodes", test_best_first}, {"random thresholds", test_random_thresholds}, {"trees of random thresholds", test_random_trees})
