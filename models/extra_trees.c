@@ -26,7 +26,7 @@ static void node_key(const struct params *p, struct buffer *out)
 
 static double flops(const struct params *p, const struct model_shape *shape)
 {
-    return 0.3 * forest_flops(p, "extra_trees", shape);
+    return forest_flops(p, "extra_trees", shape);
 }
 
 static double permute_flops(const struct params *p, const struct model_shape *shape)
