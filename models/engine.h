@@ -30,6 +30,7 @@ struct engine {
     void (*tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *codes);
     void (*tree_lanes_sort)(struct tree_lanes *o, int n_columns);
     void (*tree_lanes_sweep)(struct tree_lanes *o, int n_columns);
+    uint32_t (*tree_lanes_weigh)(struct tree_lanes *o, const struct tree_weights *weights, int n_columns); /* instead of sweep and best; lanes that differ */
     int (*tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
     /* NULL where trees do better without: of plain C. Sets the bits of places in a record, of which there are TREE_DIFFER_LEAST to TREE_DIFFER_MOST, where the
      * samples (n, up to tree_differ_samples: with more it costs more than it saves) have not all the same code. */
@@ -71,6 +72,7 @@ void ENGINE(tree_lanes_differ)(const struct tree_codes *codes, int n, uint64_t *
 void ENGINE(tree_lanes_fill)(struct tree_lanes *o, const struct tree_codes *codes);
 void ENGINE(tree_lanes_sort)(struct tree_lanes *o, int n_columns);
 void ENGINE(tree_lanes_sweep)(struct tree_lanes *o, int n_columns);
+uint32_t ENGINE(tree_lanes_weigh)(struct tree_lanes *o, const struct tree_weights *weights, int n_columns);
 int ENGINE(tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ);
 void ENGINE(tree_sides_fill)(struct tree_sides *o, const struct tree_codes *codes, int n);
 void ENGINE(tree_sides_count)(struct tree_sides *o, const struct tree_side_classes *classes, int n_columns);

@@ -1,7 +1,6 @@
 /* What engines do for trees. The columns of a small node side by side, one a lane, so that sorting and sweeping them are vector operations without a branch.
  *
- * Keys stand sample by sample, a lane each of TREE_LANES columns. A key holds, from its highest bits, code, times, class (as name_classes in
- * engine/tree_lanes.c has it). What a place gains is a float here, off by less than 2^-13 of it: products of numbers below 2^8 and 2^16 are exact, one sum is
+ * Keys stand sample by sample, a lane each of TREE_LANES columns. A key holds, from its highest bits, code, times, class (tree_class_in_key). What a place gains is a float here, off by less than 2^-13 of it: products of numbers below 2^8 and 2^16 are exact, one sum is
  * rounded, one quotient perhaps by 2^-14. tree_small.c computes those that come as near to the best again. */
 #ifndef MODELS_TREE_LANES_H
 #define MODELS_TREE_LANES_H
@@ -17,6 +16,11 @@ enum {
     TREE_LANES_WHOLE_BITS = 8 /* of a class's weight, and of all weights together */
 };
 
+/* Classes are counted in words, four of them in each. Where in its word a class stands, times 8, and the word's number, backwards: so the first two words'
+ * classes are told apart by three bits side by side. */
+static inline uint32_t tree_word_in_key(uint32_t word) { return (word & 1) << 2 | (word & 2) | word >> 2; }
+static inline uint32_t tree_class_in_key(uint32_t c) { return tree_word_in_key(c >> 2) | (c & 3) << 3; }
+
 struct tree_lanes {
     uint32_t keys[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64)));
     float gain[TREE_LANES_SAMPLES][TREE_LANES] __attribute__((aligned(64))); /* about, of the place behind each sample, where leaf allows one; 0: there is none */
@@ -26,9 +30,17 @@ struct tree_lanes {
     uint32_t labels[TREE_LANES_SAMPLES];                                     /* what a sample's keys have in common */
     uint8_t whole[1 << TREE_LANES_CLASS_BITS];                               /* weights of classes in the node, by class as in a key */
     int label_bits;                                                          /* of them */
+    double gain_of[TREE_LANES] __attribute__((aligned(64)));                 /* where classes weigh more than 1: the most that a lane gains; -INFINITY: nothing */
+    int64_t place_of[TREE_LANES] __attribute__((aligned(64)));               /* and the sample before that place */
     uint16_t best[TREE_LANES_SAMPLES * TREE_LANES]; /* sample * TREE_LANES + lane of places that may gain most of all lanes */
     uint32_t weight, squares;                                                /* of the node: all weights, all squares of classes' weights */
     int n, n_classes, leaf;                                                  /* leaf: samples that either side keeps, at least */
+};
+
+struct tree_weights { /* of a small node whose classes weigh more than 1 */
+    const int64_t *unit;     /* (n_classes) of a sample drawn once */
+    const int64_t *weights;  /* (n_classes) of all in the node */
+    int64_t weight, squares; /* of all, below 2^31; of their squares */
 };
 
 /* Samples (n) of a node, which stand by class, counted; every class that occurs has a number, from 0. */

@@ -1,5 +1,7 @@
 /* Small nodes, most of a tree: their columns are sorted and swept side by side (models/tree_lanes.h), then the few places that may be the best are
  * computed exactly. */
+#include <math.h>
+
 #include "models/engine.h"
 #include "models/tree_split.h"
 
@@ -8,11 +10,11 @@ bool tree_small_take(struct tree_splitter *s, int n)
     const struct tree_node_facts *f = &s->node;
     struct tree_lanes *o = s->lanes;
     int label_bits = TREE_LANES_CLASS_BITS + tree_bits_of(f->all_times);
-    if (!s->small || n > TREE_LANES_SAMPLES || f->n_classes > 1 << TREE_LANES_CLASS_BITS || f->weight >= 1 << TREE_LANES_WHOLE_BITS ||
+    if (!s->small || n > TREE_LANES_SAMPLES || f->n_classes > 1 << TREE_LANES_CLASS_BITS || f->drawn[f->n_classes] >= 1 << TREE_LANES_WHOLE_BITS ||
         label_bits + s->code_bits > 32)
         return false;
     o->label_bits = label_bits;
-    o->weight = (uint32_t)f->weight;
+    o->weight = (uint32_t)f->weight; /* with squares, of plain ones */
     o->squares = (uint32_t)f->squares;
     o->n = n;
     o->n_classes = f->n_classes;
@@ -40,7 +42,8 @@ static uint32_t try_pair(const struct tree_splitter *s, const int *column, int n
     }
     if (at >= 0 && tree_splitter_prefers(s, at, best)) {
         uint32_t x = tree_code(a, &s->data->columns[at]), y = tree_code(b, &s->data->columns[at]);
-        *best = tree_splitter_between(s, at, x < y ? x : y, x < y ? y : x, (double)s->node.weight);
+        int64_t square = s->node.weights[0] * s->node.weights[0];
+        *best = tree_splitter_between(s, at, x < y ? x : y, x < y ? y : x, tree_gini_gain(&s->node, square, square, s->node.weights[0]));
     }
     return differ;
 }
@@ -69,6 +72,15 @@ static bool is_constant(const struct tree_splitter *s, int column, const tree_sa
     return i == n;
 }
 
+static bool keep_better(const struct tree_splitter *s, struct tree_split *best, int column, double gain)
+{
+    if (gain < best->gain || (gain == best->gain && !tree_splitter_prefers(s, column, best)))
+        return false;
+    best->gain = gain;
+    best->feature = column;
+    return true;
+}
+
 uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, struct tree_split *best)
 {
     struct tree_lanes *o = s->lanes;
@@ -86,16 +98,19 @@ uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_column
     s->engine->tree_lanes_label(o, s->labels, s->node.weights);
     s->engine->tree_lanes_fill(o, &codes);
     s->engine->tree_lanes_sort(o, n_columns);
-    s->engine->tree_lanes_sweep(o, n_columns);
-    int n = s->engine->tree_lanes_best(o, n_columns, &differ);
-    for (int i = 0; i < n; i++) {
-        int lane = o->best[i] % TREE_LANES;
-        double gain = exact_gain(o, lane, o->best[i] / TREE_LANES);
-        if (gain > best->gain || (gain == best->gain && tree_splitter_prefers(s, column[lane], best))) {
-            best->gain = gain;
-            best->feature = column[lane];
-            place = o->best[i];
+    if (s->plain) {
+        s->engine->tree_lanes_sweep(o, n_columns);
+        int n = s->engine->tree_lanes_best(o, n_columns, &differ);
+        for (int i = 0; i < n; i++) {
+            int lane = o->best[i] % TREE_LANES;
+            place = keep_better(s, best, column[lane], exact_gain(o, lane, o->best[i] / TREE_LANES)) ? o->best[i] : place;
         }
+    } else {
+        const struct tree_weights weights = {s->unit_of, s->node.weights, s->node.weight, s->node.squares};
+        differ = s->engine->tree_lanes_weigh(o, &weights, n_columns);
+        for (int lane = 0; lane < n_columns; lane++)
+            if (o->gain_of[lane] > -INFINITY && keep_better(s, best, column[lane], o->gain_of[lane]))
+                place = (int)o->place_of[lane] * TREE_LANES + lane;
     }
     if (place >= 0) {
         int lane = place % TREE_LANES, at = place / TREE_LANES;

@@ -62,7 +62,7 @@ void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
     s->sides->squares = s->left_squares;
     s->sides->across = s->across;
     s->sides->weight = s->left_weight;
-    s->small = s->engine->tree_lanes_sort && s->plain && s->params->criterion == TREE_GINI && !s->params->random_thresholds;
+    s->small = s->engine->tree_lanes_sort && s->params->criterion == TREE_GINI && !s->params->random_thresholds;
 }
 
 static bool look_at_pure(struct tree_node_facts *f, uint32_t class)

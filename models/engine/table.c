@@ -35,6 +35,7 @@ const struct engine ENGINE(engine) = {
     .tree_lanes_fill = ENGINE(tree_lanes_fill),
     .tree_lanes_sort = ENGINE(tree_lanes_sort),
     .tree_lanes_sweep = ENGINE(tree_lanes_sweep),
+    .tree_lanes_weigh = ENGINE(tree_lanes_weigh),
     .tree_lanes_best = ENGINE(tree_lanes_best),
     .tree_sides_fill = ENGINE(tree_sides_fill),
     .tree_sides_count = ENGINE(tree_sides_count),

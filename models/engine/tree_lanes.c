@@ -8,14 +8,11 @@
 #include "models/engine/tree_records.h"
 
 #if !defined(ENGINE_PLAIN)
-/* Where in a word a class stands, and the word's number, backwards: so the first two words' classes are told apart by three bits side by side. */
-static const uint8_t word_in_key[] = {0, 4, 2, 6, 1, 5, 3, 7};
-
 /* Classes as keys have them (1 << TREE_LANES_CLASS_BITS), those that there are, and what they weigh by that. */
 INLINE void name_classes(struct tree_lanes *o, const int64_t *weights, uint32_t *in_key)
 {
     for (int c = 0; c < o->n_classes; c++) {
-        in_key[c] = word_in_key[c >> 2] | (uint32_t)(c & 3) << 3;
+        in_key[c] = tree_class_in_key((uint32_t)c);
         o->whole[in_key[c]] = (uint8_t)weights[c];
     }
 }
@@ -304,7 +301,7 @@ INLINE void sweep(struct tree_lanes *o, int v, uint32_t words, bool heavy)
             left[0] += put;
         }
         for (uint32_t j = 0; j < words && words > 1; j++)
-            put_where(word, word_in_key[j], put, &before, &left[j]);
+            put_where(word, tree_word_in_key(j), put, &before, &left[j]);
         before = before >> shift & 255;
         whole moved = w - (w << 16), sides = before + ((look_up(&of_class, key, words <= 2) - before) << 16);
         squares = added(squares, products(moved, sides + sides + moved));
@@ -361,16 +358,12 @@ static const float nearly = 1 - 0x1p-11F;
 int ENGINE(tree_lanes_best)(struct tree_lanes *o, int n_columns, uint32_t *differ)
 {
     const real *of_lanes = (const real *)o->most, *gains = (const real *)o->gain;
-    const whole *keys = (const whole *)o->keys;
     real most = {0};
     int found = 0, vectors = vectors_of(n_columns);
     uint32_t there = (1u << n_columns) - 1;
-    *differ = 0;
-    for (int v = 0; v < vectors; v++) {
-        whole ends = keys[v] ^ keys[(o->n - 1) * TREE_VECTORS + v];
-        *differ |= above_0(first_of(where_not_0(ends >> o->label_bits, (real){0} + 1), n_columns - v * WIDE)) << v * WIDE;
+    *differ = lanes_differ(o, n_columns);
+    for (int v = 0; v < vectors; v++)
         most = larger(most, first_of(of_lanes[v], n_columns - v * WIDE));
-    }
     float floor = largest(most) * nearly;
     if (floor <= 0)
         return 0;

@@ -23,6 +23,11 @@ INLINE real real_of(whole x) { return __builtin_convertvector((truth)x, real); }
 /* Vectors that hold so many lanes. */
 INLINE int vectors_of(int n) { return TREE_VECTORS == 1 ? 1 : (n + WIDE - 1) / WIDE; }
 
+/* Half as many lanes, of 64 bits. */
+enum { HALF = WIDE / 2 };
+typedef int64_t longs __attribute__((vector_size(8 * HALF), may_alias));
+typedef double doubles __attribute__((vector_size(8 * HALF), may_alias));
+
 #if defined(ENGINE_AVX512)
 
 INLINE whole lesser(whole a, whole b) { return (whole)_mm512_min_epu32((__m512i)a, (__m512i)b); }
@@ -54,6 +59,16 @@ INLINE real quotient(real a, real b) { return a * (real)_mm512_rcp14_ps((__m512)
 INLINE whole multiplied(whole a, whole b) { return (whole)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
 INLINE whole products(whole a, whole b) { return (whole)_mm512_mullo_epi16((__m512i)a, (__m512i)b); }
 INLINE whole added(whole a, whole b) { return (whole)_mm512_add_epi16((__m512i)a, (__m512i)b); }
+/* Of the lower (0) or upper (1) lanes; products of numbers below 2^32; the nearest doubles. */
+INLINE longs half_of(whole x, int h) { return (longs)_mm512_cvtepu32_epi64(h ? _mm512_extracti64x4_epi64((__m512i)x, 1) : _mm512_castsi512_si256((__m512i)x)); }
+INLINE longs product(longs a, longs b) { return (longs)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
+INLINE doubles doubles_of(longs x) { return (doubles)_mm512_cvtepi64_pd((__m512i)x); }
+/* 32 numbers to look up by the lowest five bits. */
+struct numbers {
+    __m512i low, high;
+};
+INLINE struct numbers numbers_of(const uint32_t *x) { return (struct numbers){_mm512_loadu_si512(x), _mm512_loadu_si512(x + 16)}; }
+INLINE whole number_of(const struct numbers *x, whole at) { return (whole)_mm512_permutex2var_epi32(x->low, (__m512i)at, x->high); }
 struct bytes { /* 32 of them, to look up */
     __m512i low, high;
 };
@@ -105,6 +120,14 @@ INLINE real quotient(real a, real b) { return a / b; }
 INLINE whole multiplied(whole a, whole b) { return (whole)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
 INLINE whole products(whole a, whole b) { return (whole)_mm256_mullo_epi16((__m256i)a, (__m256i)b); }
 INLINE whole added(whole a, whole b) { return (whole)_mm256_add_epi16((__m256i)a, (__m256i)b); }
+INLINE longs half_of(whole x, int h) { return (longs)_mm256_cvtepu32_epi64(h ? _mm256_extracti128_si256((__m256i)x, 1) : _mm256_castsi256_si128((__m256i)x)); }
+INLINE longs product(longs a, longs b) { return (longs)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
+INLINE doubles doubles_of(longs x) { return __builtin_convertvector(x, doubles); }
+struct numbers {
+    const uint32_t *all;
+};
+INLINE struct numbers numbers_of(const uint32_t *x) { return (struct numbers){x}; }
+INLINE whole number_of(const struct numbers *x, whole at) { return (whole)_mm256_i32gather_epi32((const int *)(const void *)x->all, (__m256i)(at & 31), 4); }
 struct bytes {
     __m256i low, high, few;
 };
@@ -131,6 +154,16 @@ INLINE whole running_sum(whole x)
 }
 
 #endif
+
+/* Lanes of sorted keys whose codes are not all the same, bit by bit. */
+INLINE uint32_t lanes_differ(const struct tree_lanes *o, int n_columns)
+{
+    const whole *keys = (const whole *)o->keys, *last = keys + (o->n - 1) * TREE_VECTORS;
+    uint32_t differ = 0;
+    for (int v = 0; v < vectors_of(n_columns); v++)
+        differ |= above_0(first_of(where_not_0((keys[v] ^ last[v]) >> o->label_bits, (real){0} + 1), n_columns - v * WIDE)) << v * WIDE;
+    return differ;
+}
 #endif
 
 #endif
