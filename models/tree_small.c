@@ -9,9 +9,9 @@ bool tree_small_take(struct tree_splitter *s, int n)
 {
     const struct tree_node_facts *f = &s->node;
     struct tree_lanes *o = s->lanes;
-    int label_bits = TREE_LANES_CLASS_BITS + tree_bits_of(f->all_times);
-    if (!s->small || n > TREE_LANES_SAMPLES || f->n_classes > 1 << TREE_LANES_CLASS_BITS || f->drawn[f->n_classes] >= 1 << TREE_LANES_WHOLE_BITS ||
-        label_bits + s->code_bits > 32)
+    bool fits = f->n_classes <= 1 << TREE_LANES_CLASS_BITS && f->drawn[f->n_classes] < 1 << TREE_LANES_WHOLE_BITS;
+    int label_bits = tree_bits_of(f->all_times) + TREE_LANES_CLASS_BITS;
+    if (!s->small || n > TREE_LANES_SAMPLES || !fits || label_bits + s->code_bits > 32)
         return false;
     o->label_bits = label_bits;
     o->weight = (uint32_t)f->weight; /* with squares, of plain ones */
@@ -72,6 +72,27 @@ static bool is_constant(const struct tree_splitter *s, int column, const tree_sa
     return i == n;
 }
 
+/* Entropy: sorted side by side, then one by one as of larger nodes. Which of the columns are not constant, bit by bit. */
+static uint32_t sweep_one_by_one(struct tree_splitter *s, const int *column, int n_columns, const struct tree_codes *codes, struct tree_split *best)
+{
+    struct tree_lanes *o = s->lanes;
+    uint32_t differ = 0, *keys = s->keys;
+    int times_bits = o->label_bits - TREE_LANES_CLASS_BITS;
+    for (int i = 0; i < o->n; i++)
+        o->labels[i] = s->labels[i] >> 16 << times_bits | (s->labels[i] & 0xffff);
+    s->engine->tree_lanes_fill(o, codes);
+    s->engine->tree_lanes_sort(o, n_columns);
+    for (int c = 0; c < n_columns; c++) {
+        if (o->keys[0][c] >> o->label_bits == o->keys[o->n - 1][c] >> o->label_bits)
+            continue;
+        differ |= (uint32_t)1 << c;
+        for (int i = 0; i < o->n; i++)
+            keys[i] = o->keys[i][c];
+        tree_splitter_try_sorted(s, column[c], keys, o->n, times_bits, o->label_bits, best);
+    }
+    return differ;
+}
+
 static bool keep_better(const struct tree_splitter *s, struct tree_split *best, int column, double gain)
 {
     if (gain < best->gain || (gain == best->gain && !tree_splitter_prefers(s, column, best)))
@@ -87,7 +108,7 @@ uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_column
     struct tree_codes codes = {.records = s->data->records, .stride = s->data->stride, .samples = samples, .n_columns = n_columns};
     uint32_t differ;
     int place = -1;
-    if (o->n == 2 && o->n_classes == 2)
+    if (o->n == 2 && o->n_classes == 2 && s->params->criterion == TREE_GINI)
         return try_pair(s, column, n_columns, samples, best);
     if (n_columns == 1 && is_constant(s, column[0], samples, o->n)) /* as are, mostly, all that are looked at one by one (tree_splitter_find) */
         return 0;
@@ -95,6 +116,8 @@ uint32_t tree_small_try(struct tree_splitter *s, const int *column, int n_column
         codes.at[c] = s->data->columns[column[c]].at;
         codes.wide |= (uint32_t)s->data->columns[column[c]].wide << c;
     }
+    if (s->params->criterion == TREE_ENTROPY)
+        return sweep_one_by_one(s, column, n_columns, &codes, best);
     s->engine->tree_lanes_label(o, s->labels, s->node.weights);
     s->engine->tree_lanes_fill(o, &codes);
     s->engine->tree_lanes_sort(o, n_columns);

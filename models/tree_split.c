@@ -62,7 +62,7 @@ void tree_splitter_begin(struct tree_splitter *s, const int32_t *times)
     s->sides->squares = s->left_squares;
     s->sides->across = s->across;
     s->sides->weight = s->left_weight;
-    s->small = s->engine->tree_lanes_sort && s->params->criterion == TREE_GINI && !s->params->random_thresholds;
+    s->small = s->engine->tree_lanes_sort && !s->params->random_thresholds;
 }
 
 static bool look_at_pure(struct tree_node_facts *f, uint32_t class)
@@ -318,7 +318,22 @@ int tree_splitter_best(const struct tree_splitter *s, int column, int places, co
     return at;
 }
 
-/* The best place of a column; false where it is constant. */
+/* The best place of a column, of its sorted keys. */
+static void try_sorted(struct tree_splitter *s, int column, const struct sorted *o, int n, struct tree_split *best)
+{
+    int places = sweep(s, o, n);
+    tree_splitter_gains(s, places);
+    int at = tree_splitter_best(s, column, places, best);
+    if (at >= 0)
+        *best = tree_splitter_between(s, column, code_at(o, s->place[at]), code_at(o, s->place[at] + 1), s->gain[at]);
+}
+
+void tree_splitter_try_sorted(struct tree_splitter *s, int column, const uint32_t *keys, int n, int times_bits, int label_bits, struct tree_split *best)
+{
+    try_sorted(s, column, &(struct sorted){.times_bits = times_bits, .label_bits = label_bits, .keys = keys}, n, best);
+}
+
+/* Of its codes; false where it is constant. */
 static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, int n, int times_bits, struct tree_split *best)
 {
     struct sorted o;
@@ -327,11 +342,7 @@ static bool try_all(struct tree_splitter *s, int column, const uint32_t *codes, 
         return counted == TREE_DIFFERS;
     if (!sort_column(s, codes, n, times_bits, &o))
         return false;
-    int places = sweep(s, &o, n);
-    tree_splitter_gains(s, places);
-    int at = tree_splitter_best(s, column, places, best);
-    if (at >= 0)
-        *best = tree_splitter_between(s, column, code_at(&o, s->place[at]), code_at(&o, s->place[at] + 1), s->gain[at]);
+    try_sorted(s, column, &o, n, best);
     return true;
 }
 

@@ -123,6 +123,8 @@ bool tree_random_take(const struct tree_splitter *s);
 uint32_t tree_random_try(struct tree_splitter *s, const int *column, int n_columns, const tree_sample *samples, int n, struct tree_split *best);
 /* Of that node: a column, by its codes (n), at a random threshold (tree_random.c). *best is replaced by what gains more; false where the column is constant. */
 bool tree_splitter_try_random(struct tree_splitter *s, int column, const uint32_t *codes, int n, struct tree_split *best);
+/* A column, by its keys (n), sorted: code, class's number, times, from the highest bits; so many of times, and of times and class. *best is replaced likewise. */
+void tree_splitter_try_sorted(struct tree_splitter *s, int column, const uint32_t *keys, int n, int times_bits, int label_bits, struct tree_split *best);
 /* s->gain of the first n places noted in s->left_squares, s->across and s->left_weight. */
 void tree_splitter_gains(const struct tree_splitter *s, int n);
 /* The best of the places noted of a column, by their s->gain, or -1 where it gains less than *best. */
