@@ -58,19 +58,26 @@ struct tree_params forest_tree_params(const struct params *p, const char *group,
                                 .min_impurity_decrease = decrease->real};
 }
 
+/* Samples drawn for a tree. */
+static int draws_of(const struct params *p, const char *group, int rows)
+{
+    const struct value *most = get(p, group, "max_samples");
+    if (most && most->kind == VALUE_INT)
+        return most->integer < rows ? (int)most->integer : rows;
+    if (most && most->kind == VALUE_REAL)
+        return most->real * rows < 1 ? 1 : (int)(most->real * rows);
+    return rows;
+}
+
 struct forest_sample forest_sample_of(const struct model_spec *spec)
 {
     const char *group = spec->kind->name;
-    const struct value *how = get(spec->params, group, "class_weight"), *most = get(spec->params, group, "max_samples");
+    const struct value *how = get(spec->params, group, "class_weight");
     int n = spec->train->n;
     struct forest_sample s = {.n = n, .n_classes = spec->n_classes, .y = spec->train->y, .key = spec->key};
     s.bootstrap = get(spec->params, group, "bootstrap")->truth;
     s.weight = how->kind != VALUE_TEXT ? FOREST_PLAIN : strcmp(how->text, "balanced") == 0 ? FOREST_BALANCED : FOREST_BALANCED_SUBSAMPLE;
-    s.draws = n;
-    if (most && most->kind == VALUE_INT)
-        s.draws = most->integer < n ? (int)most->integer : n;
-    else if (most && most->kind == VALUE_REAL)
-        s.draws = most->real * n < 1 ? 1 : (int)(most->real * n);
+    s.draws = draws_of(spec->params, group, n);
     return s;
 }
 
@@ -150,18 +157,23 @@ void forest_node_key(const struct params *p, const char *group, struct buffer *o
 }
 
 /* A forest has no FLOP to speak of: these are what a network computes in the time that it takes. Where a rank does 75 GFLOP/s of a network, a row takes 1.6 ns
- * a column and 16 ns more on each level of a tree, of either kind (2 and 40 trees of 200,000 and 5,897 rows, 6 to 100 columns a node: 0.4 to 2.5 times that, but for flat trees of many rows, whose time is in coding them), */
+ * a column and 16 ns more on each level of a tree, of either kind (2 and 40 trees of 200,000 and 5,897 rows, 6 to 100 columns a node: 0.4 to 2.5 times that, but
+ * for flat trees of many rows, whose time is in coding them); half as much again of entropy, */
 double forest_flops(const struct params *p, const char *group, const struct model_shape *shape)
 {
-    double rows = (double)shape->train_rows, levels = log2(rows + 2), depth = (double)forest_whole(p, group, "max_depth", shape->train_rows);
-    double looked = features_per_node(p, group, forest_columns(shape)) + 10;
-    return 120.0 * (double)forest_whole(p, group, "n_estimators", 0) * looked * rows * (depth < levels ? depth : levels);
+    const struct tree_params tree = forest_tree_params(p, group, forest_columns(shape), (int)shape->train_rows);
+    double rows = draws_of(p, group, (int)shape->train_rows), levels = log2(rows / tree.min_samples_leaf + 2);
+    if (tree.max_leaf_nodes > 0)
+        levels = fmin(levels, log2(tree.max_leaf_nodes) + 2); /* the best leaf first: not all are as deep */
+    if (tree.max_depth >= 0)
+        levels = fmin(levels, tree.max_depth);
+    return (tree.criterion == TREE_ENTROPY ? 180.0 : 120.0) * (double)forest_whole(p, group, "n_estimators", 0) * (tree.max_features + 10) * rows * levels;
 }
 
-/* and 2.5 ns to go down one of them. */
+/* and 2 ns to go down one of them. */
 double forest_permute_flops(const struct params *p, const char *group, const struct model_shape *shape)
 {
     int packets = shape->n_channels > 1 ? shape->steps : 0, repeats = (int)forest_whole(p, group, "permutation_repeats", 0);
     double rounds = (double)forest_permutation_rounds(forest_columns(shape), packets, repeats);
-    return 190.0 * rounds * (double)shape->validation_rows * (double)forest_whole(p, group, "n_estimators", 0) * log2((double)shape->train_rows + 2);
+    return 150.0 * rounds * (double)shape->validation_rows * (double)forest_whole(p, group, "n_estimators", 0) * log2((double)shape->train_rows + 2);
 }

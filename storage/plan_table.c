@@ -140,6 +140,7 @@ static char *note_of(const struct plan *p, const struct found *found, const stru
     buffer_puts(&lacking, "");
     put_lacking(p, &lacking);
     char *note = memory_format("%d trials of %d configurations%s%s\n"
+                         "TFLOP: of all trials of a row, about; of what is no network, what one computes in the time that they take\n"
                          "rank_MiB: what a rank of the gang needs at its most, its program and MPI with it; node_MiB: a node with one such gang: %s (%.1f MiB)%s, and its ranks\n"
                          "a node with %d workers needs up to %.1f MiB, with %d set%s of codes that forests share; this one has %.0f MiB%s%s",
                          p->n_trials, p->n_configurations, there, lines, f->sharded ? "the coordinator's flows" : "its one copy of the flows", (double)f->flows / MiB,

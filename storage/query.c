@@ -201,26 +201,26 @@ static enum status columns_of(struct db *d, const char *view, struct columns *ou
     "(SELECT group_concat(substr(p.name, instr(p.name, '.') + 1) || ' = ' || p.value, ', ') FROM configuration_param p WHERE p.configuration = "   \
     configuration " AND (" model ", p.name) IN varied)"
 
-/* A column of ls in SQL: one of the view's by its whole name; by what follows the dot, a parameter of whichever model a trial has; or "differs". */
+/* Is a column called so, or after the dot? */
+static bool is_called(const char *column, const char *name)
+{
+    const char *dot = strchr(column, '.');
+    return strcmp(column, name) == 0 || (dot && strcmp(dot + 1, name) == 0);
+}
+
+/* A column of ls in SQL: one of the view's; by what follows the dot, a parameter of whichever model a trial has (networks' have no dot); or "differs". */
 static enum status put_column(const struct columns *c, const char *name, struct buffer *out, struct error *e)
 {
     int n = 0;
-    for (int i = 0; i < c->n; i++)
-        if (strcmp(c->names[i], name) == 0) {
-            buffer_printf(out, "\"%s\"", name);
-            return STATUS_OK;
-        }
     if (strcmp(name, "differs") == 0) {
         buffer_puts(out, DIFFERS("(SELECT u.configuration FROM trial u WHERE u.id = trials.trial)", "trials.model"));
         return STATUS_OK;
     }
-    for (int i = 0; i < c->n; i++) {
-        const char *dot = strchr(c->names[i], '.');
-        if (dot && strcmp(dot + 1, name) == 0)
-            buffer_printf(out, "%s\"%s\"", n++ ? ", " : "coalesce(", c->names[i]);
-    }
+    for (int i = 0; i < c->n; i++)
+        if (is_called(c->names[i], name))
+            buffer_printf(out, "%s\"%s\"", n++ ? ", " : "coalesce(NULL, ", c->names[i]);
     if (n > 0) {
-        buffer_puts(out, ", NULL)");
+        buffer_puts(out, ")");
         return STATUS_OK;
     }
     const char *near = word_nearest(name, (const char *const *)c->names, c->n);

@@ -14,6 +14,8 @@ check "differs is a column as others" "trial,differs 9,learning_rate = 0.001 " "
 check "a name without its model is that of whichever model a trial has" "model,n_estimators random_forest,20 random_forest,20 extra_trees,20 random_forest,10 random_forest,10 " \
     "$(of --filter 'n_estimators > 1' --columns model,n_estimators --sort -n_estimators)"
 check "in a filter too" "trial 4 6 " "$(of --filter 'max_features = log2' --columns trial)"
+check "of networks, whose names have none, too" "model,class_weight random_forest,none random_forest,none random_forest,none random_forest,none extra_trees,none dnn,none dnn,none " \
+    "$(of --filter 'class_weight = none' --columns model,class_weight --sort trial)"
 check "words are not above numbers" "trial " "$(of --filter 'max_features > 0.1' --columns trial)"
 check "nor below" "trial " "$(of --filter 'max_features < 1e9' --columns trial)"
 check "but unequal" "trial 3 4 5 6 7 " "$(of --filter 'max_features != 3' --columns trial)"

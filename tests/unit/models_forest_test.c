@@ -5,6 +5,7 @@
 
 #include "models/forest_data.h"
 #include "models/forest_oob.h"
+#include "models/forest.h"
 #include "models/forest_params.h"
 #include "toy_flows.h"
 #include "toy_params.h"
@@ -113,6 +114,27 @@ static void test_rows_needed(void)
         struct tree_params p = forest_tree_params(&params, "random_forest", TOY_STEPS, 100);
         CU_ASSERT_EQUAL(p.min_samples_split, cases[i].split);
         CU_ASSERT_EQUAL(p.min_samples_leaf, cases[i].leaf);
+        end();
+    }
+}
+
+/* What makes trees smaller makes them cheaper, by the levels or the rows that are left; entropy costs more than Gini. */
+static void test_flops(void)
+{
+    static const struct {
+        const char *name, *json;
+        double times;
+    } cases[] = {{"n_estimators", "300", 3},       {"max_samples", "0.5", 0.45},      {"max_samples", "512", 0.45}, {"max_depth", "5", 0.5},
+                 {"min_samples_leaf", "32", 0.5},  {"min_samples_leaf", "0.03125", 0.5}, {"max_leaf_nodes", "8", 0.5}, {"criterion", "\"entropy\"", 1.5},
+                 {"max_depth", "500", 1},          {"max_leaf_nodes", "100000", 1},   {"class_weight", "\"balanced\"", 1}};
+    const struct model_shape shape = {.steps = TOY_STEPS, .n_channels = 1, .n_classes = 3, .train_rows = 1024};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char name[64];
+        begin();
+        double before = forest_flops(&params, "random_forest", &shape);
+        snprintf(name, sizeof name, "random_forest.%s", cases[i].name);
+        set(name, cases[i].json);
+        CU_ASSERT_DOUBLE_EQUAL(forest_flops(&params, "random_forest", &shape) / before, cases[i].times, 0.02);
         end();
     }
 }
@@ -420,7 +442,7 @@ static void test_oob_of_many(void)
     tree_walk_fini(&two[1]);
 }
 
-UNIT_MAIN({"rows drawn", test_draws}, {"class weights", test_class_weights}, {"what cannot be", test_check}, {"rows needed", test_rows_needed},
+UNIT_MAIN({"rows drawn", test_draws}, {"class weights", test_class_weights}, {"what cannot be", test_check}, {"rows needed", test_rows_needed}, {"flops", test_flops},
           {"bins", test_bins},
           {"trees of bins", test_trees_of_bins}, {"70,000 values", test_wide}, {"out of bag", test_oob}, {"out of bag, gone on", test_oob_goes_on},
           {"out of bag, many trees", test_oob_of_many})
