@@ -96,15 +96,29 @@ static void count_by_class(struct tree_splitter *s, const uint32_t *codes, int f
     }
 }
 
-/* tree_splitter_best where both sides keep enough samples; beyond a place that is too far out, all are. */
+struct counted { /* a column of the node */
+    const struct tree_splitter *s;
+    const uint32_t *codes;
+    int n;
+};
+
+static int left_of(const void *counted, int place)
+{
+    const struct counted *o = counted;
+    return tree_codes_up_to(o->codes, o->n, (uint32_t)o->s->place[place]);
+}
+
+/* tree_splitter_best where both sides keep enough samples: where one would not, no place beyond is looked at again. */
 static int best_place(const struct tree_splitter *s, int column, const uint32_t *codes, int n, int places, const struct tree_split *best)
 {
+    const struct counted o = {s, codes, n};
     int at;
     while ((at = tree_splitter_best(s, column, places, best)) >= 0 && s->gain[at] > -INFINITY) {
-        int side = s->params->min_samples_leaf <= 1 ? 0 : tree_splitter_short_side(s, tree_codes_up_to(codes, n, (uint32_t)s->place[at]), n);
+        int side = s->params->min_samples_leaf <= 1 ? 0 : tree_splitter_short_side(s, left_of(&o, at), n);
         if (!side)
             return at;
-        for (int i = side < 0 ? 0 : at; i < (side < 0 ? at + 1 : places); i++)
+        int enough = tree_splitter_enough(s, side, at, places, n, left_of, &o);
+        for (int i = side < 0 ? 0 : enough; i < (side < 0 ? enough : places); i++)
             s->gain[i] = -INFINITY;
     }
     return -1;

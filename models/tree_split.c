@@ -160,6 +160,17 @@ KERNEL int tree_codes_up_to(const uint32_t *codes, int n, uint32_t last)
     return found;
 }
 
+int tree_splitter_enough(const struct tree_splitter *s, int side, int at, int places, int n, int (*left)(const void *of, int place), const void *of)
+{
+    int low = side < 0 ? at : -1, high = side < 0 ? places : at;
+    while (high - low > 1) { /* too few are left of low, or few enough; not of high */
+        int middle = low + (high - low) / 2, left_of = left(of, middle), leaf = s->params->min_samples_leaf;
+        bool below = side < 0 ? left_of < leaf : n - left_of >= leaf;
+        *(below ? &low : &high) = middle;
+    }
+    return high;
+}
+
 KERNEL static void make_keys_32(const uint32_t *restrict codes, const uint32_t *restrict labels, int n, uint32_t least, int times_bits, int label_bits,
                                 uint32_t *restrict keys)
 {

@@ -134,6 +134,9 @@ static inline int tree_splitter_short_side(const struct tree_splitter *s, int le
 {
     return (n - left < s->params->min_samples_leaf) - (left < s->params->min_samples_leaf);
 }
+/* Places to split (places), in ascending order: where `at` leaves that side too few samples, the first place that leaves the left one enough, or the right one
+ * too few. left: how many of the node's samples (n) are left of a place. */
+int tree_splitter_enough(const struct tree_splitter *s, int side, int at, int places, int n, int (*left)(const void *of, int place), const void *of);
 /* How many codes (n) are `last` at most. */
 int tree_codes_up_to(const uint32_t *codes, int n, uint32_t last);
 /* A column, by its codes (n), counted instead of sorted (tree_count.c); *best is replaced by what gains more. */

@@ -181,21 +181,32 @@ static int best_code(const struct tree_splitter *s, const struct tree_table *t, 
     return at;
 }
 
-/* tree_splitter_short_side of a column counted, split behind a code. Samples are counted only where it does not follow from how often they were drawn. */
-static int short_side(const struct tree_splitter *s, const struct beside *o, int c, const tree_sample *samples, int n, int at)
+struct counted { /* a column, the c-th of those counted together, of the node's samples */
+    const struct tree_splitter *s;
+    const struct beside *o;
+    const tree_sample *samples;
+    int c, n;
+};
+
+static int left_of(const void *counted, int at)
 {
-    const struct tree_node_facts *f = &s->node;
-    uint32_t leaf = (uint32_t)s->params->min_samples_leaf, n_codes = (uint32_t)o->n_codes[c], left = s->table_room.weight[tree_table_place((uint32_t)at, n_codes)];
-    uint32_t right = (uint32_t)f->weight - left, sure = leaf * f->all_times; /* none was drawn more often than all_times */
-    int samples_left = 0;
-    if (leaf <= 1 || (left >= sure && right >= sure))
-        return 0;
-    if (o->placed)
-        for (int i = 0; i < n; i++)
-            samples_left += tree_table_code(o->planes[c][sample_record(samples[i])], n_codes) <= (uint32_t)at;
-    else
-        samples_left = tree_codes_up_to(o->codes[c], n, o->all[c] ? (uint32_t)at : (uint32_t)s->table_room.codes[c][at]);
-    return tree_splitter_short_side(s, samples_left, n);
+    const struct counted *k = counted;
+    const struct beside *o = k->o;
+    int left = 0;
+    if (!o->placed)
+        return tree_codes_up_to(o->codes[k->c], k->n, o->all[k->c] ? (uint32_t)at : (uint32_t)k->s->table_room.codes[k->c][at]);
+    for (int i = 0; i < k->n; i++)
+        left += tree_table_code(o->planes[k->c][sample_record(k->samples[i])], (uint32_t)o->n_codes[k->c]) <= (uint32_t)at;
+    return left;
+}
+
+/* tree_splitter_short_side of a column split behind a code. Samples are counted only where it does not follow from how often they were drawn. */
+static int short_side(const struct counted *k, int at)
+{
+    const struct tree_splitter *s = k->s;
+    uint32_t leaf = (uint32_t)s->params->min_samples_leaf, left = s->table_room.weight[tree_table_place((uint32_t)at, (uint32_t)k->o->n_codes[k->c])];
+    uint32_t right = (uint32_t)s->node.weight - left, sure = leaf * s->node.all_times; /* none was drawn more often than all_times */
+    return leaf <= 1 || (left >= sure && right >= sure) ? 0 : tree_splitter_short_side(s, left_of(k, at), k->n);
 }
 
 /* Takes away what is gained behind some codes; the most of what stays. */
@@ -209,20 +220,23 @@ static double forget(const struct tree_table *t, int n_codes, int first, int end
     return (double)most;
 }
 
-/* The best place of a column counted; false where it is constant. Where a side would be too short, nothing beyond that place is allowed either. */
+/* The best place of a column counted; false where it is constant. Where a side would be too short, no place beyond is looked at again. */
 static bool try_table(const struct tree_splitter *s, const struct beside *o, int c, int column, const tree_sample *samples, int n, struct tree_split *best)
 {
     const struct tree_table_room *r = &s->table_room;
     const struct tree_table t = table_of(s, o, c);
+    const struct counted k = {s, o, samples, c, n};
     int n_codes = o->n_codes[c], at, side = 0;
     double most = (double)s->engine->tree_table_sum(&t), gain;
     bool differs = most > 0;
     do {
         gain = best->gain;
         at = best_code(s, &t, n_codes, column, most, best, &gain);
-        side = at < 0 ? 0 : short_side(s, o, c, samples, n, at);
-        if (side)
-            most = side < 0 ? forget(&t, n_codes, 0, at + 1) : forget(&t, n_codes, at, n_codes);
+        side = at < 0 ? 0 : short_side(&k, at);
+        if (side) {
+            int enough = tree_splitter_enough(s, side, at, n_codes, n, left_of, &k);
+            most = side < 0 ? forget(&t, n_codes, 0, enough) : forget(&t, n_codes, enough, n_codes);
+        }
     } while (side);
     if (at >= 0) {
         uint32_t left = r->weight[tree_table_place((uint32_t)at, (uint32_t)n_codes)];
