@@ -1,11 +1,12 @@
-"""scikit-learn's, XGBoost's and LightGBM's side of bench/forests: forest_peer.py WHO FOLDER THREADS TREES MODEL
+"""scikit-learn's, XGBoost's and LightGBM's side of bench/forests: forest_peer.py WHO FOLDER THREADS TREES MODEL SETTINGS
 
-MODEL is random_forest or, of scikit-learn, extra_trees.
+MODEL is random_forest or, of scikit-learn, extra_trees; SETTINGS its parameters as JSON.
 
 Holds the data in memory, warms up on 500 rows, prints "ready", then answers a line with a number:
     fit          seconds to fit a new forest         accuracy     share of held rows that the last one gets right
     size         bytes of its file                   latency      seconds of probabilities for one row (median of 100 calls)
     throughput   seconds of probabilities for all rows of many.f32"""
+import json
 import pickle
 import statistics
 import sys
@@ -17,10 +18,10 @@ COLUMNS = 100
 
 
 class ScikitLearn:
-    def __init__(self, trees, threads, classes, model):
+    def __init__(self, trees, threads, classes, model, settings):
         from sklearn import ensemble
         kind = {"random_forest": ensemble.RandomForestClassifier, "extra_trees": ensemble.ExtraTreesClassifier}[model]
-        self.model = kind(trees, random_state=1, n_jobs=threads)
+        self.model = kind(trees, random_state=1, n_jobs=threads, **settings)
 
     def fit(self, x, y):
         self.model.fit(x, y)
@@ -35,7 +36,7 @@ class ScikitLearn:
 class XGBoost:
     """Its forest mode: a tree a class and round, one round. Deep trees as a forest has them, on histograms, the only way without a limit of depth."""
 
-    def __init__(self, trees, threads, classes, model):
+    def __init__(self, trees, threads, classes, model, settings):
         import xgboost
         self.model = xgboost.XGBRFClassifier(n_estimators=trees, n_jobs=threads, max_depth=0, tree_method="hist", colsample_bynode=0.1, subsample=0.632,
                                              min_child_weight=0, reg_lambda=1e-5, random_state=1)
@@ -53,7 +54,7 @@ class XGBoost:
 class LightGBM:
     """Its forest mode, a tree a class and round, with as many leaves as scikit-learn's trees have about."""
 
-    def __init__(self, trees, threads, classes, model):
+    def __init__(self, trees, threads, classes, model, settings):
         self.trees, self.given = trees, dict(objective="multiclass", num_class=classes, boosting="rf", bagging_freq=1, bagging_fraction=0.632,
                                              feature_fraction_bynode=0.1, num_leaves=1024, min_data_in_leaf=1, min_sum_hessian_in_leaf=0,
                                              num_threads=threads, seed=1, verbose=-1)
@@ -79,9 +80,9 @@ def seconds(work, *given):
 
 
 class Side:
-    def __init__(self, who, folder, threads, trees, model):
+    def __init__(self, who, folder, threads, trees, model, settings):
         self.data = {stem: (self.rows(folder, stem), numpy.fromfile(f"{folder}/{stem}.i32", "int32")) for stem in ("fit", "held", "many")}
-        self.new = lambda n: WHO[who](n, threads, int(self.data["fit"][1].max()) + 1, model)
+        self.new = lambda n: WHO[who](n, threads, int(self.data["fit"][1].max()) + 1, model, settings)
         self.trees, self.model = trees, None
 
     @staticmethod
@@ -118,7 +119,7 @@ class Side:
 
 
 def main():
-    side = Side(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
+    side = Side(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5], json.loads(sys.argv[6]))
     side.warm_up()
     print("ready", flush=True)
     for line in sys.stdin:
