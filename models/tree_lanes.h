@@ -63,7 +63,16 @@ static inline uint32_t tree_table_code(uint32_t place, uint32_t n) { return plac
 
 enum { TREE_DIFFER_LEAST = 16, TREE_DIFFER_MOST = 128 }; /* codes of a record whose columns are compared all at once */
 
-/* Codes of a small node's samples, as struct tree_data has them. */
+/* Asks for a record of so many codes, that of a sample which will be looked at soon: those of larger nodes come from far away. */
+enum { TREE_AHEAD = 16 /* samples */ };
+static inline void tree_fetch(const uint16_t *record, size_t stride)
+{
+    const char *from = (const char *)record;
+    for (size_t at = 0; at < stride * sizeof *record; at += 64)
+        __builtin_prefetch(from + at);
+}
+
+/* Codes of a node's samples, as struct tree_data has them. */
 struct tree_codes {
     const uint16_t *records;
     size_t stride;

@@ -54,11 +54,6 @@ static struct tree_split split_at(const struct tree_splitter *s, int column, flo
     return (struct tree_split){.feature = column, .left_code = left, .right_code = left, .threshold = t < most ? most : t, .gain = gain, .decrease = gain - s->own};
 }
 
-static bool is_better(const struct tree_splitter *s, int column, double gain, const struct tree_split *best)
-{
-    return gain > best->gain || (gain == best->gain && tree_splitter_prefers(s, column, best));
-}
-
 /* --- side by side --- */
 
 bool tree_random_take(const struct tree_splitter *s)
@@ -81,7 +76,7 @@ static uint32_t try_pair(struct tree_splitter *s, const int *column, int n_colum
             continue;
         differ |= (uint32_t)1 << c;
         float t = draw_threshold(s->random, of, least, most);
-        if (is_better(s, column[c], gain, best))
+        if (tree_splitter_gains_more(s, column[c], gain, best))
             *best = split_at(s, column[c], t, has_bins(of) ? code_below(of, t, least, most) : least, gain);
     }
     return differ;
@@ -162,7 +157,7 @@ uint32_t tree_random_try(struct tree_splitter *s, const int *column, int n_colum
     tree_splitter_gains(s, n_columns); /* those of columns that are constant are not looked at */
     for (int c = 0; c < n_columns; c++) {
         bool allowed = differ >> c & 1 && (leaf <= 1 || (o->rows[c] >= leaf && (uint32_t)n - o->rows[c] >= leaf));
-        if (allowed && is_better(s, column[c], s->gain[c], best)) {
+        if (allowed && tree_splitter_gains_more(s, column[c], s->gain[c], best)) {
             best->feature = column[c];
             best->gain = s->gain[c];
             at = c;
@@ -221,7 +216,7 @@ bool tree_splitter_try_random(struct tree_splitter *s, int column, const uint32_
         return true;
     note(s);
     tree_splitter_gains(s, 1);
-    if (is_better(s, column, s->gain[0], best))
+    if (tree_splitter_gains_more(s, column, s->gain[0], best))
         *best = split_at(s, column, t, left, s->gain[0]);
     return true;
 }

@@ -1,5 +1,5 @@
 /* Small nodes, most of a tree: their columns are sorted and swept side by side (models/tree_lanes.h), then the few places that may be the best are
- * computed exactly. */
+ * computed exactly; of entropy they are sorted side by side alone. */
 #include <math.h>
 
 #include "models/engine.h"
@@ -95,7 +95,7 @@ static uint32_t sweep_one_by_one(struct tree_splitter *s, const int *column, int
 
 static bool keep_better(const struct tree_splitter *s, struct tree_split *best, int column, double gain)
 {
-    if (gain < best->gain || (gain == best->gain && !tree_splitter_prefers(s, column, best)))
+    if (!tree_splitter_gains_more(s, column, gain, best))
         return false;
     best->gain = gain;
     best->feature = column;

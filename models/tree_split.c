@@ -101,18 +101,9 @@ struct sorted { /* the node's samples by a column */
     const void *keys;
 };
 
-/* Asks for the record of a sample that will be looked at soon. */
-static inline void fetch(const struct tree_data *d, tree_sample sample)
-{
-    const char *record = (const char *)(d->records + sample_record(sample) * d->stride);
-    for (size_t at = 0; at < d->stride * sizeof *d->records; at += 64)
-        __builtin_prefetch(record + at);
-}
-
 /* Codes of some columns: out (n_columns, n). */
 static void gather_records(const struct tree_data *d, const int *column, int n_columns, const tree_sample *samples, int n, uint32_t *restrict out)
 {
-    enum { AHEAD = 16 };
     size_t at[TREE_AT_ONCE], apart = (size_t)n;
     bool wide = false;
     for (int c = 0; c < n_columns; c++) {
@@ -122,8 +113,8 @@ static void gather_records(const struct tree_data *d, const int *column, int n_c
     for (int i = 0; i < n; i++) {
         const uint16_t *record = d->records + sample_record(samples[i]) * d->stride;
         uint32_t *to = out + i;
-        if (i + AHEAD < n)
-            fetch(d, samples[i + AHEAD]);
+        if (i + TREE_AHEAD < n)
+            tree_fetch(d->records + sample_record(samples[i + TREE_AHEAD]) * d->stride, d->stride);
         if (!wide)
             for (int c = 0; c < n_columns; c++, to += apart)
                 *to = record[at[c]];

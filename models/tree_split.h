@@ -71,7 +71,7 @@ struct tree_splitter {
     struct tree_node_facts node;
     /* room */
     uint32_t *labels;    /* (n) local class and times */
-    uint32_t *codes;     /* (TREE_AT_ONCE, n) of columns looked at together */
+    uint32_t *codes;     /* (TREE_AT_ONCE, n) of columns looked at together, or, side by side, (n, TREE_LANES) */
     void *keys, *sorted; /* (n) of 64 bits */
     int64_t *left;       /* (n_classes) */
     int64_t *unit_of;    /* (n_classes) of local classes */
@@ -98,6 +98,12 @@ struct tree_splitter {
 static inline bool tree_splitter_prefers(const struct tree_splitter *s, int column, const struct tree_split *best)
 {
     return best->feature < 0 || s->turn[column] < s->turn[best->feature];
+}
+
+/* Is a place of a column better than the best one so far? */
+static inline bool tree_splitter_gains_more(const struct tree_splitter *s, int column, double gain, const struct tree_split *best)
+{
+    return gain > best->gain || (gain == best->gain && tree_splitter_prefers(s, column, best));
 }
 
 /* The squares of both sides over their weights. left_squares, left_weight: of the left side; across: sum over classes of left times whole weight. */

@@ -211,16 +211,19 @@ static bool is_called(const char *column, const char *name)
 /* A column of ls in SQL: one of the view's; by what follows the dot, a parameter of whichever model a trial has (networks' have no dot); or "differs". */
 static enum status put_column(const struct columns *c, const char *name, struct buffer *out, struct error *e)
 {
-    int n = 0;
+    int n = 0, called = 0;
     if (strcmp(name, "differs") == 0) {
         buffer_puts(out, DIFFERS("(SELECT u.configuration FROM trial u WHERE u.id = trials.trial)", "trials.model"));
         return STATUS_OK;
     }
     for (int i = 0; i < c->n; i++)
+        called += is_called(c->names[i], name);
+    bool several = called > 1; /* one alone stays a column, which an index may serve */
+    for (int i = 0; i < c->n; i++)
         if (is_called(c->names[i], name))
-            buffer_printf(out, "%s\"%s\"", n++ ? ", " : "coalesce(NULL, ", c->names[i]);
+            buffer_printf(out, "%s\"%s\"", n++ ? ", " : several ? "coalesce(" : "", c->names[i]);
     if (n > 0) {
-        buffer_puts(out, ")");
+        buffer_puts(out, several ? ")" : "");
         return STATUS_OK;
     }
     const char *near = word_nearest(name, (const char *const *)c->names, c->n);

@@ -4,14 +4,10 @@
 #include "models/engine/tree_records.h"
 
 #if !defined(ENGINE_PLAIN)
-enum { AHEAD = 16 /* samples; records of larger nodes come from far away */ };
-
-/* Asks for the record of a sample that will be looked at soon. */
 INLINE void fetch(const struct tree_codes *c, int i, int n)
 {
-    const char *record = (const char *)(c->records + (c->samples[i + AHEAD < n ? i + AHEAD : n - 1] >> 32) * c->stride);
-    for (size_t at = 0; at < c->stride * sizeof *c->records; at += 64)
-        __builtin_prefetch(record + at);
+    if (i + TREE_AHEAD < n)
+        tree_fetch(c->records + (c->samples[i + TREE_AHEAD] >> 32) * c->stride, c->stride);
 }
 
 INLINE void keep_range(struct tree_sides *o, int v, whole least, whole most)
@@ -27,8 +23,7 @@ INLINE void fill_at_hand(struct tree_sides *o, const struct tree_codes *c, int n
     const struct picker p = picker_of(c, vectors);
     whole least = ~(whole){0}, most = {0};
     for (int i = 0; i < n; i++) {
-        if (n > AHEAD)
-            fetch(c, i, n);
+        fetch(c, i, n);
         whole codes = picked(&p, c->records + (c->samples[i] >> 32) * c->stride, vectors, wide);
         ((whole *)o->codes)[i] = codes;
         least = lesser(least, codes);
@@ -43,8 +38,7 @@ static void fill_one_by_one(struct tree_sides *o, const struct tree_codes *c, in
     for (int i = 0; i < n; i++) {
         const uint16_t *record = c->records + (c->samples[i] >> 32) * c->stride;
         whole codes = {0};
-        if (n > AHEAD)
-            fetch(c, i, n);
+        fetch(c, i, n);
         for (int k = 0; k < c->n_columns; k++)
             codes[k] = code_of(c, record, k);
         ((whole *)o->codes)[i] = codes;
@@ -79,8 +73,7 @@ INLINE void fill(struct tree_sides *o, const struct tree_codes *c, int n, int ve
     }
     for (int i = 0; i < n; i++) {
         const uint16_t *record = c->records + (c->samples[i] >> 32) * c->stride;
-        if (n > AHEAD)
-            fetch(c, i, n);
+        fetch(c, i, n);
         for (int v = 0; v < vectors; v++) {
             whole codes = picked(&p[v], record, wide);
             ((whole *)o->codes)[i * TREE_VECTORS + v] = codes;

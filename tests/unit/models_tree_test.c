@@ -302,7 +302,7 @@ static struct walk check_tree(const struct table *t, const struct tree_params *p
     for (int c = 0; c < t->columns; c++)
         w.wrong += fabs(importances[c]) > 1e-6;
     CU_ASSERT_EQUAL(w.wrong, 0);
-    /* Different splits may have equal entropy but for rounding, as 6 log 6 = 6 + 2 * 3 log 3; whole squares over whole weights are equal or they are not. */
+    /* Different splits may have equal entropy but for rounding, as 6 log 6 = 6 + 2 * 3 log 3; two quotients may too, but in none of these tables. */
     CU_ASSERT(w.others <= (p->criterion == TREE_GINI ? 0 : w.inner / 20));
     free(rows);
     free(importances);
