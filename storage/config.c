@@ -206,6 +206,20 @@ static enum status complete_database(const struct source *s, struct config *c, s
     return STATUS_OK;
 }
 
+/* The generator reads no file: who names one does not mean it. */
+static enum status check_no_file(const struct source *s, const struct node *data, struct error *e)
+{
+    static const char *const files[] = {"path", "meta", "test_path"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        const struct node *file = node_find(data, files[i]);
+        if (!file)
+            continue;
+        error_set(e, STATUS_CONFIG, "data.%s: is not read where data.source = \"synthetic\"; leave source and synth out to read a file", files[i]);
+        return tree_place(s->path, file, e);
+    }
+    return STATUS_OK;
+}
+
 static enum status take_data(const struct source *s, const struct node *root, struct config *c, struct error *e)
 {
     static const char *const groups[] = {"split", "synth", NULL};
@@ -219,6 +233,7 @@ static enum status take_data(const struct source *s, const struct node *root, st
         return tree_place(s->path, synth, e);
     }
     if (synthetic) {
+        TRY(check_no_file(s, data, e));
         TRY(take_group(s, data, "data.synth", synth_params, "synth.", NULL, &c->data, e));
         params_set(&c->data, "steps", params_get(&c->data, "synth.steps"));
     } else if (!params_get(&c->data, "path")) {

@@ -68,6 +68,8 @@ config "range in a grid" 'points or step' 'space = { train = { learning_rate = {
 config "syntax error" 'bad.cfg:2: syntax error' 'search = { n_trials 3; '
 printf 'study = { name = "x";\n  seed = 3000000000; };\ndata = { source = "synthetic"; };\n' >bad.cfg
 rejects "seed of three thousand million" 78 'bad.cfg:2: 3000000000' "$FLOWSWEEP" run bad.cfg -q -n 0
+printf 'study = { name = "x"; };\ndata = { source = "synthetic";\n  path = "flows.csv"; };\n' >bad.cfg
+rejects "a file beside the generator" 78 'bad.cfg:3: data.path: is not read where data.source = "synthetic"' "$FLOWSWEEP" run bad.cfg -q -n 0
 config "@include" 'bad.cfg:2: @include' '@include "other.cfg"'
 rejects "missing configuration" 66 "nowhere.cfg" "$FLOWSWEEP" run nowhere.cfg -n 0
 rm -f x.db
